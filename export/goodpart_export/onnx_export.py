@@ -1,0 +1,158 @@
+"""Export: network, profile and frame become one self-contained, byte-reproducible ONNX file."""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import compose
+from torch import nn
+
+from goodpart.atomic import write_file
+from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
+from goodpart.errors import ExportError, UsageError
+from goodpart.profile import Profile
+from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
+from goodpart.strict_json import encode
+from goodpart_export.parity import LIMIT, parity_of, trial_frames
+from goodpart_export.prologue import OPSET, PIXELS, make_prologue
+from goodpart_export.trunk import Trunk, grid_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What was exported.
+
+    Attributes:
+        file: the ONNX file.
+        sha256, size_bytes: of that file.
+        opset: of the graph.
+        parity: largest difference of any embedding value between torch and onnxruntime, from the resized pixels onward.
+        parity_limit: beyond which the export would have failed.
+        backbone: what the file is.
+        versions: of the packages that made it.
+    """
+
+    file: str
+    sha256: str
+    size_bytes: int
+    opset: int
+    parity: float
+    parity_limit: float
+    backbone: BackboneSpec
+    versions: dict[str, str]
+
+
+def export_backbone(
+    network: nn.Module, out: Path, *, profile: Profile, frame: FrameSpec, weights: WeightsSpec, force: bool = False
+) -> ExportReport:
+    """Writes `out` and, beside it, the report as `<out stem>.report.json`.
+
+    Args:
+        network: torchvision's ResNet-18 in evaluation mode.
+        out: the ONNX file.
+        profile: stages, neighbourhood, input size and all that travels with them.
+        frame: the raw frame that the graph takes.
+        weights: where the network's weights came from.
+        force: replace an existing file.
+
+    Raises:
+        UsageError: the file exists and `force` is off, or it cannot be written.
+        ExportError: the exporter failed, gave another opset or a side file, or parity is beyond the limit.
+    """
+    if out.exists() and not force:
+        raise UsageError(f"{out}: expected a new file, found an existing one; name another or give --force to replace it")
+    trunk = Trunk(network, profile)
+    spec = BackboneSpec(frame=frame, grid=grid_of(profile), profile=profile, weights=weights)
+    height_px, width_px = profile.input_height_px, profile.input_width_px
+    exported = _export_trunk(trunk, height_px=height_px, width_px=width_px)
+    prologue = make_prologue(frame, height_px=height_px, width_px=width_px, ir_version=exported.ir_version)
+    model = _join(prologue, exported, spec)
+    backbone = Backbone(model, where=str(out))
+    frames = trial_frames(frame, height_px=height_px, width_px=width_px)
+    parity = parity_of(backbone, prologue.SerializeToString(), trunk, frames)
+    # written so that a NaN fails
+    if not parity <= LIMIT:
+        raise ExportError(f"{out}: expected torch and onnxruntime to agree within {LIMIT}, found {parity:.2g}; nothing was written")
+    write_file(out, model)
+    report = ExportReport(
+        file=out.name,
+        sha256=hashlib.sha256(model).hexdigest(),
+        size_bytes=len(model),
+        opset=OPSET,
+        parity=parity,
+        parity_limit=LIMIT,
+        backbone=spec,
+        versions={"torch": torch.__version__, "onnx": onnx.__version__},
+    )
+    write_file(report_path(out), encode(report))
+    return report
+
+
+def report_path(out: Path) -> Path:
+    """Where the report of a backbone lies."""
+    return out.with_name(out.stem + ".report.json")
+
+
+def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelProto:
+    with _quiet():
+        program = torch.onnx.export(
+            trunk,
+            (torch.zeros(1, 3, height_px, width_px),),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            input_names=[PIXELS],
+            output_names=[OUTPUT],
+            verbose=False,
+        )
+    if program is None:
+        raise ExportError("backbone: expected a graph from torch's exporter, found none")
+    model = program.model_proto
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    # the exporter may hand back another opset than it was asked for
+    if opsets != {"": OPSET}:
+        raise ExportError(f"backbone: expected opset {OPSET} alone from torch's exporter, found {opsets}")
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise ExportError("backbone: expected one self-contained file from torch's exporter, found external data")
+    return model
+
+
+def _join(prologue: onnx.ModelProto, trunk: onnx.ModelProto, spec: BackboneSpec) -> bytes:
+    """One checked model, stripped of everything that differs between machines."""
+    model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
+    model.graph.name = "backbone"
+    model.producer_name, model.producer_version, model.doc_string = "goodpart-export", "", ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        # torch records source paths and stack traces here
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    onnx.helper.set_model_props(model, {METADATA_KEY: encode(spec).decode("utf-8")})
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the exporter's progress lines and its own deprecation warnings off the user's terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

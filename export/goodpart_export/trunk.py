@@ -1,0 +1,69 @@
+"""Trunk: resized pixels to embeddings, in torch. The part of the graph that torch exports."""
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from goodpart.profile import Profile
+from goodpart.spec import GridSpec
+
+STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
+CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}
+
+# ImageNet's statistics, in grey levels: what torchvision's weights were trained with
+_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+
+class Trunk(nn.Module):
+    """Truncated ResNet-18, neighbourhood average and L2 norm (paper, features)."""
+
+    def __init__(self, network: nn.Module, profile: Profile) -> None:
+        """Takes what it needs of a ResNet-18.
+
+        Args:
+            network: torchvision's ResNet-18 in evaluation mode.
+            profile: stages and neighbourhood.
+        """
+        super().__init__()
+        self._used, self._neighbourhood = profile.stages, profile.neighbourhood
+        self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
+        count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
+        self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
+        self.eval()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Embeds one picture.
+
+        Args:
+            pixels: `(1, 3, H, W) float32` RGB grey levels, 0 to 255.
+
+        Returns:
+            `(P, D) float32` unit vectors, patches row by row on the finest stage's grid.
+        """
+        x = self.stem((pixels - self.mean) / self.std)
+        features: list[torch.Tensor] = []
+        for name, stage in self.stages.items():
+            x = stage(x)
+            if name in self._used:
+                features.append(x)
+        size = features[0].shape[-2:]
+        finer = [features[0], *(nn.functional.interpolate(coarse, size, mode="bilinear") for coarse in features[1:])]
+        grid = torch.cat(finer, dim=1) if len(finer) > 1 else finer[0]
+        if self._neighbourhood > 1:
+            side = self._neighbourhood
+            grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
+        return cast(torch.Tensor, nn.functional.normalize(grid.flatten(2)[0].T, dim=1))
+
+
+def grid_of(profile: Profile) -> GridSpec:
+    """The patches that a profile gives."""
+    stride_px = STRIDES_PX[profile.stages[0]]
+    return GridSpec(
+        rows=profile.input_height_px // stride_px,
+        columns=profile.input_width_px // stride_px,
+        dimension=sum(CHANNELS[stage] for stage in profile.stages),
+    )

@@ -1,0 +1,58 @@
+"""goodpart finds defects after seeing only good parts, on a CPU.
+
+    inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
+    inspection = inspector.inspect(frame)
+    inspection.verdict, inspection.score
+"""
+
+from goodpart.backbone import Backbone
+from goodpart.bank import Bank, PatchDistances
+from goodpart.bundle import Bundle, read_bundle
+from goodpart.calibration import Calibration
+from goodpart.errors import (
+    BundleError,
+    BundleMissingError,
+    ContractError,
+    ExportError,
+    FrameError,
+    GoodpartError,
+    ImageFileError,
+    InferenceError,
+    IntegrityError,
+    ManifestError,
+    MissingExtraError,
+    SelfTestError,
+    UsageError,
+    VersionError,
+)
+from goodpart.inspection import Inspection, Verdict
+from goodpart.inspector import Inspector
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backbone",
+    "Bank",
+    "Bundle",
+    "BundleError",
+    "BundleMissingError",
+    "Calibration",
+    "ContractError",
+    "ExportError",
+    "FrameError",
+    "GoodpartError",
+    "ImageFileError",
+    "InferenceError",
+    "Inspection",
+    "Inspector",
+    "IntegrityError",
+    "ManifestError",
+    "MissingExtraError",
+    "PatchDistances",
+    "SelfTestError",
+    "UsageError",
+    "Verdict",
+    "VersionError",
+    "__version__",
+    "read_bundle",
+]

@@ -1,0 +1,115 @@
+"""Output that appears whole or not at all: staged beside its target, flushed to disk, then renamed."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from goodpart.errors import UsageError
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def check_target(out: Path, *, force: bool, mark: str) -> None:
+    """Refuses a target folder that may not be written; call it before any long work.
+
+    Args:
+        out: the folder to be.
+        force: whether an older one may be replaced.
+        mark: the file that shows that a folder is an older output, so that `force` never destroys anything else.
+
+    Raises:
+        UsageError: it exists and `force` is off, or it is not an older output.
+    """
+    if not out.exists() and not out.is_symlink():
+        return
+    if not force:
+        raise UsageError(f"{out}: expected a new folder, found an existing one; name another or give --force to replace it")
+    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
+        raise UsageError(f"{out}: --force replaces only a folder that holds {mark}; name another")
+
+
+@contextlib.contextmanager
+def staged_folder(out: Path, *, force: bool = False, mark: str) -> Iterator[Path]:
+    """A temporary folder that becomes `out` when the block ends without an error, and vanishes otherwise.
+
+    Args:
+        out: the target; its parents are made.
+        force: replace an older output; the two folders are exchanged in one step.
+        mark: as in `check_target`.
+
+    Raises:
+        UsageError: as in `check_target`, the disk refuses, or this system cannot exchange two folders.
+    """
+    check_target(out, force=force, mark=mark)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+    except OSError as error:
+        raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
+    try:
+        staging.chmod(0o755)
+        yield staging
+        for path in sorted(staging.rglob("*")):
+            _flush(path)
+        _flush(staging)
+        _publish(staging, out)
+        _flush(out.parent)
+    except OSError as error:
+        raise UsageError(f"{out}: expected a disk that takes the files, found {error}; nothing was written") from error
+    finally:
+        # after a successful exchange this is the old output, after a failure the unfinished one
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes one file so that it appears whole or not at all; an existing one is replaced.
+
+    Raises:
+        UsageError: the disk refuses.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+        _flush(path.parent)
+    except OSError as error:
+        raise UsageError(f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _publish(staging: Path, out: Path) -> None:
+    if not out.exists() or not any(out.iterdir()):
+        os.rename(staging, out)
+        return
+    # rename() cannot put a folder over a non-empty one; exchanging them leaves no moment without a whole bundle
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        raise UsageError(f"{out}: this system cannot exchange two folders in one step; remove the old one first")
+    if exchange(_AT_FDCWD, os.fsencode(staging), _AT_FDCWD, os.fsencode(out), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        if code in (errno.EINVAL, errno.ENOSYS):
+            raise UsageError(f"{out}: its file system cannot exchange two folders in one step; remove the old one first")
+        raise OSError(code, os.strerror(code), str(out))
+
+
+def _flush(path: Path) -> None:
+    """Makes a file's or a folder's content survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

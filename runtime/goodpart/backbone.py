@@ -1,0 +1,152 @@
+"""Backbone: the ONNX session that turns a frame into embeddings. Build and edge both embed through this class."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from goodpart import strict_json
+from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
+from goodpart.spec import BackboneSpec
+
+METADATA_KEY = "goodpart.backbone"
+"""Under this key an exported ONNX file carries its BackboneSpec as JSON."""
+
+INPUT, OUTPUT = "frame", "embeddings"
+
+_FOREIGN_ERRORS = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoModel,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may run on; what `threads` defaults to in the command line tools."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Backbone:
+    """A frame goes in, one unit vector per patch comes out.
+
+    Attributes:
+        spec: the frame it takes, the grid it gives, its profile and weights.
+        threads: threads that one call uses.
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1, where: str = "backbone.onnx") -> None:
+        """Loads a model.
+
+        Args:
+            model: the bytes of an ONNX file written by `goodpart-export`.
+            threads: threads for one frame, 1 to 256; more than there are cores is many times slower.
+            where: how messages call the file.
+
+        Raises:
+            UsageError: a thread count out of range.
+            ContractError: not a model that onnxruntime loads, or one whose inputs and outputs are not what its own
+                metadata says.
+        """
+        if not 1 <= threads <= 256:
+            raise UsageError(f"threads: expected 1 to 256, found {threads}")
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # spinning keeps cores at 100 % between frames, which starves whatever else runs on the box
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # errors come as exceptions; the library's own printing would repeat them
+        options.log_severity_level = 4
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except _FOREIGN_ERRORS as error:
+            raise ContractError(f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}") from error
+        self.threads = threads
+        self.spec = self._read_spec(where)
+        self._check_contract(where)
+
+    @classmethod
+    def load(cls, path: Path, *, threads: int = 1) -> "Backbone":
+        """Loads a backbone file, for building and measuring; an Inspector takes its own from the bundle.
+
+        Raises:
+            BundleMissingError: no such file.
+            ContractError: as in the constructor.
+        """
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise BundleMissingError(f"{path}: expected a backbone, found none ({error.strerror}); goodpart-export makes one") from error
+        return cls(model, threads=threads, where=str(path))
+
+    def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Embeds one frame.
+
+        Args:
+            frame: `(H, W, 3)` or `(H, W)`, as `spec.frame` declares.
+
+        Returns:
+            `(P, D) float32` unit vectors, patches row by row.
+
+        Raises:
+            FrameError: the frame is not what the spec declares.
+            InferenceError: onnxruntime failed, or gave non-finite numbers.
+        """
+        checked = np.ascontiguousarray(self.spec.frame.check(frame))
+        try:
+            embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
+        except _FOREIGN_ERRORS as error:
+            raise InferenceError(f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}") from error
+        if not np.isfinite(embeddings).all():
+            raise InferenceError("backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest")
+        return np.asarray(embeddings, dtype=np.float32)
+
+    def _read_spec(self, where: str) -> BackboneSpec:
+        facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if facts is None:
+            raise ContractError(f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts")
+        try:
+            return strict_json.decode(BackboneSpec, facts.encode("utf-8"), where=f"{where} metadata")
+        except ManifestError as error:
+            raise ContractError(str(error)) from error
+
+    def _check_contract(self, where: str) -> None:
+        frame, grid = self.spec.frame, self.spec.grid
+        inputs = [(value.name, value.type, len(value.shape)) for value in self._session.get_inputs()]
+        wanted_input = [(INPUT, f"tensor({frame.dtype.value})", 2 if frame.channels.value == "GRAY" else 3)]
+        if inputs != wanted_input:
+            raise ContractError(f"{where}: expected the input {wanted_input}, found {inputs}")
+        outputs = [(value.name, value.type, list(value.shape)) for value in self._session.get_outputs()]
+        wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
+        if outputs != wanted_output:
+            raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")
+
+
+def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:
+    """Refuses a backbone that is not the one a manifest describes.
+
+    Raises:
+        ContractError: naming the first fact that differs.
+    """
+    for part in ("grid", "frame", "profile", "weights"):
+        wanted, found = getattr(expected, part), getattr(backbone.spec, part)
+        if wanted != found:
+            raise ContractError(f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild")
+
+
+def _short(error: BaseException) -> str:
+    """A foreign error's first line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+

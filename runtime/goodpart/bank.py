@@ -1,0 +1,218 @@
+"""Bank: the kept embeddings of good patches, searched by HNSW and certified against exact products.
+
+HNSW may miss a neighbour, so its distances are upper bounds of the true ones. The worst patches are recomputed exactly
+until no patch that is left can reach the k-th worst exact one: the image score is then that of brute force.
+"""
+
+import dataclasses
+import struct
+from pathlib import Path
+
+import hnswlib
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.errors import ContractError, InferenceError, UsageError
+from goodpart.profile import IndexSpec
+
+# hnswlib's file header: level-0 offset, capacity, count, bytes per element, label offset, data offset, top level,
+# entry point, most links, most links on level 0, M, level factor, ef_construction
+_HEADER = struct.Struct("<6Q i I 3Q d Q".replace(" ", ""))
+
+_MARGIN = 1e-6
+"""How far above the next upper bound the k-th worst exact distance must lie: covers float32 rounding of both sides."""
+
+_PRODUCTS_PER_CALL = 1 << 18
+"""OpenBLAS runs a product of at most this many multiply-adds on the calling thread, so the thread count stays ours."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatchDistances:
+    """Patch distances of one frame.
+
+    Attributes:
+        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The `top_k`
+            highest are exact; the others are exact or upper bounds that lie below them.
+        recomputed: how many are exact.
+    """
+
+    distances: npt.NDArray[np.float64]
+    recomputed: int
+
+
+class Bank:
+    """The memory bank.
+
+    Attributes:
+        vectors: `(N, D) float32` unit vectors, read-only.
+    """
+
+    def __init__(self, index: hnswlib.Index, *, neighbours: int, ef_search: int, threads: int = 1) -> None:
+        """Takes a built or loaded cosine index whose labels are 0 to N - 1.
+
+        Args:
+            index: the HNSW graph.
+            neighbours: K, 1 to N.
+            ef_search: candidates kept while searching.
+            threads: threads for the HNSW search of one frame.
+
+        Raises:
+            UsageError: K is larger than the bank.
+            ContractError: the vectors are not finite unit vectors.
+        """
+        count = index.get_current_count()
+        if not 1 <= neighbours <= count:
+            raise UsageError(f"bank: expected K from 1 to {count} vectors, found {neighbours}")
+        try:
+            vectors = np.asarray(index.get_items(np.arange(count), return_type="numpy"), dtype=np.float32)
+        except RuntimeError as error:
+            raise ContractError(f"bank: expected the labels 0 to {count - 1}, found others ({error})") from error
+        norms = np.linalg.norm(vectors, axis=1)
+        if not np.all(np.abs(norms - 1.0) < 1e-3):
+            raise ContractError("bank: expected finite unit vectors, found others; rebuild the bundle")
+        vectors.flags.writeable = False
+        self.vectors = vectors
+        self._index, self._neighbours, self._threads = index, neighbours, threads
+        # hnswlib forgets this when it loads a file (and falls back to 10)
+        index.set_ef(max(ef_search, neighbours))
+
+    @classmethod
+    def load(
+        cls, path: Path, *, vectors: int, dimension: int, neighbours: int, index: IndexSpec, threads: int = 1
+    ) -> "Bank":
+        """Loads an index file whose sha256 has been checked.
+
+        Args:
+            path: written by hnswlib.
+            vectors, dimension: what it must hold.
+            neighbours: K.
+            index: how it was built.
+            threads: see the constructor.
+
+        Raises:
+            ContractError: the header does not agree with the manifest, or hnswlib refuses the file.
+        """
+        check_header(path, vectors=vectors, dimension=dimension, links=index.links)
+        loaded = hnswlib.Index("cosine", dimension)
+        try:
+            loaded.load_index(str(path), max_elements=vectors)
+        except RuntimeError as error:
+            raise ContractError(f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})") from error
+        return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads)
+
+    def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int) -> PatchDistances:
+        """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+            top_k: 1 to P.
+
+        Raises:
+            InferenceError: another width (hnswlib would read past the end), or non-finite values.
+        """
+        bounds = self._upper_bounds(self._checked(embeddings))
+        order = np.argsort(-bounds, kind="stable")
+        distances, recomputed = bounds, 0
+        while recomputed < len(order):
+            rows = order[recomputed : recomputed + max(top_k, 16)]
+            distances[rows] = self._exact(embeddings[rows])
+            recomputed += len(rows)
+            if recomputed == len(order):
+                break
+            kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
+            if kth_worst >= bounds[order[recomputed]] + _MARGIN:
+                break
+        if not np.isfinite(distances).all():
+            raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")
+        return PatchDistances(distances=distances, recomputed=recomputed)
+
+    def exact_distances(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Brute force: what `search` is certified against.
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+
+        Returns:
+            `(P,) float64` mean cosine distance to the K nearest neighbours.
+        """
+        checked = self._checked(embeddings)
+        blocks = [self._exact(checked[at : at + 64]) for at in range(0, len(checked), 64)]
+        return np.concatenate(blocks)
+
+    def _checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        dimension = self.vectors.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) == 0:
+            raise InferenceError(f"bank: expected embeddings (P, {dimension}), found {embeddings.shape}")
+        if not np.isfinite(embeddings).all():
+            raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
+        return embeddings
+
+    def _upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """`(P,) float64` HNSW's distances; infinite where it found fewer than K neighbours, so that those are recomputed."""
+        try:
+            _, distances = self._index.knn_query(embeddings, k=self._neighbours, num_threads=self._threads)
+        except RuntimeError:
+            # hnswlib gives up on the whole frame when one patch has too few neighbours (a disconnected graph)
+            return np.full(len(embeddings), np.inf)
+        bounds: npt.NDArray[np.float64] = distances.mean(axis=1, dtype=np.float64)
+        bounds[~np.isfinite(bounds)] = np.inf
+        return bounds
+
+    def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Neighbours by float32 products of all pairs; their distances in float64, so that rounding stays below any margin."""
+        similarities = products(self.vectors, rows)
+        nearest = np.argpartition(similarities, -self._neighbours, axis=1)[:, -self._neighbours :]
+        nearest.sort(axis=1)
+        neighbours = self.vectors[nearest].astype(np.float64)
+        cosines = np.einsum("rkd,rd->rk", neighbours, rows.astype(np.float64))
+        return np.asarray(1.0 - cosines.mean(axis=1))
+
+
+def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """All inner products, on the calling thread alone.
+
+    Args:
+        vectors: `(N, D) float32`.
+        rows: `(R, D) float32`.
+
+    Returns:
+        `(R, N) float32`.
+    """
+    count, dimension = vectors.shape
+    block = max(1, _PRODUCTS_PER_CALL // (dimension * len(rows)))
+    whole = count - count % block
+    columns = np.ascontiguousarray(rows.T)
+    found = np.empty((count, len(rows)), np.float32)
+    np.matmul(vectors[:whole].reshape(-1, block, dimension), columns, out=found[:whole].reshape(-1, block, len(rows)))
+    np.matmul(vectors[whole:], columns, out=found[whole:])
+    return np.ascontiguousarray(found.T)
+
+
+def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> None:
+    """Compares an index file's header with the manifest: hnswlib itself takes a wrong one silently, or crashes.
+
+    Raises:
+        ContractError: the header or the file's size disagrees.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER.size)
+            size_bytes = path.stat().st_size
+    except OSError as error:
+        raise ContractError(f"{path}: expected an HNSW index, found none ({error.strerror})") from error
+    if len(head) < _HEADER.size:
+        raise ContractError(f"{path}: expected an HNSW index, found {len(head)} bytes")
+    _, capacity, count, element_bytes, label_at, data_at, _, entry, _, level0_links, found_links, _, _ = _HEADER.unpack(head)
+    wanted = {
+        "vectors": (vectors, count),
+        "capacity": (vectors, capacity),
+        "values per vector": (dimension, (label_at - data_at) / 4),
+        "links": (links, found_links),
+        "links on level 0": (2 * links, level0_links),
+        "bytes per vector": (8 * links + 4 + 4 * dimension + 8, element_bytes),
+    }
+    for fact, (expected, found) in wanted.items():
+        if expected != found:
+            raise ContractError(f"{path}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle")
+    if entry >= count or size_bytes < _HEADER.size + count * element_bytes:
+        raise ContractError(f"{path}: expected a whole HNSW index, found a broken header (entry {entry}, {size_bytes} bytes)")

@@ -1,0 +1,184 @@
+"""The bundle: the only module that writes and reads one. `docs/bundle-format.md` states the format.
+
+Reading checks the manifest's sha256, its strict JSON, and every file's size and sha256, before any native library sees
+a byte.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart import strict_json
+from goodpart.calibration import Calibration
+from goodpart.errors import BundleMissingError, ContractError, IntegrityError, ManifestError, VersionError
+from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
+
+MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
+BACKBONE, BANK, CALIBRATION = "backbone.onnx", "bank.hnsw", "calibration.json"
+
+_MANIFEST_LIMIT_BYTES = 1 << 20
+_GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A bundle whose every byte has been checked.
+
+    Attributes:
+        folder: where it lies.
+        digest: sha256 of the manifest, which names every other file's sha256: the bundle's identity.
+        manifest, calibration: what it states.
+        backbone: the ONNX file's bytes, the very ones that were checked.
+    """
+
+    folder: Path
+    digest: str
+    manifest: Manifest
+    calibration: Calibration
+    backbone: bytes
+
+    @property
+    def bank_path(self) -> Path:
+        """The HNSW index; hnswlib reads only from a path."""
+        return self.folder / BANK
+
+    def read_golden(self, file: str) -> npt.NDArray[Any]:
+        """One golden frame, checked again.
+
+        Raises:
+            IntegrityError: it has changed since it was checked.
+            ContractError: it is not a numpy array.
+        """
+        data = _read_checked(self.folder, file, self.manifest.files[file])
+        try:
+            return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+        except (ValueError, EOFError, SyntaxError) as error:
+            raise ContractError(f"{self.folder / file}: expected a numpy array, found something else ({error})") from error
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Reads a bundle and checks every byte of it.
+
+    Raises:
+        BundleMissingError: no folder, or a file is missing.
+        IntegrityError: a size or sha256 is not the recorded one.
+        VersionError: a format version that this runtime does not read.
+        ManifestError: malformed or impossible facts.
+        ContractError: the manifest names files that no bundle has, or lacks one that every bundle has.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
+    text = _read(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
+    digest = hashlib.sha256(text).hexdigest()
+    recorded = _read(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
+    if recorded != digest:
+        raise IntegrityError(f"{folder / MANIFEST}: expected sha256 {recorded[:64]}, found {digest}; copy the bundle again")
+    manifest = _read_manifest(text, str(folder / MANIFEST))
+    _check_names(manifest, folder)
+    whole = {name: _read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
+    for name in sorted(set(manifest.files) - set(whole)):
+        _check_file(folder, name, manifest.files[name])
+    calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
+    return Bundle(folder=folder, digest=digest, manifest=manifest, calibration=calibration, backbone=whole[BACKBONE])
+
+
+def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
+    """Writes what is missing into a folder that already holds the bank and the golden frames.
+
+    Args:
+        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.hnsw` and `golden/*.npy`.
+        manifest: complete but for `files`, which is filled in here.
+        backbone: the ONNX file.
+        calibration: see there.
+
+    Returns:
+        the bundle's digest.
+    """
+    (folder / BACKBONE).write_bytes(backbone)
+    (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
+    names = [BACKBONE, BANK, CALIBRATION, *(golden.file for golden in manifest.golden)]
+    files = {name: _facts(folder / name) for name in names}
+    text = strict_json.encode(dataclasses.replace(manifest, files=files))
+    digest = hashlib.sha256(text).hexdigest()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / MANIFEST_SHA256).write_text(digest + "\n", encoding="ascii")
+    return digest
+
+
+def _read_manifest(text: bytes, where: str) -> Manifest:
+    plain = strict_json.parse(text, where=where)
+    # the version comes first: a later format may have other keys, and "unknown key" would then mislead
+    version = plain.get("format_version") if isinstance(plain, dict) else None
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise VersionError(f"{where}: expected format version {FORMAT_VERSION}, found {version!r}; update goodpart or rebuild")
+    return strict_json.decode(Manifest, text, where=where)
+
+
+def _check_names(manifest: Manifest, folder: Path) -> None:
+    golden = [frame.file for frame in manifest.golden]
+    if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
+        raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
+    expected, found = {BACKBONE, BANK, CALIBRATION, *golden}, set(manifest.files)
+    if expected != found:
+        raise ContractError(
+            f"{folder / MANIFEST}: expected the files {sorted(expected)}, found missing {sorted(expected - found)} and "
+            f"foreign {sorted(found - expected)}"
+        )
+
+
+def _read(folder: Path, name: str, limit_bytes: int) -> bytes:
+    with _opened(folder, name) as path:
+        size_bytes = path.stat().st_size
+        if size_bytes > limit_bytes:
+            raise IntegrityError(f"{path}: expected at most {limit_bytes} bytes, found {size_bytes}; copy the bundle again")
+        return path.read_bytes()
+
+
+def _read_checked(folder: Path, name: str, facts: FileFacts) -> bytes:
+    data = _read(folder, name, facts.size_bytes)
+    _compare(folder / name, facts, FileFacts(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    return data
+
+
+def _check_file(folder: Path, name: str, facts: FileFacts) -> None:
+    with _opened(folder, name) as path:
+        _compare(path, facts, _facts(path))
+
+
+def _compare(path: Path, expected: FileFacts, found: FileFacts) -> None:
+    if found.size_bytes != expected.size_bytes:
+        raise IntegrityError(
+            f"{path}: expected {expected.size_bytes} bytes, found {found.size_bytes}; copy the bundle again"
+        )
+    if found.sha256 != expected.sha256:
+        raise IntegrityError(f"{path}: expected sha256 {expected.sha256}, found {found.sha256}; copy the bundle again")
+
+
+def _facts(path: Path) -> FileFacts:
+    digest, size_bytes = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            size_bytes += len(block)
+    return FileFacts(size_bytes=size_bytes, sha256=digest.hexdigest())
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, name: str) -> Iterator[Path]:
+    """The path of a file that must exist; what the system refuses becomes BundleMissingError."""
+    path = folder / name
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ContractError(f"{path}: expected a plain file, found a link, folder or device")
+    try:
+        yield path
+    except OSError as error:
+        raise BundleMissingError(f"{path}: expected a file of the bundle, found none ({error.strerror})") from error

@@ -1,0 +1,82 @@
+"""Every error goodpart raises, in one tree.
+
+    GoodpartError
+    ├── UsageError              a path, option or value that cannot work                          exit code 2
+    │   └── MissingExtraError   a package that this request needs is not installed                exit code 2
+    ├── ExportError             a backbone could not be exported                                  exit code 2
+    ├── BundleError             the bundle is refused                                             exit code 3
+    │   ├── BundleMissingError  the folder, or a file the bundle must have, is not there
+    │   ├── ManifestError       a JSON file of the bundle is malformed or says something impossible
+    │   ├── VersionError        the bundle's format version is not one this runtime reads
+    │   ├── IntegrityError      a file's size or sha256 is not the recorded one
+    │   ├── ContractError       whole files that do not fit together
+    │   └── SelfTestError       the golden frames do not give their golden scores on this machine
+    └── FrameError              the frame is refused: it has no verdict                           exit code 4
+        ├── ImageFileError      an image file cannot be decoded
+        └── InferenceError      a native library failed, or gave non-finite numbers, on this frame
+
+Every message is one line: where, what was expected, what was found, what to do. An error that began in another library
+carries it as ``__cause__``.
+"""
+
+
+class GoodpartError(Exception):
+    """Base of all errors of goodpart."""
+
+    exit_code: int = 2
+
+
+class UsageError(GoodpartError):
+    """A path, option or value that the caller gave cannot work."""
+
+
+class MissingExtraError(UsageError):
+    """The request needs an optional package that is not installed; the message names the extra."""
+
+
+class ExportError(GoodpartError):
+    """A backbone could not be exported; no file was written."""
+
+
+class BundleError(GoodpartError):
+    """The bundle is refused; nothing was loaded."""
+
+    exit_code = 3
+
+
+class BundleMissingError(BundleError):
+    """The bundle folder, or a file that it must have, is not there or cannot be read."""
+
+
+class ManifestError(BundleError):
+    """A JSON file of the bundle is malformed, has unknown or missing keys, or states something impossible."""
+
+
+class VersionError(BundleError):
+    """The bundle's format version is not one that this runtime reads."""
+
+
+class IntegrityError(BundleError):
+    """A file's size or sha256 is not the one recorded in the manifest."""
+
+
+class ContractError(BundleError):
+    """The files are whole, but do not fit together (for example a backbone of another width)."""
+
+
+class SelfTestError(BundleError):
+    """The golden frames do not give their golden scores on this machine."""
+
+
+class FrameError(GoodpartError):
+    """The frame is refused: it is not what the bundle declares, so it has no verdict."""
+
+    exit_code = 4
+
+
+class ImageFileError(FrameError):
+    """An image file cannot be decoded."""
+
+
+class InferenceError(FrameError):
+    """A native library failed, or gave non-finite numbers, on this frame: it has no verdict."""

@@ -1,0 +1,159 @@
+"""Image files to frames: the one place where both the embedded PC and the workstation decode.
+
+`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV (`pip install 'goodpart[images]'`).
+An 8-bit grey file is replicated where the bundle wants three channels; every other mismatch is refused.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.errors import FrameError, ImageFileError, MissingExtraError, UsageError
+from goodpart.spec import Channels, FrameSpec, PixelType
+
+OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
+OPENCV_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
+
+_NETPBM_HEADER = re.compile(rb"P([56])(?:\s+(?:#[^\n]*\n\s*)*)(\d{1,9})\s+(\d{1,9})\s+(\d{1,5})\s")
+
+
+def find_images(folder: Path) -> list[Path]:
+    """All image files below a folder, sorted by relative path; hidden files and folders are left out.
+
+    Raises:
+        UsageError: no such folder, or no image in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: expected a folder of images, found {'a file' if folder.exists() else 'nothing'}")
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in files if is_image(Path(name))]
+    if not found:
+        raise UsageError(f"{folder}: expected images ({', '.join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))}), found none")
+    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is one that `read_image` takes."""
+    return not path.name.startswith(".") and path.suffix.lower() in OWN_SUFFIXES | OPENCV_SUFFIXES
+
+
+def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
+    """Decodes one image file into a frame for a bundle.
+
+    Args:
+        path: `.npy` (taken strictly as it is), `.pgm`, `.ppm`, or what OpenCV reads; EXIF orientation is applied.
+        spec: the frame that the bundle declares.
+
+    Returns:
+        `(H, W, 3)` or `(H, W)` frame as `spec` declares.
+
+    Raises:
+        ImageFileError: missing, empty, truncated or otherwise undecodable.
+        FrameError: decoded, but of another dtype or channel count than `spec` declares.
+        MissingExtraError: needs OpenCV, which is not installed.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        frame = _read_npy(path)
+    elif suffix in (".pgm", ".ppm"):
+        frame = _fitted(_read_netpbm(path), spec)
+    elif suffix in OPENCV_SUFFIXES:
+        frame = _fitted(_read_opencv(path), spec)
+    else:
+        known = ", ".join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))
+        raise ImageFileError(f"{path}: expected an image file ({known}), found suffix {path.suffix!r}")
+    try:
+        return spec.check(frame)
+    except FrameError as error:
+        raise FrameError(f"{path}: {error}") from error
+
+
+def load_opencv(purpose: str) -> Any:
+    """The cv2 module.
+
+    Args:
+        purpose: what needs it, for the message.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError(f"{purpose} needs OpenCV, which is not installed; pip install 'goodpart[images]'") from error
+    return cv2
+
+
+def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
+    """A decoded image, `(H, W)` or RGB `(H, W, 3)`, in the channels that the bundle wants."""
+    if spec.channels is Channels.GRAY:
+        return image
+    if image.ndim == 2 and image.dtype == np.uint8 and spec.dtype is PixelType.UINT8:
+        return np.repeat(image[:, :, np.newaxis], 3, axis=2)
+    if image.ndim == 3 and spec.channels is Channels.BGR:
+        return np.ascontiguousarray(image[:, :, ::-1])
+    return image
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageFileError(f"{path}: expected a readable image file, found none ({error.strerror})") from error
+    if not data:
+        raise ImageFileError(f"{path}: expected an image, found an empty file")
+    return data
+
+
+def _read_npy(path: Path) -> npt.NDArray[Any]:
+    try:
+        # mapped first: a header that promises more than the file holds is refused before anything is allocated
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False), order="C")
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
+        raise ImageFileError(f"{path}: expected one numpy array without pickles, found something else ({error})") from error
+
+
+def _read_netpbm(path: Path) -> npt.NDArray[Any]:
+    data = _read_bytes(path)
+    header = _NETPBM_HEADER.match(data)
+    if header is None:
+        raise ImageFileError(f"{path}: expected a binary PGM (P5) or PPM (P6), found another header")
+    kind, width, height, largest = (int(text) for text in header.groups())
+    if not (largest == 255 or 255 < largest <= 65535):
+        raise ImageFileError(f"{path}: expected a largest value of 255 or 256 to 65535, found {largest}")
+    shape = (height, width) if kind == 5 else (height, width, 3)
+    dtype = np.dtype(np.uint8 if largest == 255 else ">u2")
+    expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    found_bytes = len(data) - header.end()
+    if expected_bytes == 0 or found_bytes < expected_bytes:
+        raise ImageFileError(f"{path}: expected {expected_bytes} bytes of pixels for {width}x{height}, found {found_bytes}")
+    pixels = np.frombuffer(data, dtype, count=expected_bytes // dtype.itemsize, offset=header.end())
+    return pixels.reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def _read_opencv(path: Path) -> npt.NDArray[Any]:
+    """`(H, W)` or RGB `(H, W, 3)`; an alpha channel is dropped."""
+    cv2 = load_opencv(f"{path}: reading {path.suffix}")
+    data = _read_bytes(path)
+    if _is_truncated(data):
+        raise ImageFileError(f"{path}: expected a whole image, found a truncated file; copy it again")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error as error:
+        raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
+    if image is None:
+        raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged or foreign file")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
+
+
+def _is_truncated(data: bytes) -> bool:
+    """Whether a JPEG or PNG ends before its end mark. Some decoders fill what is missing with grey and say nothing."""
+    if data.startswith(b"\xff\xd8"):
+        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    return data.startswith(b"\x89PNG") and b"IEND" not in data[-4096:]

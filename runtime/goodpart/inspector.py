@@ -1,0 +1,145 @@
+"""Inspector: load a bundle, inspect frames. The facade."""
+
+import logging
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.backbone import Backbone, check_backbone
+from goodpart.bank import Bank
+from goodpart.bundle import Bundle, read_bundle
+from goodpart.calibration import Calibration
+from goodpart.errors import InferenceError, SelfTestError
+from goodpart.inspection import Inspection, Verdict
+from goodpart.scoring import calibrate, image_score
+
+_log = logging.getLogger(__name__)
+
+
+class Inspector:
+    """Judges frames with one bundle.
+
+    Attributes:
+        backbone, bank, calibration: the parts.
+        bundle: the checked bundle, or None for an Inspector put together from parts while building.
+    """
+
+    def __init__(
+        self, *, backbone: Backbone, bank: Bank, calibration: Calibration, bundle: Bundle | None = None
+    ) -> None:
+        """Puts an Inspector together from parts; `load` is the usual way."""
+        self.backbone, self.bank, self.calibration, self.bundle = backbone, bank, calibration, bundle
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Inspector":
+        """Verifies every byte of a bundle, loads it and warms up.
+
+        Args:
+            folder: the bundle.
+            threads: threads for one frame, at most the number of cores.
+
+        Raises:
+            BundleError: the bundle is refused; which of its kinds says why.
+            UsageError: a thread count out of range.
+        """
+        bundle = read_bundle(Path(folder))
+        facts = bundle.manifest.backbone
+        backbone = Backbone(bundle.backbone, threads=threads, where=str(Path(folder) / "backbone.onnx"))
+        check_backbone(backbone, facts, str(folder))
+        bank = Bank.load(
+            bundle.bank_path,
+            vectors=bundle.manifest.bank.vectors,
+            dimension=facts.grid.dimension,
+            neighbours=facts.profile.neighbours,
+            index=facts.profile.index,
+            threads=threads,
+        )
+        inspector = cls(backbone=backbone, bank=bank, calibration=bundle.calibration, bundle=bundle)
+        # the first call allocates and tunes; better now than on the first part
+        inspector.inspect(bundle.read_golden(bundle.manifest.golden[0].file))
+        _log.info("loaded %s, digest %s", folder, bundle.digest)
+        return inspector
+
+    def inspect(self, frame: npt.NDArray[Any]) -> Inspection:
+        """Judges one frame.
+
+        Args:
+            frame: `(H, W, 3)` or `(H, W)`, exactly as the bundle declares; any height and width.
+
+        Raises:
+            FrameError: the frame is refused; it has no verdict.
+        """
+        began = time.perf_counter()
+        embeddings = self.backbone.embed(frame)
+        embedded = time.perf_counter()
+        profile, grid = self.backbone.spec.profile, self.backbone.spec.grid
+        found = self.bank.search(embeddings, top_k=profile.top_k)
+        searched = time.perf_counter()
+        scores = calibrate(found.distances, self.calibration)
+        score = image_score(scores, profile.top_k)
+        if not np.isfinite(score):
+            raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
+        reason = _no_signal(self.backbone.spec.frame.inspected(frame))
+        verdict = Verdict.UNKNOWN if reason else _judge(score, self.calibration.threshold)
+        patches = scores.astype(np.float32).reshape(grid.rows, grid.columns)
+        patches.flags.writeable = False
+        ended = time.perf_counter()
+        return Inspection(
+            verdict=verdict,
+            reason=reason,
+            score=score,
+            threshold=self.calibration.threshold,
+            p_value=self.calibration.p_value(score),
+            grid=patches,
+            frame_height_px=frame.shape[0],
+            frame_width_px=frame.shape[1],
+            roi=self.backbone.spec.frame.roi,
+            timings_ms={
+                "embed": (embedded - began) * 1e3,
+                "search": (searched - embedded) * 1e3,
+                "score": (ended - searched) * 1e3,
+            },
+            recomputed_patches=found.recomputed,
+        )
+
+    def self_test(self) -> dict[str, float]:
+        """Scores the bundle's golden frames.
+
+        Returns:
+            how far each golden frame's score is off on this machine, in sigmas.
+
+        Raises:
+            SelfTestError: one is off by more than the manifest allows, or there is no bundle to test.
+        """
+        if self.bundle is None:
+            raise SelfTestError("self-test: expected an Inspector loaded from a bundle, found one put together from parts")
+        manifest = self.bundle.manifest
+        errors = {}
+        for golden in manifest.golden:
+            found = self.inspect(self.bundle.read_golden(golden.file)).score
+            errors[golden.file] = abs(found - golden.score)
+            # written so that a non-finite error fails
+            if not errors[golden.file] <= manifest.golden_tolerance:
+                raise SelfTestError(
+                    f"{self.bundle.folder / golden.file}: expected score {golden.score:.4f} within "
+                    f"{manifest.golden_tolerance}, found {found:.4f}; this machine does not reproduce the bundle's scores"
+                )
+        return errors
+
+
+def _judge(score: float, threshold: float) -> Verdict:
+    """GOOD has to be earned: whatever does not compare as at most the threshold is a DEFECT."""
+    return Verdict.GOOD if score <= threshold else Verdict.DEFECT
+
+
+def _no_signal(pixels: npt.NDArray[np.generic]) -> str | None:
+    """Why a well-formed frame cannot be judged, or None."""
+    first = pixels[0, 0]
+    # most frames differ in their first row already, so the full pass is rare
+    if (pixels[0] == first).all() and (pixels == first).all():
+        return f"no signal: every pixel is {first.tolist()}"
+    return None

@@ -1,0 +1,79 @@
+"""Profile: the choices that make up one way of detecting, as data.
+
+A profile is a small JSON file. `goodpart-export` reads it (by the name of one that ships, or from a third party's file) and
+writes it into the backbone's metadata, whence it travels into every bundle built with that backbone.
+"""
+
+import dataclasses
+
+from goodpart.errors import UsageError
+
+STAGES = ("layer1", "layer2", "layer3")
+"""The stages of ResNet-18 that a profile may take features from, fine to coarse."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IndexSpec:
+    """How the HNSW graph is built and searched (Malkov and Yashunin, 2018; names as in hnswlib).
+
+    Attributes:
+        links: M, links per vector and layer, 2 to 128.
+        ef_construction: candidates kept while building, at least `links`.
+        ef_search: candidates kept while searching. Certified search makes image scores exact at any value; a higher one
+            tightens the patches that are not recomputed.
+    """
+
+    links: int
+    ef_construction: int
+    ef_search: int
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.links <= 128:
+            raise UsageError(f"index links: expected 2 to 128, found {self.links}")
+        if not self.links <= self.ef_construction <= 10_000:
+            raise UsageError(f"ef_construction: expected {self.links} to 10000, found {self.ef_construction}")
+        if not 1 <= self.ef_search <= 10_000:
+            raise UsageError(f"ef_search: expected 1 to 10000, found {self.ef_search}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One way of detecting.
+
+    Attributes:
+        name: short name, shown by `goodpart info`.
+        stages: stages of ResNet-18 whose features are concatenated on the finest one's grid.
+        neighbourhood: side of the square of patches that are averaged before the embedding is made, 1 for none, odd.
+        input_height_px, input_width_px: what frames are resized to, 32 to 4096, multiples of 16.
+        neighbours: K, bank vectors whose mean distance is the patch distance (paper, method).
+        top_k: patches whose mean calibrated score is the image score (paper, method).
+        bank_vectors: the most vectors the bank keeps.
+        index: the HNSW graph.
+    """
+
+    name: str
+    stages: tuple[str, ...]
+    neighbourhood: int
+    input_height_px: int
+    input_width_px: int
+    neighbours: int
+    top_k: int
+    bank_vectors: int
+    index: IndexSpec
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > 64 or not self.name.isprintable():
+            raise UsageError(f"profile name: expected 1 to 64 printable characters, found {self.name!r}")
+        if not self.stages or list(self.stages) != [stage for stage in STAGES if stage in self.stages]:
+            raise UsageError(f"profile stages: expected some of {list(STAGES)} in this order, found {list(self.stages)}")
+        if self.neighbourhood not in (1, 3, 5, 7):
+            raise UsageError(f"profile neighbourhood: expected 1, 3, 5 or 7 patches, found {self.neighbourhood}")
+        for side_px in (self.input_height_px, self.input_width_px):
+            if not 32 <= side_px <= 4096 or side_px % 16:
+                raise UsageError(f"input size: expected multiples of 16 from 32 to 4096 pixels, found {side_px}")
+        if not 1 <= self.neighbours <= 100:
+            raise UsageError(f"profile neighbours: expected 1 to 100, found {self.neighbours}")
+        if self.top_k < 1:
+            raise UsageError(f"profile top_k: expected at least 1, found {self.top_k}")
+        if not self.neighbours < self.bank_vectors <= 10_000_000:
+            raise UsageError(f"profile bank_vectors: expected {self.neighbours + 1} to 10000000, found {self.bank_vectors}")

@@ -1,0 +1,95 @@
+"""`goodpart score`: inspects image files and says the verdict of each."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from goodpart.command import print_json
+from goodpart.errors import FrameError, UsageError
+from goodpart.images import find_images, load_opencv, read_image
+from goodpart.inspection import Inspection, Verdict
+from goodpart.inspector import Inspector
+from goodpart.overlay import write_overlay
+
+REFUSED = "REFUSED"
+"""What a frame without a verdict is listed as."""
+
+# the worst outcome of all frames decides: a frame that could not be judged is worse than a defect that was found
+_EXIT_CODES = {REFUSED: 4, Verdict.UNKNOWN.value: 5, Verdict.DEFECT.value: 1, Verdict.GOOD.value: 0}
+
+
+def score(options: argparse.Namespace) -> int:
+    """Scores every image; a refused one is reported and the rest goes on.
+
+    Prints a JSON object per frame, or a table row per frame when stdout is a terminal and --json is not given.
+
+    Returns:
+        4 if a frame was refused, else 5 if one is UNKNOWN, else 1 if one is a DEFECT, else 0.
+    """
+    if options.maps is not None:
+        load_opencv("--maps")
+    inspector = Inspector.load(options.bundle, threads=options.threads)
+    counts = dict.fromkeys(_EXIT_CODES, 0)
+    for path, name in _named(options.images):
+        result = _score_one(inspector, path, options.maps and options.maps / name)
+        counts[result["verdict"]] += 1
+        if options.json or not sys.stdout.isatty():
+            print_json(result)
+        else:
+            print(_row(result), flush=True)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    maps = f"; overlays in {options.maps}" if options.maps else ""
+    print(f"goodpart score: {sum(counts.values())} frames: {listed}{maps}", file=sys.stderr)
+    return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
+
+
+def _named(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Every image with the relative name of its overlay; two that would share a name are refused."""
+    taken: dict[Path, Path] = {}
+    for given in paths:
+        for path in find_images(given) if given.is_dir() else [given]:
+            name = path.relative_to(given) if given.is_dir() else Path(path.name)
+            # the suffix stays in the name: part.png and part.jpg are two frames
+            name = name.with_name(name.name + ".overlay.png")
+            if taken.setdefault(name, path) != path:
+                raise UsageError(f"{path}: its overlay would overwrite that of {taken[name]}; score them in two calls")
+            yield path, name
+
+
+def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:
+    spec = inspector.backbone.spec.frame
+    try:
+        frame = read_image(path, spec)
+        inspection = inspector.inspect(frame)
+    except FrameError as error:
+        print(f"goodpart score: {error}", file=sys.stderr)
+        return {"file": str(path), "verdict": REFUSED, "error": str(error)}
+    if overlay is not None:
+        write_overlay(overlay, frame, inspection, spec)
+    return _result(path, inspection, overlay)
+
+
+def _result(path: Path, inspection: Inspection, overlay: Path | None) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "file": str(path),
+        "verdict": inspection.verdict.value,
+        "score": inspection.score,
+        "threshold": inspection.threshold,
+        "margin": inspection.margin,
+        "p_value": inspection.p_value,
+        "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
+    }
+    if inspection.reason is not None:
+        result["reason"] = inspection.reason
+    if overlay is not None:
+        result["map"] = str(overlay)
+    return result
+
+
+def _row(result: dict[str, Any]) -> str:
+    if result["verdict"] == REFUSED:
+        return f"{REFUSED:<8}{'':>30}  {result['file']}"
+    numbers = f"{result['score']:>10.3f} of {result['threshold']:.3f}  p {result['p_value']:.3f}"
+    return f"{result['verdict']:<8}{numbers:>30}  {result['file']}{'  ' + result['reason'] if 'reason' in result else ''}"

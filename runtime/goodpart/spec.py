@@ -1,0 +1,248 @@
+"""The facts that a bundle states, as frozen dataclasses that refuse impossible values.
+
+`strict_json` turns them into JSON and back; `docs/bundle-format.md` says what each means on disk.
+"""
+
+import dataclasses
+import enum
+import math
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.errors import FrameError, UsageError
+from goodpart.profile import Profile
+
+FORMAT_VERSION = 1
+"""The bundle format this package writes."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Channels(enum.Enum):
+    """The channels of a frame, in memory order."""
+
+    RGB = "RGB"
+    BGR = "BGR"
+    GRAY = "GRAY"
+
+
+class PixelType(enum.Enum):
+    """The dtype of a frame."""
+
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+
+
+class WeightsSource(enum.Enum):
+    """Where a backbone's weights came from."""
+
+    IMAGENET = "imagenet"
+    FILE = "file"
+    UNTRAINED = "untrained"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Roi:
+    """Region of interest: the rectangle of the frame that is inspected, in frame pixels."""
+
+    y_px: int
+    x_px: int
+    height_px: int
+    width_px: int
+
+    def __post_init__(self) -> None:
+        if self.y_px < 0 or self.x_px < 0 or self.height_px < 1 or self.width_px < 1:
+            raise UsageError(f"roi: expected Y,X >= 0 and H,W >= 1, found {dataclasses.astuple(self)}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameSpec:
+    """What a frame must be; height and width are free.
+
+    Attributes:
+        channels: RGB or BGR for `(H, W, 3)`, GRAY for `(H, W)`.
+        dtype: uint8, or uint16 (GRAY only: thermal and 12-bit cameras).
+        value_range: for uint16 the pixel values that become black and white; values outside are clipped. None for uint8.
+        roi: the part of the frame that is inspected, or None for all of it.
+    """
+
+    channels: Channels
+    dtype: PixelType
+    value_range: tuple[int, int] | None
+    roi: Roi | None
+
+    def __post_init__(self) -> None:
+        if self.dtype is PixelType.UINT16:
+            if self.channels is not Channels.GRAY:
+                raise UsageError(f"frame: uint16 goes with GRAY only, found {self.channels.value}")
+            if self.value_range is None or not 0 <= self.value_range[0] < self.value_range[1] <= 65535:
+                raise UsageError(f"frame value range: uint16 needs 0 <= LO < HI <= 65535, found {self.value_range}")
+        elif self.value_range is not None:
+            raise UsageError(f"frame value range: expected none for uint8, found {self.value_range}")
+
+    def describe(self) -> str:
+        """The frame in words, for messages: `uint8 RGB (H, W, 3)`."""
+        return f"{self.dtype.value} {self.channels.value} {'(H, W)' if self.channels is Channels.GRAY else '(H, W, 3)'}"
+
+    def check(self, frame: object) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+        """The frame itself, if it is what this spec declares.
+
+        Raises:
+            FrameError: not an array, non-finite values, another dtype, channel count or number of dimensions, no pixels,
+                or smaller than the region of interest.
+        """
+        if not isinstance(frame, np.ndarray):
+            raise FrameError(f"frame: expected a numpy array of {self.describe()}, found {type(frame).__name__}")
+        if frame.dtype.kind in "fc" and not np.isfinite(frame).all():
+            raise FrameError(f"frame: expected {self.describe()}, found {frame.dtype} with NaN or infinite values; check the camera")
+        if frame.dtype != np.dtype(self.dtype.value):
+            raise FrameError(f"frame: expected {self.describe()}, found dtype {frame.dtype}; convert it, or export for that dtype")
+        wanted = frame.ndim == 2 if self.channels is Channels.GRAY else frame.ndim == 3 and frame.shape[2] == 3
+        if not wanted or frame.size == 0:
+            raise FrameError(f"frame: expected {self.describe()} with at least one pixel, found shape {frame.shape}")
+        if self.roi is not None:
+            bottom, right = self.roi.y_px + self.roi.height_px, self.roi.x_px + self.roi.width_px
+            if frame.shape[0] < bottom or frame.shape[1] < right:
+                raise FrameError(
+                    f"frame: expected at least {bottom}x{right} pixels (HxW) for the region of interest, "
+                    f"found {frame.shape[0]}x{frame.shape[1]}"
+                )
+        return frame
+
+    def inspected(self, frame: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """The part of a checked frame that is inspected: a view of the region of interest, or all of it."""
+        if self.roi is None:
+            return frame
+        rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
+        return frame[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GridSpec:
+    """The patches of one frame: `rows * columns` embeddings of `dimension` float32 values."""
+
+    rows: int
+    columns: int
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.rows <= 1024 and 1 <= self.columns <= 1024 and 1 <= self.dimension <= 4096):
+            raise UsageError(f"grid: expected 1 to 1024 rows and columns, 1 to 4096 values, found {self}")
+
+    @property
+    def patches(self) -> int:
+        """Patches of one frame."""
+        return self.rows * self.columns
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WeightsSpec:
+    """Which weights a backbone has: where from, the file's name and sha256, or the seed of untrained ones."""
+
+    source: WeightsSource
+    name: str | None
+    sha256: str | None
+    seed: int | None
+
+    def __post_init__(self) -> None:
+        if self.source is WeightsSource.UNTRAINED:
+            if self.seed is None or self.sha256 is not None:
+                raise UsageError("weights: untrained ones have a seed and no sha256")
+        elif self.sha256 is None or not _SHA256.fullmatch(self.sha256):
+            raise UsageError(f"weights: expected a sha256, found {self.sha256!r}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BackboneSpec:
+    """What a backbone file is: its frame, grid, profile and weights. Travels in the ONNX file's metadata."""
+
+    frame: FrameSpec
+    grid: GridSpec
+    profile: Profile
+    weights: WeightsSpec
+
+    def __post_init__(self) -> None:
+        if self.profile.top_k > self.grid.patches:
+            raise UsageError(f"profile top_k: expected at most {self.grid.patches} patches, found {self.profile.top_k}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BankSpec:
+    """The bank as it lies in the bundle.
+
+    Attributes:
+        vectors: kept embeddings.
+        recall: share of the K nearest neighbours that plain HNSW found for good patches when it was built, 0 to 1.
+    """
+
+    vectors: int
+    recall: float
+
+    def __post_init__(self) -> None:
+        if self.vectors < 2 or not 0.0 <= self.recall <= 1.0:
+            raise UsageError(f"bank: expected at least 2 vectors and a recall of 0 to 1, found {self}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What a bundle was built from: dataset digest, counts, seed and the versions of what built it."""
+
+    dataset_sha256: str
+    images: int
+    skipped_images: int
+    patches: int
+    seed: int
+    versions: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoldenFrame:
+    """A frame stored in the bundle and the image score, in sigmas, that it must get on every machine."""
+
+    file: str
+    score: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """Size and sha256 of one file of the bundle."""
+
+    size_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.size_bytes < 0 or not _SHA256.fullmatch(self.sha256):
+            raise UsageError(f"file facts: expected a size and a sha256, found {self}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything a bundle states about itself; its own sha256 is the bundle's digest.
+
+    Attributes:
+        format_version: of the bundle format.
+        name: the product or category.
+        backbone, bank, provenance: see there.
+        golden: frames with known scores.
+        golden_tolerance: how far, in sigmas, a golden score may be off on another CPU.
+        files: every other file of the bundle by its relative name.
+    """
+
+    format_version: int
+    name: str
+    backbone: BackboneSpec
+    bank: BankSpec
+    provenance: Provenance
+    golden: tuple[GoldenFrame, ...]
+    golden_tolerance: float
+    files: dict[str, FileFacts]
+
+    def __post_init__(self) -> None:
+        if not self.name or len(self.name) > 128 or not self.name.isprintable():
+            raise UsageError(f"name: expected 1 to 128 printable characters, found {self.name!r}")
+        if self.bank.vectors < self.backbone.profile.neighbours:
+            raise UsageError(f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}")
+        if not self.golden or not (math.isfinite(self.golden_tolerance) and self.golden_tolerance > 0):
+            raise UsageError("golden: expected at least one golden frame and a positive tolerance")

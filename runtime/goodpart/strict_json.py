@@ -1,0 +1,150 @@
+"""JSON to frozen dataclasses and back, refusing whatever is not exactly as declared.
+
+Python's own reader takes NaN, lets a second key of the same name win and has no types. Facts that decide verdicts
+deserve better: here unknown, missing and duplicate keys, non-finite numbers and wrong types are errors that name the
+place.
+"""
+
+import dataclasses
+import enum
+import json
+import math
+import types
+import typing
+from typing import Any, TypeVar
+
+from goodpart.errors import ManifestError, UsageError
+
+T = TypeVar("T")
+
+
+def encode(value: object) -> bytes:
+    """The JSON bytes of a dataclass: UTF-8, indented, keys in field order, the same bytes for the same facts.
+
+    Args:
+        value: a frozen dataclass of the kinds that `decode` reads.
+    """
+    return (json.dumps(to_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def to_plain(value: object) -> Any:
+    """A dataclass as plain dicts, lists, strings and numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, (tuple, list)):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value
+
+
+def decode(kind: type[T], text: bytes, *, where: str) -> T:
+    """Reads a dataclass from JSON bytes.
+
+    Args:
+        kind: a frozen dataclass; its annotations are the schema.
+        text: UTF-8 JSON.
+        where: how messages call the place, for example a file's name.
+
+    Raises:
+        ManifestError: malformed JSON, unknown, missing or duplicate keys, a wrong type, a non-finite number, or a value
+            that the dataclass itself refuses.
+    """
+    plain = parse(text, where=where)
+    return typing.cast(T, _typed(kind, plain, where))
+
+
+def parse(text: bytes, *, where: str) -> Any:
+    """Reads plain JSON, refusing duplicate keys and non-finite numbers.
+
+    Raises:
+        ManifestError: not UTF-8, not JSON, nested too deeply, a duplicate key, NaN or infinity.
+    """
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            names = [name for name, _ in items]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ManifestError(f"{where}: key {twice!r} stands twice in one object; keep one")
+        return found
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            raise ManifestError(f"{where}: expected finite numbers, found {digits[:40]}")
+        return value
+
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=number
+        )
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{where}: expected UTF-8 JSON, found something else ({error})") from error
+
+
+def _typed(kind: Any, value: Any, where: str) -> Any:
+    """The value as the annotation `kind`, or ManifestError."""
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = [option for option in typing.get_args(kind) if option is not type(None)]
+        return None if value is None else _typed(inner[0], value, where)
+    if origin is tuple:
+        return _typed_tuple(typing.get_args(kind), value, where)
+    if origin is dict:
+        found = _expect(dict, value, where, "an object")
+        return {key: _typed(typing.get_args(kind)[1], item, f"{where}: {key}") for key, item in found.items()}
+    if dataclasses.is_dataclass(kind):
+        return _typed_dataclass(kind, value, where)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        options = [member.value for member in kind]
+        if value not in options:
+            raise ManifestError(f"{where}: expected one of {options}, found {_shown(value)}")
+        return kind(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = _as_float(value, where)
+    return _expect(kind, value, where, {int: "a whole number", float: "a number", str: "a text"}.get(kind, "true/false"))
+
+
+def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    found = _expect(list, value, where, "a list")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(found)
+    if len(found) != len(kinds):
+        raise ManifestError(f"{where}: expected a list of {len(kinds)}, found {len(found)}")
+    return tuple(_typed(kind, item, f"{where}[{at}]") for at, (kind, item) in enumerate(zip(kinds, found, strict=True)))
+
+
+def _typed_dataclass(kind: Any, value: Any, where: str) -> Any:
+    found = _expect(dict, value, where, "an object")
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    unknown, missing = sorted(set(found) - set(names)), [name for name in names if name not in found]
+    if unknown or missing:
+        raise ManifestError(f"{where}: expected the keys {names}, found unknown {unknown} and missing {missing}")
+    fields = {name: _typed(hints[name], found[name], f"{where}: {name}") for name in names}
+    try:
+        return kind(**fields)
+    except UsageError as error:
+        raise ManifestError(f"{where}: {error}") from error
+
+
+def _as_float(value: int, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ManifestError(f"{where}: expected a number within float range, found {_shown(value)}") from error
+
+
+def _expect(kind: Any, value: Any, where: str, words: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ManifestError(f"{where}: expected {words}, found {_shown(value)}")
+    return value
+
+
+def _shown(value: object) -> str:
+    """A value short enough for a one-line message."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
