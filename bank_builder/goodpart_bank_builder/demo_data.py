@@ -3,8 +3,8 @@
 One `Part` says everything about a picture (tolerances, place, light, camera), `render` turns it into grey levels, and a
 `Defect` is what a function of `DEFECTS` plants on it. Masks are measured: where the same part changes by its defect.
 
-A point of the frame is a complex number, column + 1j * row, in pixels: distances are `abs`, turns are products. Maps
-are `(400, 400) float32`. Light is linear, about 0 to 1, until `render` ends in grey levels, 0 to 255.
+A point is a complex number, column + 1j * row, in pixels: distances are `abs`, turns are products. Maps are `(400, 400)
+float32`. Light is linear, about 0 to 1, until `render` ends in grey levels, 0 to 255.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ Bytes = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 FRAME_PX, TRAIN_GOOD, TEST_GOOD, TEST_PER_KIND = 400, 120, 20, 15
-MASK_LEVEL = 6.0  # grey levels, three deviations of the sensor's noise: what changes less is not visible
+MASK_LEVEL = 6.0  # grey levels, about four deviations of the sensor's noise: a smaller change does not count
+LEAST_MASK_PX = 60  # a defect that changes fewer pixels is drawn again: nobody could see it
 _DISC_PX, _LUG_PX, _HUB_PX = 128.0, 36.0, 74.0
 _PLANE = (np.arange(FRAME_PX) + 1j * np.arange(FRAME_PX)[:, None]).astype(np.complex64)  # every pixel's own point
 
@@ -51,27 +52,21 @@ class Part:
     texture_seed: int
     holes: tuple[Hole, ...]  # the bore, which is the axis; the three lugs'; three taps; a dowel's
     mill: complex  # centre of the face mill's arcs, far off the part
-    roughness: float
-    lamp: complex  # unit vector towards it
+    lamp: complex  # unit vector towards the lamp
     gain: tuple[float, ...]  # of red, green and blue
     glare: float
     defocus_px: float
-    noise: float  # grey levels
 
 
 @dataclass(frozen=True)
 class Defect:
-    """What is wrong with a part; the defaults are harmless.
+    """What is wrong with a part; the defaults are harmless."""
 
-    `holes` replaces the part's own; `bite_px` is a signed distance to lost material, negative inside; `relief_px` is
-    added to the surface's height; `alpha` in [0, 1] hides the surface under the RGB reflectance `colour`.
-    """
-
-    holes: tuple[Hole, ...] = ()
-    bite_px: Floats | float = float("inf")
-    relief_px: Floats | float = 0.0
-    alpha: Floats | float = 0.0
-    colour: tuple[float, float, float] = (0.1, 0.08, 0.06)
+    holes: tuple[Hole, ...] = ()  # instead of the part's own
+    bite_px: Floats | float = float("inf")  # signed distance to lost material, negative inside
+    relief_px: Floats | float = 0.0  # added to the height of the surface
+    alpha: Floats | float = 0.0  # in [0, 1]: how far `colour` hides the metal
+    colour: tuple[float, float, float] = (0.1, 0.08, 0.06)  # RGB reflectance
 
 
 @dataclass(frozen=True)
@@ -92,12 +87,10 @@ def draw_part(rng: Rng) -> Part:
         texture_seed=int(rng.integers(2**63)),
         holes=tuple(Hole(at, rng.normal(h.radius_px, 0.2), h.spot_px) for at, h in zip(places, _HOLES, strict=True)),
         mill=axis + complex(rng.uniform(-420, -300), rng.uniform(-120, 120)),
-        roughness=rng.uniform(0.07, 0.13),
         lamp=cmath.rect(1, rng.normal(-2.18, 0.2)),
-        gain=tuple(rng.uniform(0.88, 1.1) * rng.normal(1, 0.012, 3)),
+        gain=tuple(rng.uniform(0.88, 1.1) * rng.normal(1, 0.005, 3)),
         glare=rng.uniform(0.05, 0.3),
         defocus_px=rng.uniform(0.4, 0.9),
-        noise=rng.uniform(1.2, 2.0),
     )
 
 
@@ -140,15 +133,15 @@ class _Surface:
             distance = np.abs(offset)
             self.tool = np.where(distance < hole.spot_px, offset, self.tool)
             self.height -= np.clip(hole.spot_px - distance, 0, 2)
-            chamfer = (hole.radius_px > 0) + hole.radius_px / 12
+            chamfer = (hole.radius_px > 0) + hole.radius_px / 12  # none where there is no bore
             self.height -= 1.6 * np.clip(hole.radius_px + chamfer - distance, 0, chamfer)
-            inside = np.clip(hole.radius_px + 0.5 - distance, 0, 1) * (hole.radius_px > 0)
+            inside = np.clip(hole.radius_px + 0.5 - distance, 0, hole.radius_px > 0)
             # The lens looks into holes off its axis at an angle, so one side of their wall shows.
             floor = np.clip(0.9 * hole.radius_px + 0.5 - np.abs(offset + 0.015 * (hole.at - axis)), 0, 1)
             self.hole += inside
             self.wall += (inside > 0) * (1 - floor) * (0.2 - 0.17 * _towards(offset, part.lamp) / (distance + 1))
         self.height += defect.relief_px
-        # Contact shade at the foot of the hub, deeper on the side away from the lamp.
+        # The hub shades its foot, more so on the side away from the lamp.
         foot = (radius > _HUB_PX) * np.exp(np.minimum(_HUB_PX - radius, 0) / 5)
         self.open = 1 - foot * (0.3 - 0.25 * _towards(_PLANE - axis, part.lamp) / (radius + 1))
 
@@ -159,10 +152,9 @@ class _Surface:
         streaks = _f32(cv2.remap(marks, radius, _f32(angle), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
         bow_tie = np.exp(-4 * np.square(_towards(self.tool, 1j * self.part.lamp) / (radius + 1)))
         slope_y, slope_x = np.gradient(self.height)
-        steep = np.hypot(slope_x, slope_y)
-        facing = -_towards(slope_x + 1j * slope_y, self.part.lamp) / np.hypot(1, steep)
-        shade = 0.4 + 0.34 * bow_tie + 0.4 * facing - 0.07 * np.minimum(np.square(steep), 2)
-        grain = 1 + self.part.roughness * streaks * (0.6 + bow_tie) + 0.03 * _clouds(rng, 9)
+        facing = -_towards(slope_x + 1j * slope_y, self.part.lamp) / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y)
+        shade = 0.39 + 0.34 * bow_tie + 0.4 * facing
+        grain = 1 + rng.uniform(0.07, 0.13) * streaks * (0.6 + bow_tie) + 0.03 * _clouds(rng, 9)
         return _f32(shade * self.open * grain)
 
 
@@ -180,12 +172,8 @@ def render(part: Part, defect: Defect | None = None) -> Floats:
     light = scene[..., None] * (_f32([0.95, 1, 1.01]) + solid[..., None] * _f32([0, -0.005, 0.03]))
     light += (defect.alpha * solid)[..., None] * (_f32(defect.colour) - light)
     across = _towards(_PLANE / (FRAME_PX / 2) - (1 + 1j), part.lamp)[..., None]
-    light *= _f32(part.gain) * (1 + 0.5 * part.glare * across + part.glare * np.exp(-6 * np.square(across - 0.4)))
+    light *= _f32(part.gain) * (1 + part.glare * (0.5 * across + np.exp(-6 * np.square(across - 0.4))))
     return np.clip(255 * _f32(cv2.GaussianBlur(light, (0, 0), part.defocus_px)), 0, 255)
-
-
-def _place(part: Part, rng: Rng) -> complex:
-    return part.holes[0].at + cmath.rect(rng.uniform(50, 115), rng.uniform(0, 2 * cmath.pi))
 
 
 def _line(start: complex, headings: npt.NDArray[np.float64], width_px: float) -> Floats:
@@ -194,7 +182,7 @@ def _line(start: complex, headings: npt.NDArray[np.float64], width_px: float) ->
     corners = np.rint(np.stack([path.real, path.imag], axis=1)).astype(np.int32)
     ink = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
     cv2.polylines(ink, [corners], False, (255,), max(1, round(width_px)), cv2.LINE_AA, 4)
-    return _f32(ink) / 255
+    return _f32(ink / 255)
 
 
 def _blocked_hole(part: Part, rng: Rng) -> Defect:
@@ -209,8 +197,8 @@ def _blocked_hole(part: Part, rng: Rng) -> Defect:
 
 def _chip(part: Part, rng: Rng) -> Defect:
     """Material broken off the outer edge, with a rough flank."""
-    at = rng.choice(_PLANE[np.abs(_outline(part)) < 1])
-    bite = np.abs(_PLANE - at) - rng.uniform(3.5, 13) * (1 + 0.2 * _clouds(rng, 40))
+    bite = np.abs(_PLANE - rng.choice(_PLANE[np.abs(_outline(part)) < 1]))
+    bite -= rng.uniform(3.5, 13) * (1 + 0.2 * _clouds(rng, 40))
     return Defect(bite_px=bite, relief_px=(0.9 * _clouds(rng, 60) - 2.5) * np.clip(1.5 - bite / 4, 0, 1))
 
 
@@ -228,15 +216,17 @@ def _crack(part: Part, rng: Rng) -> Defect:
 def _scratch(part: Part, rng: Rng) -> Defect:
     """Up to three grooves side by side, bright where the tool marks are torn."""
     headings = rng.uniform(0, 6.28) + np.linspace(0, rng.normal(0, 0.3), rng.integers(10, 40))
-    middle = _place(part, rng) - 1.5 * np.exp(1j * headings).sum()
-    lines = [_line(middle + complex(*rng.normal(0, 4, 2)), headings, rng.uniform(0.6, 2.2)) for _ in range(3)]
-    alpha = _f32(np.max(lines[: rng.integers(1, 4)], axis=0)) * np.clip(0.6 + 0.4 * _clouds(rng, 14), 0.1, 1)
-    return Defect(relief_px=-alpha, alpha=alpha * rng.uniform(0.2, 0.7), colour=(0.9, 0.9, 0.9))
+    middle = part.holes[0].at + cmath.rect(rng.uniform(50, 115), rng.uniform(0, 6.28))
+    start = middle - 1.5 * np.exp(1j * headings).sum()
+    lines = [_line(start + complex(*rng.normal(0, 4, 2)), headings, rng.uniform(0.6, 2.2)) for _ in range(3)]
+    alpha = _f32(np.max(lines[: rng.integers(1, 4)], axis=0)) * np.clip(0.7 + 0.3 * _clouds(rng, 14), 0.4, 1)
+    return Defect(relief_px=-alpha, alpha=alpha * rng.uniform(0.3, 0.7), colour=(0.95, 0.95, 0.95))
 
 
 def _stain(part: Part, rng: Rng) -> Defect:
     """A dried splash of oil, rust or coolant, stronger along its rim."""
-    offset, flat = (_PLANE - _place(part, rng)) * cmath.rect(1, rng.uniform(0, 3.14)), rng.uniform(0.6, 1)
+    middle = part.holes[0].at + cmath.rect(rng.uniform(50, 115), rng.uniform(0, 6.28))
+    offset, flat = (_PLANE - middle) * cmath.rect(1, rng.uniform(0, 3.14)), rng.uniform(0.6, 1)
     edge = np.hypot(offset.real * flat, offset.imag / flat) - rng.uniform(8, 26) * (1 + 0.25 * _clouds(rng, 28))
     film = np.clip(-edge / 3, 0, 1) * (0.7 + 0.2 * _clouds(rng, 50)) + 0.4 * np.exp(-np.square(edge / 2 + 1))
     colours = ((0.1, 0.08, 0.06), (0.34, 0.2, 0.1), (0.24, 0.25, 0.3), (0.85, 0.85, 0.8))
@@ -252,16 +242,17 @@ DEFECTS: Mapping[str, Callable[[Part, Rng], Defect]] = {
 }
 
 
-def draw_sample(split: str, kind: str, index: int, *, seed: int = 0) -> tuple[Bytes, Bytes | None]:
-    """Draws a picture `(400, 400, 3) uint8` RGB and, unless `kind` is good, its mask `(400, 400) uint8`, 0 or 255."""
+def draw_sample(split: str, kind: str, index: int, *, seed: int = 0) -> tuple[Bytes, Bytes]:
+    """Draws a picture `(400, 400, 3) uint8` RGB and its mask `(400, 400) uint8`: 255 where it is defective, else 0."""
     rng = np.random.default_rng((seed, zlib.crc32(f"{split}/{kind}".encode()), index))
     part = draw_part(rng)
-    picture, mask = render(part), None
-    if kind != "good":
-        clean, picture = picture, render(part, DEFECTS[kind](part, rng))
-        changed = (np.abs(picture - clean).max(axis=2) > MASK_LEVEL).astype(np.uint8)
-        mask = 255 * np.asarray(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)), np.uint8)
-    noisy = picture + part.noise * rng.standard_normal(picture.shape, np.float32)
+    picture = clean = render(part)
+    mask = np.zeros((FRAME_PX, FRAME_PX), np.uint8)
+    while kind != "good" and np.count_nonzero(mask) < LEAST_MASK_PX:
+        picture = render(part, DEFECTS[kind](part, rng))
+        changed = _f32(np.abs(picture - clean).max(axis=2) > MASK_LEVEL)
+        mask = np.uint8(255) * (_f32(cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))) > 0)
+    noisy = picture + rng.uniform(1.2, 2.0) * rng.standard_normal(picture.shape, np.float32)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8), mask
 
 
@@ -296,7 +287,7 @@ def write_demo_data(out: Path, *, seed: int = 0, on_image: Callable[[int, int], 
             for done, (split, kind, index) in enumerate(plan, 1):
                 picture, mask = draw_sample(split, kind, index, seed=seed)
                 _save(draft / split / kind / f"{index:03d}.png", picture)
-                if mask is not None:
+                if kind != "good":
                     _save(draft / "ground_truth" / kind / f"{index:03d}_mask.png", mask)
                 if on_image:
                     on_image(done, len(plan))

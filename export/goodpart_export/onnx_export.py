@@ -11,15 +11,15 @@ from pathlib import Path
 
 import onnx
 import torch
-from onnx import compose
-from torch import nn
-
 from goodpart.atomic import write_file
 from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
 from goodpart.errors import ExportError, UsageError
 from goodpart.profile import Profile
 from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
 from goodpart.strict_json import encode
+from onnx import compose
+from torch import nn
+
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import OPSET, PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of
@@ -67,7 +67,9 @@ def export_backbone(
         ExportError: the exporter failed, gave another opset or a side file, or parity is beyond the limit.
     """
     if out.exists() and not force:
-        raise UsageError(f"{out}: expected a new file, found an existing one; name another or give --force to replace it")
+        raise UsageError(
+            f"{out}: expected a new file, found an existing one; name another or give --force to replace it"
+        )
     trunk = Trunk(network, profile)
     spec = BackboneSpec(frame=frame, grid=grid_of(profile), profile=profile, weights=weights)
     height_px, width_px = profile.input_height_px, profile.input_width_px
@@ -79,7 +81,9 @@ def export_backbone(
     parity = parity_of(backbone, prologue.SerializeToString(), trunk, frames)
     # written so that a NaN fails
     if not parity <= LIMIT:
-        raise ExportError(f"{out}: expected torch and onnxruntime to agree within {LIMIT}, found {parity:.2g}; nothing was written")
+        raise ExportError(
+            f"{out}: expected torch and onnxruntime to agree within {LIMIT}, found {parity:.2g}; nothing was written"
+        )
     write_file(out, model)
     report = ExportReport(
         file=out.name,

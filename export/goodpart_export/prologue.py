@@ -1,9 +1,8 @@
 """Prologue: the raw frame to resized pixels, as ONNX operators. The part of the graph that stands before the trunk."""
 
 import onnx
-from onnx import parser
-
 from goodpart.spec import Channels, FrameSpec, PixelType
+from onnx import parser
 
 OPSET = 18
 """The first opset whose Resize can antialias; old enough for every onnxruntime of the last years."""
@@ -39,7 +38,7 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
             f"int64[2] roi_start = {{{roi.y_px}, {roi.x_px}}}",
             f"int64[2] roi_end = {{{roi.y_px + roi.height_px}, {roi.x_px + roi.width_px}}}",
         ]
-        step(f"Slice(frame, roi_start, roi_end)", "cropped")
+        step("Slice(frame, roi_start, roi_end)", "cropped")
     if not gray:
         step(f"Transpose<perm = [2, 0, 1]>({current})", "planes")
     constants.append(f"int64[{2 if gray else 1}] outer_axes = {{{'0, 1' if gray else '0'}}}")
@@ -56,7 +55,8 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
         step(f"Sub({current}, range_low)", "above_black")
         step(f"Mul({current}, range_scale)", "scaled")
         step(f"Clip({current}, black, white)", "ranged")
-    resize = f'Resize<mode = "linear", antialias = 1, coordinate_transformation_mode = "half_pixel">({current}, , , resized_shape)'
+    how = 'mode = "linear", antialias = 1, coordinate_transformation_mode = "half_pixel"'
+    resize = f"Resize<{how}>({current}, , , resized_shape)"
     if gray:
         step(resize, "resized")
         step(f"Concat<axis = 1>({current}, {current}, {current})", PIXELS)

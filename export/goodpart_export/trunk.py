@@ -1,12 +1,9 @@
 """Trunk: resized pixels to embeddings, in torch. The part of the graph that torch exports."""
 
-from typing import cast
-
 import torch
-from torch import nn
-
 from goodpart.profile import Profile
 from goodpart.spec import GridSpec
+from torch import nn
 
 STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
 CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}
@@ -31,6 +28,8 @@ class Trunk(nn.Module):
         self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
         count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
         self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
+        self.mean: torch.Tensor
+        self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
         self.eval()
@@ -56,7 +55,7 @@ class Trunk(nn.Module):
         if self._neighbourhood > 1:
             side = self._neighbourhood
             grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
-        return cast(torch.Tensor, nn.functional.normalize(grid.flatten(2)[0].T, dim=1))
+        return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
 
 
 def grid_of(profile: Profile) -> GridSpec:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-
 from goodpart.errors import ExportError, UsageError
 from goodpart.profile import STAGES
 from goodpart.spec import WeightsSource, WeightsSpec
+from torch import nn
+
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
 _DOWNLOAD_TIMEOUT_S = 30.0
@@ -23,7 +23,8 @@ def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tupl
     """A ResNet-18 in evaluation mode, and where its weights came from.
 
     Args:
-        source: "imagenet" (torchvision's download and cache), "untrained", or the path of a state dict, whole or truncated.
+        source: "imagenet" (torchvision's download and cache), "untrained", or the path of a state dict, whole or
+            truncated.
         stages: the stages that are needed; keys of later stages may be missing.
         seed: for "untrained".
 
@@ -45,7 +46,7 @@ def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tupl
 
 
 def _downloaded(models: Any) -> Path:
-    """torchvision's cached file, downloaded if it is not there yet."""
+    """Torchvision's cached file, downloaded if it is not there yet."""
     weights = models.ResNet18_Weights.IMAGENET1K_V1
     path = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
     if path.is_file():
@@ -84,14 +85,18 @@ def _fill(network: nn.Module, path: Path, stages: tuple[str, ...]) -> str:
         reason = (str(error).splitlines() or [""])[0]
         raise ExportError(f"--weights {path}: expected a PyTorch state dict, found another file ({reason})") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ExportError(f"--weights {path}: expected a state dict of tensors, found {type(state).__name__}; save model.state_dict()")
+        raise ExportError(
+            f"--weights {path}: expected a state dict of tensors, found {type(state).__name__}; save model.state_dict()"
+        )
     own = network.state_dict()
     needed = [key for key in own if not key.startswith(_unused(stages)) and not key.endswith("num_batches_tracked")]
     for key in needed:
         if key not in state:
             raise ExportError(f"--weights {path}: expected key {key!r} with torchvision's names, found none")
         if state[key].shape != own[key].shape:
-            raise ExportError(f"--weights {path}: expected {key!r} {tuple(own[key].shape)}, found {tuple(state[key].shape)}")
+            raise ExportError(
+                f"--weights {path}: expected {key!r} {tuple(own[key].shape)}, found {tuple(state[key].shape)}"
+            )
         if not torch.isfinite(state[key]).all():
             raise ExportError(f"--weights {path}: expected finite numbers in {key!r}, found NaN or infinity")
     network.load_state_dict({key: state[key] for key in needed}, strict=False)

@@ -1,8 +1,8 @@
 """goodpart finds defects after seeing only good parts, on a CPU.
 
-    inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
-    inspection = inspector.inspect(frame)
-    inspection.verdict, inspection.score
+inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
+inspection = inspector.inspect(frame)
+inspection.verdict, inspection.score
 """
 
 from goodpart.backbone import Backbone

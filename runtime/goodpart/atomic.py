@@ -28,7 +28,9 @@ def check_target(out: Path, *, force: bool, mark: str) -> None:
     if not out.exists() and not out.is_symlink():
         return
     if not force:
-        raise UsageError(f"{out}: expected a new folder, found an existing one; name another or give --force to replace it")
+        raise UsageError(
+            f"{out}: expected a new folder, found an existing one; name another or give --force to replace it"
+        )
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
         raise UsageError(f"{out}: --force replaces only a folder that holds {mark}; name another")
 
@@ -82,18 +84,20 @@ def write_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
         _flush(path.parent)
     except OSError as error:
-        raise UsageError(f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written") from error
+        raise UsageError(
+            f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written"
+        ) from error
     finally:
         Path(name).unlink(missing_ok=True)
 
 
 def _publish(staging: Path, out: Path) -> None:
     if not out.exists() or not any(out.iterdir()):
-        os.rename(staging, out)
+        staging.rename(out)
         return
     # rename() cannot put a folder over a non-empty one; exchanging them leaves no moment without a whole bundle
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -102,7 +106,9 @@ def _publish(staging: Path, out: Path) -> None:
     if exchange(_AT_FDCWD, os.fsencode(staging), _AT_FDCWD, os.fsencode(out), _RENAME_EXCHANGE) != 0:
         code = ctypes.get_errno()
         if code in (errno.EINVAL, errno.ENOSYS):
-            raise UsageError(f"{out}: its file system cannot exchange two folders in one step; remove the old one first")
+            raise UsageError(
+                f"{out}: its file system cannot exchange two folders in one step; remove the old one first"
+            )
         raise OSError(code, os.strerror(code), str(out))
 
 

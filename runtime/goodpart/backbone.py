@@ -71,7 +71,9 @@ class Backbone:
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except _FOREIGN_ERRORS as error:
-            raise ContractError(f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}") from error
+            raise ContractError(
+                f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}"
+            ) from error
         self.threads = threads
         self.spec = self._read_spec(where)
         self._check_contract(where)
@@ -87,7 +89,9 @@ class Backbone:
         try:
             model = path.read_bytes()
         except OSError as error:
-            raise BundleMissingError(f"{path}: expected a backbone, found none ({error.strerror}); goodpart-export makes one") from error
+            raise BundleMissingError(
+                f"{path}: expected a backbone, found none ({error.strerror}); goodpart-export makes one"
+            ) from error
         return cls(model, threads=threads, where=str(path))
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -107,7 +111,9 @@ class Backbone:
         try:
             embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
         except _FOREIGN_ERRORS as error:
-            raise InferenceError(f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}") from error
+            raise InferenceError(
+                f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}"
+            ) from error
         if not np.isfinite(embeddings).all():
             raise InferenceError("backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest")
         return np.asarray(embeddings, dtype=np.float32)
@@ -115,7 +121,9 @@ class Backbone:
     def _read_spec(self, where: str) -> BackboneSpec:
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if facts is None:
-            raise ContractError(f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts")
+            raise ContractError(
+                f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts"
+            )
         try:
             return strict_json.decode(BackboneSpec, facts.encode("utf-8"), where=f"{where} metadata")
         except ManifestError as error:
@@ -142,11 +150,11 @@ def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> No
     for part in ("grid", "frame", "profile", "weights"):
         wanted, found = getattr(expected, part), getattr(backbone.spec, part)
         if wanted != found:
-            raise ContractError(f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild")
+            raise ContractError(
+                f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild"
+            )
 
 
 def _short(error: BaseException) -> str:
     """A foreign error's first line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-

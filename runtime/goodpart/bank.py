@@ -22,6 +22,9 @@ _HEADER = struct.Struct("<6Q i I 3Q d Q".replace(" ", ""))
 _MARGIN = 1e-6
 """How far above the next upper bound the k-th worst exact distance must lie: covers float32 rounding of both sides."""
 
+_BLOCK = 64
+"""Bank vectors whose largest similarity is taken together when neighbours are sought."""
+
 _PRODUCTS_PER_CALL = 1 << 18
 """OpenBLAS runs a product of at most this many multiply-adds on the calling thread, so the thread count stays ours."""
 
@@ -31,8 +34,8 @@ class PatchDistances:
     """Patch distances of one frame.
 
     Attributes:
-        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The `top_k`
-            highest are exact; the others are exact or upper bounds that lie below them.
+        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The
+            `top_k` highest are exact; the others are exact or upper bounds that lie below them.
         recomputed: how many are exact.
     """
 
@@ -97,7 +100,9 @@ class Bank:
         try:
             loaded.load_index(str(path), max_elements=vectors)
         except RuntimeError as error:
-            raise ContractError(f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})") from error
+            raise ContractError(
+                f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
+            ) from error
         return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads)
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int) -> PatchDistances:
@@ -148,7 +153,7 @@ class Bank:
         return embeddings
 
     def _upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """`(P,) float64` HNSW's distances; infinite where it found fewer than K neighbours, so that those are recomputed."""
+        """`(P,) float64` HNSW's distances; infinite where it found too few neighbours, so that those are recomputed."""
         try:
             _, distances = self._index.knn_query(embeddings, k=self._neighbours, num_threads=self._threads)
         except RuntimeError:
@@ -159,13 +164,7 @@ class Bank:
         return bounds
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Neighbours by float32 products of all pairs; their distances in float64, so that rounding stays below any margin."""
-        similarities = products(self.vectors, rows)
-        nearest = np.argpartition(similarities, -self._neighbours, axis=1)[:, -self._neighbours :]
-        nearest.sort(axis=1)
-        neighbours = self.vectors[nearest].astype(np.float64)
-        cosines = np.einsum("rkd,rd->rk", neighbours, rows.astype(np.float64))
-        return np.asarray(1.0 - cosines.mean(axis=1))
+        return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
 
 
 def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -176,7 +175,7 @@ def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) ->
         rows: `(R, D) float32`.
 
     Returns:
-        `(R, N) float32`.
+        `(N, R) float32`.
     """
     count, dimension = vectors.shape
     block = max(1, _PRODUCTS_PER_CALL // (dimension * len(rows)))
@@ -185,7 +184,55 @@ def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) ->
     found = np.empty((count, len(rows)), np.float32)
     np.matmul(vectors[:whole].reshape(-1, block, dimension), columns, out=found[:whole].reshape(-1, block, len(rows)))
     np.matmul(vectors[whole:], columns, out=found[whole:])
-    return np.ascontiguousarray(found.T)
+    return found
+
+
+def nearest_distances(
+    similarities: npt.NDArray[np.float32],
+    vectors: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.float32],
+    *,
+    neighbours: int,
+) -> npt.NDArray[np.float64]:
+    """Patch distances by brute force (paper, patch distance).
+
+    The neighbours are found by float32 products, their distances taken in float64, so that rounding stays below any
+    margin.
+
+    Args:
+        similarities: `(N, R) float32` inner products of `vectors` and `rows`; -inf where a vector must not be a
+            neighbour.
+        vectors: `(N, D) float32` unit vectors of the bank.
+        rows: `(R, D) float32` unit vectors.
+        neighbours: K, 1 to N.
+
+    Returns:
+        `(R,) float64` mean cosine distance to the K nearest vectors.
+    """
+    nearest = _largest(similarities, neighbours)
+    nearest.sort(axis=0)
+    cosines = np.einsum("krd,rd->kr", vectors[nearest].astype(np.float64), rows.astype(np.float64))
+    return np.asarray(1.0 - cosines.mean(axis=0))
+
+
+def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
+    """`(count, R) int64` positions of the `count` largest values of every column of `(N, R)`.
+
+    The largest values lie in the blocks with the largest maxima, and maxima cost a fraction of a partition of all.
+    """
+    total, columns = similarities.shape
+    blocks = total // _BLOCK
+    if blocks <= count:
+        return np.argpartition(similarities, -count, axis=0)[-count:]
+    # what does not fill a block always takes part
+    rest = np.repeat(np.arange(blocks * _BLOCK, total)[:, np.newaxis], columns, axis=1)
+    maxima = similarities[: blocks * _BLOCK].reshape(blocks, _BLOCK, columns).max(axis=1)
+    best = np.argpartition(maxima, -count, axis=0)[-count:]
+    inside = (best[:, np.newaxis, :] * _BLOCK + np.arange(_BLOCK)[:, np.newaxis]).reshape(-1, columns)
+    candidates = np.concatenate([inside, rest])
+    values = np.take_along_axis(similarities, candidates, axis=0)
+    chosen = np.argpartition(values, -count, axis=0)[-count:]
+    return np.take_along_axis(candidates, chosen, axis=0)
 
 
 def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> None:
@@ -202,7 +249,9 @@ def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> Non
         raise ContractError(f"{path}: expected an HNSW index, found none ({error.strerror})") from error
     if len(head) < _HEADER.size:
         raise ContractError(f"{path}: expected an HNSW index, found {len(head)} bytes")
-    _, capacity, count, element_bytes, label_at, data_at, _, entry, _, level0_links, found_links, _, _ = _HEADER.unpack(head)
+    _, capacity, count, element_bytes, label_at, data_at, _, entry, _, level0_links, found_links, _, _ = _HEADER.unpack(
+        head
+    )
     wanted = {
         "vectors": (vectors, count),
         "capacity": (vectors, capacity),
@@ -213,6 +262,10 @@ def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> Non
     }
     for fact, (expected, found) in wanted.items():
         if expected != found:
-            raise ContractError(f"{path}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle")
+            raise ContractError(
+                f"{path}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle"
+            )
     if entry >= count or size_bytes < _HEADER.size + count * element_bytes:
-        raise ContractError(f"{path}: expected a whole HNSW index, found a broken header (entry {entry}, {size_bytes} bytes)")
+        raise ContractError(
+            f"{path}: expected a whole HNSW index, found a broken header (entry {entry}, {size_bytes} bytes)"
+        )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from goodpart import strict_json
 from goodpart.calibration import Calibration
-from goodpart.errors import BundleMissingError, ContractError, IntegrityError, ManifestError, VersionError
+from goodpart.errors import BundleMissingError, ContractError, IntegrityError, ManifestError, VersionError, found_at
 from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
 
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
@@ -61,7 +61,9 @@ class Bundle:
         try:
             return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
         except (ValueError, EOFError, SyntaxError) as error:
-            raise ContractError(f"{self.folder / file}: expected a numpy array, found something else ({error})") from error
+            raise ContractError(
+                f"{self.folder / file}: expected a numpy array, found something else ({error})"
+            ) from error
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -75,13 +77,16 @@ def read_bundle(folder: Path) -> Bundle:
         ContractError: the manifest names files that no bundle has, or lacks one that every bundle has.
     """
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
-        raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
+        raise BundleMissingError(
+            f"{folder}: expected a bundle folder, found {found_at(folder)}; build one with goodpart-bank"
+        )
     text = _read(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
     digest = hashlib.sha256(text).hexdigest()
     recorded = _read(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
     if recorded != digest:
-        raise IntegrityError(f"{folder / MANIFEST}: expected sha256 {recorded[:64]}, found {digest}; copy the bundle again")
+        raise IntegrityError(
+            f"{folder / MANIFEST}: expected sha256 {recorded[:64]}, found {digest}; copy the bundle again"
+        )
     manifest = _read_manifest(text, str(folder / MANIFEST))
     _check_names(manifest, folder)
     whole = {name: _read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
@@ -119,7 +124,9 @@ def _read_manifest(text: bytes, where: str) -> Manifest:
     # the version comes first: a later format may have other keys, and "unknown key" would then mislead
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
-        raise VersionError(f"{where}: expected format version {FORMAT_VERSION}, found {version!r}; update goodpart or rebuild")
+        raise VersionError(
+            f"{where}: expected format version {FORMAT_VERSION}, found {version!r}; update goodpart or rebuild"
+        )
     return strict_json.decode(Manifest, text, where=where)
 
 
@@ -139,7 +146,9 @@ def _read(folder: Path, name: str, limit_bytes: int) -> bytes:
     with _opened(folder, name) as path:
         size_bytes = path.stat().st_size
         if size_bytes > limit_bytes:
-            raise IntegrityError(f"{path}: expected at most {limit_bytes} bytes, found {size_bytes}; copy the bundle again")
+            raise IntegrityError(
+                f"{path}: expected at most {limit_bytes} bytes, found {size_bytes}; copy the bundle again"
+            )
         return path.read_bytes()
 
 

@@ -7,7 +7,7 @@ import math
 from goodpart.errors import UsageError
 
 STD_FLOOR = 1e-4
-"""The least standard deviation of patch distances: identical good images would make every other frame infinitely bad."""
+"""The least standard deviation of patch distances: identical good images would make any other frame infinitely bad."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,17 +48,21 @@ class Calibration:
             score: image score in sigmas.
 
         Returns:
-            0 to 1; low is anomalous. Comparable between products, which scores are not (Vovk et al., conformal p-value).
+            0 to 1; low is anomalous. Comparable between products, which scores are not
+            (conformal p-value, Vovk et al.).
         """
         at_least = len(self.scores) - bisect.bisect_left(self.scores, score)
         return (1 + at_least) / (len(self.scores) + 1)
 
 
-def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:
-    """The `ceil((n + 1) * (1 - rate))`-th smallest of n held-out scores: conformal prediction's quantile.
+def quantile_rank(count: int, false_reject_rate: float) -> int:
+    """Which of `count` held-out scores, from the lowest, is the threshold: `ceil((n + 1) * (1 - rate))`, from 1.
+
+    The quantile of conformal prediction (Vovk et al.): for exchangeable parts a new good one scores above it with
+    probability at most `rate`. Leave-one-image-out scores come close to that without being a proof.
 
     Args:
-        scores: image scores of good images, in sigmas, ascending.
+        count: held-out good images.
         false_reject_rate: the share of good parts that may be called defective, between 0 and 1.
 
     Raises:
@@ -66,7 +70,6 @@ def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:
     """
     if not (math.isfinite(false_reject_rate) and 0.0 < false_reject_rate < 1.0):
         raise UsageError(f"false-reject rate: expected more than 0 and less than 1, found {false_reject_rate}")
-    count = len(scores)
     # the tiny term keeps an exact product such as 20 * 0.95 from being pushed over the next whole number by rounding
     rank = math.ceil((count + 1) * (1.0 - false_reject_rate) - 1e-9)
     if rank > count:
@@ -74,4 +77,17 @@ def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:
             f"false-reject rate: {count} good images support no rate below {1 / (count + 1):.4g}, found "
             f"{false_reject_rate}; photograph more good parts or allow a higher rate"
         )
-    return scores[max(rank, 1) - 1]
+    return max(rank, 1)
+
+
+def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:
+    """The threshold that held-out scores promise.
+
+    Args:
+        scores: image scores of good images, in sigmas, ascending.
+        false_reject_rate: the share of good parts that may be called defective, between 0 and 1.
+
+    Raises:
+        UsageError: as in `quantile_rank`.
+    """
+    return scores[quantile_rank(len(scores), false_reject_rate) - 1]

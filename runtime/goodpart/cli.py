@@ -22,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="goodpart", description="Find defects on a CPU, after seeing only good parts.")
+    parser = argparse.ArgumentParser(
+        prog="goodpart", description="Find defects on a CPU, after seeing only good parts."
+    )
     parser.add_argument("--version", action="version", version=f"goodpart {goodpart.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -32,7 +34,9 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
         if name != "info":
-            added.add_argument("--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)")
+            added.add_argument(
+                "--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)"
+            )
         add_common_options(added)
         return added
 
@@ -44,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--maps", type=Path, metavar="DIR", help="write an overlay picture per frame into DIR")
     added = command("bench", bench, "Measure how long one frame takes on this machine, stage by stage.")
     added.add_argument("--frames", type=int, default=200, help="frames to time (default %(default)s)")
-    added.add_argument("--frame-size", type=size, metavar="HxW", help="size of the frames (default: as the golden frames)")
+    added.add_argument(
+        "--frame-size", type=size, metavar="HxW", help="size of the frames (default: as the golden frames)"
+    )
     return parser
 
 
@@ -65,7 +71,11 @@ def _facts(bundle: Bundle) -> dict[str, str]:
     facts, origin = manifest.backbone, manifest.provenance
     profile, weights = facts.profile, facts.weights
     roi = facts.frame.roi
-    weights_name = weights.source.value if weights.source is WeightsSource.UNTRAINED else f"{weights.name} ({weights.source.value})"
+    weights_name = (
+        weights.source.value
+        if weights.source is WeightsSource.UNTRAINED
+        else f"{weights.name} ({weights.source.value})"
+    )
     return {
         "bundle": f"{manifest.name}, format version {manifest.format_version}",
         "digest": bundle.digest,
@@ -95,7 +105,10 @@ def _verify(options: argparse.Namespace) -> int:
         print_json({"bundle": str(options.bundle), "digest": bundle.digest, "files": len(bundle.manifest.files)})
     else:
         size_bytes = sum(facts.size_bytes for facts in bundle.manifest.files.values())
-        print(f"{options.bundle}: {len(bundle.manifest.files)} files, {size_bytes / 1e6:.1f} MB, whole; digest {bundle.digest}")
+        print(
+            f"{options.bundle}: whole, {len(bundle.manifest.files)} files, {size_bytes / 1e6:.1f} MB, "
+            f"digest {bundle.digest}"
+        )
     return 0
 
 

@@ -86,5 +86,3 @@ def _report(program: str, text: str, code: int, *, show: bool) -> int:
         traceback.print_exc()
     print(f"{program}: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
     return code
-
-

@@ -19,6 +19,8 @@ Every message is one line: where, what was expected, what was found, what to do.
 carries it as ``__cause__``.
 """
 
+from pathlib import Path
+
 
 class GoodpartError(Exception):
     """Base of all errors of goodpart."""
@@ -80,3 +82,8 @@ class ImageFileError(FrameError):
 
 class InferenceError(FrameError):
     """A native library failed, or gave non-finite numbers, on this frame: it has no verdict."""
+
+
+def found_at(path: Path) -> str:
+    """What lies at a path, for messages: "a file", "a folder" or "nothing"."""
+    return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"

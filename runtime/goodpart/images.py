@@ -1,7 +1,8 @@
 """Image files to frames: the one place where both the embedded PC and the workstation decode.
 
-`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV (`pip install 'goodpart[images]'`).
-An 8-bit grey file is replicated where the bundle wants three channels; every other mismatch is refused.
+`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV
+(`pip install 'goodpart[images]'`). An 8-bit grey file is replicated where the bundle wants three channels; every other
+mismatch is refused.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.errors import FrameError, ImageFileError, MissingExtraError, UsageError
+from goodpart.errors import FrameError, ImageFileError, MissingExtraError, UsageError, found_at
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
@@ -28,7 +29,7 @@ def find_images(folder: Path) -> list[Path]:
         UsageError: no such folder, or no image in it.
     """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: expected a folder of images, found {'a file' if folder.exists() else 'nothing'}")
+        raise UsageError(f"{folder}: expected a folder of images, found {found_at(folder)}")
     found = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -86,7 +87,9 @@ def load_opencv(purpose: str) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise MissingExtraError(f"{purpose} needs OpenCV, which is not installed; pip install 'goodpart[images]'") from error
+        raise MissingExtraError(
+            f"{purpose} needs OpenCV, which is not installed; pip install 'goodpart[images]'"
+        ) from error
     return cv2
 
 
@@ -116,7 +119,9 @@ def _read_npy(path: Path) -> npt.NDArray[Any]:
         # mapped first: a header that promises more than the file holds is refused before anything is allocated
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False), order="C")
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
-        raise ImageFileError(f"{path}: expected one numpy array without pickles, found something else ({error})") from error
+        raise ImageFileError(
+            f"{path}: expected one numpy array without pickles, found something else ({error})"
+        ) from error
 
 
 def _read_netpbm(path: Path) -> npt.NDArray[Any]:
@@ -132,7 +137,9 @@ def _read_netpbm(path: Path) -> npt.NDArray[Any]:
     expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     found_bytes = len(data) - header.end()
     if expected_bytes == 0 or found_bytes < expected_bytes:
-        raise ImageFileError(f"{path}: expected {expected_bytes} bytes of pixels for {width}x{height}, found {found_bytes}")
+        raise ImageFileError(
+            f"{path}: expected {expected_bytes} bytes of pixels for {width}x{height}, found {found_bytes}"
+        )
     pixels = np.frombuffer(data, dtype, count=expected_bytes // dtype.itemsize, offset=header.end())
     return pixels.reshape(shape).astype(dtype.newbyteorder("="))
 
@@ -149,7 +156,7 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
     if image is None:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged or foreign file")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image)
 
 
 def _is_truncated(data: bytes) -> bool:

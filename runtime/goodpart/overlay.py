@@ -12,7 +12,7 @@ from goodpart.inspection import Inspection
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 SCALE_SIGMAS = (2.0, 12.0)
-"""Calibrated scores where colour begins and where it is full. Fixed, never stretched per image: a good part stays calm."""
+"""Calibrated scores where colour begins and where it is full. Never stretched per image, so a good part stays calm."""
 
 _STRONGEST = 0.7
 

@@ -1,7 +1,7 @@
 """Profile: the choices that make up one way of detecting, as data.
 
-A profile is a small JSON file. `goodpart-export` reads it (by the name of one that ships, or from a third party's file) and
-writes it into the backbone's metadata, whence it travels into every bundle built with that backbone.
+A profile is a small JSON file. `goodpart-export` reads it (by the name of one that ships, or from a third party's
+file) and writes it into the backbone's metadata, whence it travels into every bundle built with that backbone.
 """
 
 import dataclasses
@@ -65,7 +65,9 @@ class Profile:
         if not self.name or len(self.name) > 64 or not self.name.isprintable():
             raise UsageError(f"profile name: expected 1 to 64 printable characters, found {self.name!r}")
         if not self.stages or list(self.stages) != [stage for stage in STAGES if stage in self.stages]:
-            raise UsageError(f"profile stages: expected some of {list(STAGES)} in this order, found {list(self.stages)}")
+            raise UsageError(
+                f"profile stages: expected some of {list(STAGES)} in this order, found {list(self.stages)}"
+            )
         if self.neighbourhood not in (1, 3, 5, 7):
             raise UsageError(f"profile neighbourhood: expected 1, 3, 5 or 7 patches, found {self.neighbourhood}")
         for side_px in (self.input_height_px, self.input_width_px):
@@ -76,4 +78,6 @@ class Profile:
         if self.top_k < 1:
             raise UsageError(f"profile top_k: expected at least 1, found {self.top_k}")
         if not self.neighbours < self.bank_vectors <= 10_000_000:
-            raise UsageError(f"profile bank_vectors: expected {self.neighbours + 1} to 10000000, found {self.bank_vectors}")
+            raise UsageError(
+                f"profile bank_vectors: expected {self.neighbours + 1} to 10000000, found {self.bank_vectors}"
+            )

@@ -92,4 +92,6 @@ def _row(result: dict[str, Any]) -> str:
     if result["verdict"] == REFUSED:
         return f"{REFUSED:<8}{'':>30}  {result['file']}"
     numbers = f"{result['score']:>10.3f} of {result['threshold']:.3f}  p {result['p_value']:.3f}"
-    return f"{result['verdict']:<8}{numbers:>30}  {result['file']}{'  ' + result['reason'] if 'reason' in result else ''}"
+    return (
+        f"{result['verdict']:<8}{numbers:>30}  {result['file']}{'  ' + result['reason'] if 'reason' in result else ''}"
+    )

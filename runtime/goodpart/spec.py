@@ -64,7 +64,7 @@ class FrameSpec:
     Attributes:
         channels: RGB or BGR for `(H, W, 3)`, GRAY for `(H, W)`.
         dtype: uint8, or uint16 (GRAY only: thermal and 12-bit cameras).
-        value_range: for uint16 the pixel values that become black and white; values outside are clipped. None for uint8.
+        value_range: for uint16 the pixel values that become black and white (values outside are clipped), else None.
         roi: the part of the frame that is inspected, or None for all of it.
     """
 
@@ -90,15 +90,19 @@ class FrameSpec:
         """The frame itself, if it is what this spec declares.
 
         Raises:
-            FrameError: not an array, non-finite values, another dtype, channel count or number of dimensions, no pixels,
-                or smaller than the region of interest.
+            FrameError: not an array, non-finite values, another dtype, channel count or number of dimensions, no
+                pixels, or smaller than the region of interest.
         """
         if not isinstance(frame, np.ndarray):
             raise FrameError(f"frame: expected a numpy array of {self.describe()}, found {type(frame).__name__}")
         if frame.dtype.kind in "fc" and not np.isfinite(frame).all():
-            raise FrameError(f"frame: expected {self.describe()}, found {frame.dtype} with NaN or infinite values; check the camera")
+            raise FrameError(
+                f"frame: expected {self.describe()}, found {frame.dtype} with NaN or infinite values; check the camera"
+            )
         if frame.dtype != np.dtype(self.dtype.value):
-            raise FrameError(f"frame: expected {self.describe()}, found dtype {frame.dtype}; convert it, or export for that dtype")
+            raise FrameError(
+                f"frame: expected {self.describe()}, found dtype {frame.dtype}; convert it, or export for that dtype"
+            )
         wanted = frame.ndim == 2 if self.channels is Channels.GRAY else frame.ndim == 3 and frame.shape[2] == 3
         if not wanted or frame.size == 0:
             raise FrameError(f"frame: expected {self.describe()} with at least one pixel, found shape {frame.shape}")
@@ -243,6 +247,8 @@ class Manifest:
         if not self.name or len(self.name) > 128 or not self.name.isprintable():
             raise UsageError(f"name: expected 1 to 128 printable characters, found {self.name!r}")
         if self.bank.vectors < self.backbone.profile.neighbours:
-            raise UsageError(f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}")
+            raise UsageError(
+                f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"
+            )
         if not self.golden or not (math.isfinite(self.golden_tolerance) and self.golden_tolerance > 0):
             raise UsageError("golden: expected at least one golden frame and a positive tolerance")

@@ -78,9 +78,7 @@ def parse(text: bytes, *, where: str) -> Any:
         return value
 
     try:
-        return json.loads(
-            text.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=number
-        )
+        return json.loads(text.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=number)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: expected UTF-8 JSON, found something else ({error})") from error
 
@@ -105,7 +103,9 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return kind(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value, where)
-    return _expect(kind, value, where, {int: "a whole number", float: "a number", str: "a text"}.get(kind, "true/false"))
+    return _expect(
+        kind, value, where, {int: "a whole number", float: "a number", str: "a text"}.get(kind, "true/false")
+    )
 
 
 def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

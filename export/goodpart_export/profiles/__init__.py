@@ -27,7 +27,8 @@ def load_profile(name_or_file: str) -> Profile:
             text = Path(name_or_file).read_bytes()
         except OSError as error:
             raise UsageError(
-                f"--profile: expected one of {shipped_profiles()} or a JSON file, found {name_or_file!r} ({error.strerror})"
+                f"--profile: expected one of {shipped_profiles()} or a JSON file, "
+                f"found {name_or_file!r} ({error.strerror})"
             ) from error
     try:
         return decode(Profile, text, where=f"profile {name_or_file}")

@@ -1,0 +1,60 @@
+"""Embedding of good images, through the runtime's own backbone."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from goodpart.backbone import Backbone
+from goodpart.errors import FrameError, UsageError
+from goodpart.images import read_image
+
+from goodpart_bank_builder.progress import progress
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """The good images that could be read.
+
+    Attributes:
+        paths: their files, n of them.
+        embeddings: `(n, P, D) float32` unit vectors.
+        skipped: files that could not be read or did not fit.
+    """
+
+    paths: tuple[Path, ...]
+    embeddings: npt.NDArray[np.float32]
+    skipped: tuple[Path, ...]
+
+
+def embed_images(backbone: Backbone, paths: Sequence[Path], *, skip_unreadable: bool) -> Embedded:
+    """Embeds images in the order given.
+
+    Args:
+        backbone: from the bundle to be.
+        paths: image files.
+        skip_unreadable: leave out, and name, an image that cannot be read, instead of failing.
+
+    Raises:
+        FrameError: an image cannot be read or is not what the backbone declares.
+        UsageError: no image is left.
+    """
+    grid = backbone.spec.grid
+    embeddings = np.empty((len(paths), grid.patches, grid.dimension), np.float32)
+    kept: list[Path] = []
+    skipped: list[Path] = []
+    for path in progress(paths, doing="embedding", total=len(paths), unit="images"):
+        try:
+            embeddings[len(kept)] = backbone.embed(read_image(path, backbone.spec.frame))
+        except FrameError as error:
+            if not skip_unreadable:
+                raise
+            print(f"skipped: {error}", file=sys.stderr)
+            skipped.append(path)
+        else:
+            kept.append(path)
+    if not kept:
+        raise UsageError(f"expected readable images, found none among {len(paths)}")
+    return Embedded(paths=tuple(kept), embeddings=embeddings[: len(kept)], skipped=tuple(skipped))

@@ -1,0 +1,96 @@
+"""What tests share: small real backbones and bundles, and the places of the real images."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+from goodpart.inspector import Inspector
+from goodpart.profile import Profile
+from goodpart.spec import FrameSpec
+from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart_export import export_backbone, load_weights
+from small_parts import RGB, TINY, draw_good
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail when any test was skipped")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    skipped = len(terminalreporter.stats.get("skipped", []))
+    if config.getoption("--no-skips") and skipped:
+        terminalreporter.write_line(f"--no-skips: {skipped} tests were skipped", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with `mvtec_bottle_half` and `magnetic_tile`."""
+    return _real("GOODPART_DATA")
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """The state dict of the pretrained trunk."""
+    return _real("GOODPART_WEIGHTS")
+
+
+def _real(variable: str) -> Path:
+    if variable not in os.environ:
+        pytest.skip(f"{variable} is not set")
+    return Path(os.environ[variable])
+
+
+@pytest.fixture(scope="session")
+def good_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 good images as PNG."""
+    folder = tmp_path_factory.mktemp("good")
+    for seed in range(24):
+        cv2.imwrite(str(folder / f"{seed:02}.png"), draw_good(seed)[:, :, ::-1])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def export_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Exports an untrained tiny backbone; keyword arguments replace the frame, profile or seed."""
+
+    def export(*, frame: FrameSpec = RGB, profile: Profile = TINY, seed: int = 0) -> Path:
+        out = tmp_path_factory.mktemp("backbone") / "backbone.onnx"
+        network, weights = load_weights("untrained", stages=profile.stages, seed=seed)
+        export_backbone(network, out, profile=profile, frame=frame, weights=weights)
+        return out
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(export_tiny: Callable[..., Path]) -> Path:
+    """An untrained backbone: 64x48 input, 16x12 patches of 64 values."""
+    return export_tiny()
+
+
+@pytest.fixture(scope="session")
+def built_bundle(tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path) -> Path:
+    """A bundle that no test may change."""
+    out = tmp_path_factory.mktemp("bundles") / "washer"
+    build_bundle(BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
+    return out
+
+
+@pytest.fixture
+def bundle(built_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle, to be broken."""
+    return Path(shutil.copytree(built_bundle, tmp_path / "washer"))
+
+
+@pytest.fixture(scope="session")
+def inspector(built_bundle: Path) -> Inspector:
+    return Inspector.load(built_bundle)

@@ -1,0 +1,41 @@
+"""The small things that tests inspect: a profile, frame specs, drawn parts."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.profile import IndexSpec, Profile
+from goodpart.spec import Channels, FrameSpec, PixelType
+
+TINY = Profile(
+    name="tiny",
+    stages=("layer1",),
+    neighbourhood=1,
+    input_height_px=64,
+    input_width_px=48,
+    neighbours=3,
+    top_k=4,
+    bank_vectors=400,
+    index=IndexSpec(links=8, ef_construction=32, ef_search=8),
+)
+RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
+BGR = FrameSpec(channels=Channels.BGR, dtype=PixelType.UINT8, value_range=None, roi=None)
+GRAY = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT8, value_range=None, roi=None)
+THERMAL = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT16, value_range=(1000, 5000), roi=None)
+
+
+def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray[np.uint8]:
+    """`(H, W, 3) uint8` a washer on a grey ground, with noise: a good part in little."""
+    rng = np.random.default_rng(seed)
+    frame = np.full((height_px, width_px, 3), 120.0) + rng.normal(0, 3, (height_px, width_px, 3))
+    centre = (width_px // 2 + int(rng.integers(-2, 3)), height_px // 2 + int(rng.integers(-2, 3)))
+    cv2.circle(frame, centre, 25, (210.0, 200.0, 190.0), -1)
+    cv2.circle(frame, centre, 9, (60.0, 60.0, 70.0), -1)
+    return np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+
+
+def draw_defect(seed: int) -> npt.NDArray[np.uint8]:
+    """A washer with a bright block on it."""
+    frame = draw_good(seed)
+    frame[30:44, 40:52] = (255, 0, 255)
+    return frame
