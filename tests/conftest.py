@@ -7,13 +7,13 @@ from pathlib import Path
 
 import cv2
 import pytest
-
 from goodpart.inspector import Inspector
 from goodpart.profile import Profile
 from goodpart.spec import FrameSpec
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_export import export_backbone, load_weights
 from small_parts import RGB, TINY, draw_good
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail when any test was skipped")

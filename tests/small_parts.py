@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from goodpart.profile import IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 

@@ -72,6 +72,7 @@ class BuildReport:
         duplicates: patches left out because an identical one is in the bank.
         recall: of plain HNSW for good patches, 0 to 1.
         calibration: scale and threshold.
+        warning: what results of the bundle must be marked with (untrained weights), or None.
     """
 
     bundle: str
@@ -82,6 +83,7 @@ class BuildReport:
     duplicates: int
     recall: float
     calibration: Calibration
+    warning: str | None
 
 
 def build_bundle(config: BuildConfig) -> BuildReport:
@@ -138,6 +140,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         duplicates=coreset.duplicates,
         recall=recall,
         calibration=calibration,
+        warning=backbone.spec.weights.warning,
     )
 
 

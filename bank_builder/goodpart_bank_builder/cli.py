@@ -130,7 +130,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _print_category(name: str, row: CategoryFigures) -> None:
     """In the manner of the paper's log."""
-    print(f"[{name}]{' *** UNTRAINED WEIGHTS: figures mean little ***' if row.untrained else ''}")
+    print(f"[{name}]{'' if row.warning is None else f' {row.warning}'}")
     print(
         f"  train {row.train_images}, test {row.test_images} ({row.good_images} good, {row.defective_images} defective)"
     )

@@ -30,7 +30,7 @@ class CategoryFigures:
         image_auroc, image_auprc, pixel_auroc: 0 to 1, None where they cannot be had.
         false_reject_rate: share of good test images called defective, None without good ones.
         escape_rate: share of defective test images called good, None without defective ones.
-        untrained: whether the backbone's weights are random, so that the figures mean little.
+        warning: what the figures must be marked with (untrained weights), or None.
         notes: what could not be reported, and why.
     """
 
@@ -47,7 +47,7 @@ class CategoryFigures:
     pixel_auroc: float | None
     false_reject_rate: float | None
     escape_rate: float | None
-    untrained: bool
+    warning: str | None
     notes: tuple[str, ...]
 
 
@@ -119,7 +119,7 @@ def evaluate_category(inspector: Inspector, category: Category) -> CategoryFigur
         pixel_auroc=_pixel_auroc(maps, masks),
         false_reject_rate=_share(rejected[~defective]),
         escape_rate=_share(~rejected[defective]),
-        untrained=manifest.backbone.weights.sha256 is None,
+        warning=manifest.backbone.weights.warning,
         notes=tuple(_notes(category)),
     )
 

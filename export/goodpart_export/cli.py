@@ -8,7 +8,7 @@ from pathlib import Path
 
 import goodpart
 from goodpart.command import add_common_options, integers, print_json, run, size
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi, WeightsSource
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.strict_json import to_plain
 
 from goodpart_export.onnx_export import ExportReport, export_backbone, report_path
@@ -110,8 +110,8 @@ def _print(report: ExportReport, out: Path, reductions: list[dict[str, float]]) 
         print(f"           of a {height_px}x{width_px} frame, {rows:g} x {columns:g} pixels make one input pixel")
     print(f"parity     torch and onnxruntime differ by {report.parity:.1e} (limit {report.parity_limit:.0e})")
     print(f"report     {report_path(out)}")
-    if facts.weights.source is WeightsSource.UNTRAINED:
-        print(f"\n*** UNTRAINED WEIGHTS (seed {facts.weights.seed}): for trying the tools only ***")
+    if facts.weights.warning is not None:
+        print(f"\n{facts.weights.warning}")
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def _info(options: argparse.Namespace) -> int:
         return 0
     for label, text in _facts(bundle).items():
         print(f"{label:<12}{text}")
-    if bundle.manifest.backbone.weights.source is WeightsSource.UNTRAINED:
-        print("\n*** UNTRAINED WEIGHTS: this bundle is for trying the tools, its verdicts mean little ***")
+    if (warning := bundle.manifest.backbone.weights.warning) is not None:
+        print(f"\n{warning}")
     return 0
 
 

@@ -31,6 +31,8 @@ def score(options: argparse.Namespace) -> int:
     if options.maps is not None:
         load_opencv("--maps")
     inspector = Inspector.load(options.bundle, threads=options.threads)
+    if (warning := inspector.backbone.spec.weights.warning) is not None:
+        print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
     for path, name in _named(options.images):
         result = _score_one(inspector, path, options.maps and options.maps / name)
@@ -68,10 +70,10 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
         return {"file": str(path), "verdict": REFUSED, "error": str(error)}
     if overlay is not None:
         write_overlay(overlay, frame, inspection, spec)
-    return _result(path, inspection, overlay)
+    return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
 
 
-def _result(path: Path, inspection: Inspection, overlay: Path | None) -> dict[str, Any]:
+def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:
     result: dict[str, Any] = {
         "file": str(path),
         "verdict": inspection.verdict.value,
@@ -81,6 +83,8 @@ def _result(path: Path, inspection: Inspection, overlay: Path | None) -> dict[st
         "p_value": inspection.p_value,
         "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
     }
+    if untrained:
+        result["untrained"] = True
     if inspection.reason is not None:
         result["reason"] = inspection.reason
     if overlay is not None:

@@ -157,6 +157,13 @@ class WeightsSpec:
         elif self.sha256 is None or not _SHA256.fullmatch(self.sha256):
             raise UsageError(f"weights: expected a sha256, found {self.sha256!r}")
 
+    @property
+    def warning(self) -> str | None:
+        """What every result with these weights must be marked with, or None."""
+        if self.source is not WeightsSource.UNTRAINED:
+            return None
+        return "*** UNTRAINED WEIGHTS: for trying the tools only, scores and verdicts mean little ***"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BackboneSpec:

@@ -1,8 +1,5 @@
 """The facade: verdicts, scores and maps of a small real bundle."""
 
-import numpy as np
-import pytest
-
 import goodpart
 from small_parts import draw_defect, draw_good
 

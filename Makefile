@@ -1,0 +1,39 @@
+# make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
+# make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+#
+# Both make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
+TORCH_INDEX ?=
+
+.PHONY: demo test check install clean
+
+demo: $(VENV)/installed
+	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
+
+test: check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(VENV)/installed
+
+# torch is pinned and comes first: a later, unpinned request would fetch another one. hnswlib is compiled for any x86-64,
+# not for this very CPU, because pip caches what it built.
+$(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml bank_builder/pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet torchvision==0.28.0 \
+		--editable ./runtime --editable ./export --editable ./bank_builder --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,218 @@
+"""The exported graph: reproducible, self-contained, equal to torch, and the same picture whatever the channel order."""
+
+import json
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from goodpart.backbone import METADATA_KEY, Backbone
+from goodpart.errors import UsageError
+from goodpart.profile import IndexSpec, Profile
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart_export import export_backbone, load_weights
+from goodpart_export.cli import main
+from goodpart_export.parity import LIMIT, parity_of, trial_frames
+from goodpart_export.prologue import OPSET, make_prologue
+from goodpart_export.trunk import Trunk, grid_of
+from small_parts import BGR, GRAY, RGB, THERMAL, TINY, draw_good
+
+FRAMES = {"RGB": RGB, "BGR": BGR, "GRAY": GRAY, "uint16": THERMAL}
+
+
+def pixels_of(frame, spec, height_px=64, width_px=48):
+    import onnxruntime as ort
+
+    model = make_prologue(spec, height_px=height_px, width_px=width_px, ir_version=10).SerializeToString()
+    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return session.run(None, {"frame": np.ascontiguousarray(frame)})[0]
+
+
+def test_same_inputs_give_the_same_bytes(export_tiny):
+    assert export_tiny().read_bytes() == export_tiny().read_bytes()
+
+
+def test_the_file_is_alone_and_without_source_paths(tiny_backbone):
+    assert sorted(path.name for path in tiny_backbone.parent.iterdir()) == ["backbone.onnx", "backbone.report.json"]
+    data = tiny_backbone.read_bytes()
+    assert b".py" not in data
+    assert str(tiny_backbone.parent).encode() not in data
+
+
+def test_the_graph_has_the_asked_opset_and_no_external_data(tiny_backbone):
+    model = onnx.load(tiny_backbone, load_external_data=False)
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": OPSET}
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_the_facts_travel_in_the_metadata(tiny_backbone):
+    facts = {entry.key: entry.value for entry in onnx.load(tiny_backbone).metadata_props}
+    assert json.loads(facts[METADATA_KEY])["profile"]["name"] == "tiny"
+    spec = Backbone.load(tiny_backbone).spec
+    assert (spec.grid.rows, spec.grid.columns, spec.grid.dimension) == (16, 12, 64)
+
+
+def test_the_report_states_the_measured_parity(tiny_backbone):
+    report = json.loads(tiny_backbone.with_name("backbone.report.json").read_text())
+    assert 0 <= report["parity"] <= report["parity_limit"] == LIMIT
+    assert report["size_bytes"] == tiny_backbone.stat().st_size
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_torch_and_onnxruntime_agree(export_tiny, name):
+    spec = FRAMES[name]
+    network, _ = load_weights("untrained", stages=TINY.stages)
+    prologue = make_prologue(spec, height_px=64, width_px=48, ir_version=10).SerializeToString()
+    backbone = Backbone.load(export_tiny(frame=spec))
+    frames = trial_frames(spec, height_px=64, width_px=48, seed=7)
+    assert parity_of(backbone, prologue, Trunk(network, TINY), frames) <= LIMIT
+
+
+def test_parity_notices_other_weights(export_tiny):
+    network, _ = load_weights("untrained", stages=TINY.stages, seed=1)
+    prologue = make_prologue(RGB, height_px=64, width_px=48, ir_version=10).SerializeToString()
+    frames = trial_frames(RGB, height_px=64, width_px=48)
+    assert parity_of(Backbone.load(export_tiny(seed=0)), prologue, Trunk(network, TINY), frames) > LIMIT
+
+
+def test_several_stages_with_neighbourhood_agree_with_torch(export_tiny):
+    profile = Profile(
+        name="two",
+        stages=("layer2", "layer3"),
+        neighbourhood=3,
+        input_height_px=64,
+        input_width_px=96,
+        neighbours=1,
+        top_k=2,
+        bank_vectors=100,
+        index=IndexSpec(links=8, ef_construction=32, ef_search=8),
+    )
+    backbone = Backbone.load(export_tiny(profile=profile))  # the export itself fails beyond the limit
+    embeddings = backbone.embed(draw_good(0))
+    assert embeddings.shape == (8 * 12, 128 + 256)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-5)
+
+
+def test_bgr_and_rgb_see_the_same_picture(export_tiny):
+    frame = draw_good(0)
+    rgb = Backbone.load(export_tiny(frame=RGB)).embed(frame)
+    bgr = Backbone.load(export_tiny(frame=BGR)).embed(frame[:, :, ::-1])
+    np.testing.assert_array_equal(rgb, bgr)
+
+
+def test_gray_and_replicated_rgb_see_the_same_picture(export_tiny):
+    gray = draw_good(0)[:, :, 0]
+    once = Backbone.load(export_tiny(frame=GRAY)).embed(gray)
+    thrice = Backbone.load(export_tiny(frame=RGB)).embed(np.repeat(gray[:, :, np.newaxis], 3, axis=2))
+    np.testing.assert_allclose(once, thrice, atol=1e-6)
+
+
+def test_uint16_is_scaled_by_the_declared_range_and_clipped():
+    quarters = np.array([[0, 1000], [3000, 65535]], np.uint16)
+    corners = pixels_of(np.kron(quarters, np.ones((32, 32), np.uint16)), THERMAL, 64, 64)[0]
+    assert corners.shape == (3, 64, 64)
+    np.testing.assert_allclose(corners[:, [0, 0, 63, 63], [0, 63, 0, 63]], [[0, 0, 127.5, 255]] * 3)
+
+
+def test_the_resize_skips_no_pixel_of_a_large_frame():
+    # a lone bright pixel anywhere in a frame ten times larger than the input must be seen
+    for y, x in ((3, 3), (100, 77), (411, 333)):
+        frame = np.zeros((640, 480), np.uint8)
+        frame[y, x] = 255
+        assert pixels_of(frame, GRAY).sum() == pytest.approx(3 * 255 / 100, rel=0.2)
+
+
+def test_the_resize_is_torchs_antialiased_one():
+    frame = draw_good(3, 333, 222)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float(), (64, 48), mode="bilinear", antialias=True
+    )
+    np.testing.assert_allclose(pixels_of(frame, RGB), expected.numpy(), atol=2e-3)
+
+
+def test_a_frame_of_the_input_size_is_not_touched():
+    frame = draw_good(0, 64, 48)
+    np.testing.assert_array_equal(pixels_of(frame, RGB)[0], frame.transpose(2, 0, 1))
+
+
+def test_the_roi_is_all_that_is_seen(export_tiny):
+    roi = FrameSpec(
+        channels=Channels.RGB,
+        dtype=PixelType.UINT8,
+        value_range=None,
+        roi=Roi(y_px=10, x_px=5, height_px=64, width_px=48),
+    )
+    frame = draw_good(0)
+    cropped = Backbone.load(export_tiny(frame=RGB)).embed(frame[10:74, 5:53])
+    np.testing.assert_array_equal(Backbone.load(export_tiny(frame=roi)).embed(frame), cropped)
+
+
+def test_height_and_width_are_free(tiny_backbone):
+    backbone = Backbone.load(tiny_backbone)
+    for height, width in ((1, 1), (7, 500), (300, 2)):
+        assert backbone.embed(np.full((height, width, 3), 9, np.uint8)).shape == (192, 64)
+
+
+def test_an_existing_file_is_kept_unless_forced(tmp_path):
+    out = tmp_path / "b.onnx"
+    out.write_bytes(b"mine")
+    network, weights = load_weights("untrained", stages=TINY.stages)
+    with pytest.raises(UsageError, match="--force"):
+        export_backbone(network, out, profile=TINY, frame=RGB, weights=weights)
+    assert out.read_bytes() == b"mine"
+    export_backbone(network, out, profile=TINY, frame=RGB, weights=weights, force=True)
+    assert Backbone.load(out).spec.grid == grid_of(TINY)
+
+
+def test_the_command_line_prints_reduction_and_parity(tmp_path, capsys):
+    out = tmp_path / "b.onnx"
+    command = ["--weights", "untrained", "--size", "64x64", "--frame-size", "640x960", "--out", str(out)]
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    assert "of a 640x960 frame, 10 x 15 pixels make one input pixel" in text
+    assert "parity" in text
+    assert "UNTRAINED" in text
+    assert Backbone.load(out).spec.grid.patches == 16
+
+
+def test_the_command_line_takes_thermal_cameras_with_a_region(tmp_path, capsys):
+    out = tmp_path / "b.onnx"
+    camera = ["--channels", "GRAY", "--dtype", "uint16", "--value-range", "1000,5000", "--roi", "4,8,128,64"]
+    assert main(["--weights", "untrained", "--size", "64x64", "--out", str(out), "--json", *camera]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["reductions"] == [
+        {"height_px": 128, "width_px": 64, "frame_rows_per_input_row": 2.0, "frame_columns_per_input_column": 1.0}
+    ]
+    spec = Backbone.load(out).spec.frame
+    assert spec.value_range == (1000, 5000)
+    assert spec.roi == Roi(y_px=4, x_px=8, height_px=128, width_px=64)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--dtype", "uint16"], "uint16 goes with GRAY only"),
+        (["--dtype", "uint16", "--channels", "GRAY"], "LO < HI"),
+        (["--value-range", "1,2"], "expected none for uint8"),
+        (["--size", "50x50"], "multiples of 16"),
+        (["--profile", "nonsense"], "expected one of"),
+        (["--roi", "0,0,0,5"], "roi"),
+    ],
+)
+def test_options_that_cannot_work_are_usage_errors(tmp_path, capsys, options, words):
+    out = tmp_path / "b.onnx"
+    assert main(["--weights", "untrained", "--out", str(out), *options]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_cv2_is_not_what_resizes():
+    """The documented reason for resizing in the graph: cv2's linear resize skips pixels of a large frame."""
+    frame = np.zeros((640, 480), np.uint8)
+    frame[100, 77] = 255
+    assert cv2.resize(frame, (48, 64), interpolation=cv2.INTER_LINEAR).sum() == 0
+    assert pixels_of(frame, GRAY).sum() > 0
