@@ -102,6 +102,8 @@ def _print_build(report: BuildReport) -> None:
     print(
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
+    if report.warning is not None:
+        print(report.warning)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

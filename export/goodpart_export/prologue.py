@@ -55,7 +55,7 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
         step(f"Sub({current}, range_low)", "above_black")
         step(f"Mul({current}, range_scale)", "scaled")
         step(f"Clip({current}, black, white)", "ranged")
-    # exclude_outside: the filter is cut at the frame's border, as in torch and PIL, instead of repeating the border pixel
+    # exclude_outside: the filter is cut at the frame's border, as in torch and PIL, instead of repeating its pixels
     how = 'mode = "linear", antialias = 1, exclude_outside = 1, coordinate_transformation_mode = "half_pixel"'
     resize = f"Resize<{how}>({current}, , , resized_shape)"
     if gray:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import pickle
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def _downloaded(models: Any) -> Path:
     if path.is_file():
         return path
     try:
-        with _time_limit():
+        # torch.hub announces the download on stdout, where results belong
+        with _time_limit(), contextlib.redirect_stdout(sys.stderr):
             weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise ExportError(

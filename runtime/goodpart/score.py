@@ -1,13 +1,13 @@
 """`goodpart score`: inspects image files and says the verdict of each."""
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from goodpart.command import print_json
-from goodpart.errors import FrameError, UsageError
+from goodpart.errors import FrameError
 from goodpart.images import find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
@@ -34,8 +34,10 @@ def score(options: argparse.Namespace) -> int:
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
-    for path, name in _named(options.images):
-        result = _score_one(inspector, path, options.maps and options.maps / name)
+    paths = [path for given in options.images for path in (find_images(given) if given.is_dir() else [given])]
+    names = _overlay_names(paths)
+    for path in paths:
+        result = _score_one(inspector, path, options.maps and options.maps / names[path])
         counts[result["verdict"]] += 1
         if options.json or not sys.stdout.isatty():
             print_json(result)
@@ -47,17 +49,11 @@ def score(options: argparse.Namespace) -> int:
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
 
 
-def _named(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
-    """Every image with the relative name of its overlay; two that would share a name are refused."""
-    taken: dict[Path, Path] = {}
-    for given in paths:
-        for path in find_images(given) if given.is_dir() else [given]:
-            name = path.relative_to(given) if given.is_dir() else Path(path.name)
-            # the suffix stays in the name: part.png and part.jpg are two frames
-            name = name.with_name(name.name + ".overlay.png")
-            if taken.setdefault(name, path) != path:
-                raise UsageError(f"{path}: its overlay would overwrite that of {taken[name]}; score them in two calls")
-            yield path, name
+def _overlay_names(paths: list[Path]) -> dict[Path, Path]:
+    """Where each image's overlay lies below --maps: as the images lie below their deepest common folder."""
+    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    # the suffix stays in the name: part.png and part.jpg are two frames
+    return {path: path.absolute().relative_to(root).with_name(path.name + ".overlay.png") for path in paths}
 
 
 def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:

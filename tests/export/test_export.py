@@ -1,5 +1,6 @@
 """The exported graph: reproducible, self-contained, equal to torch, and the same picture whatever the channel order."""
 
+import dataclasses
 import json
 
 import cv2
@@ -10,7 +11,7 @@ import torch
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
 from goodpart.profile import IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.spec import Roi
 from goodpart_export import export_backbone, load_weights
 from goodpart_export.cli import main
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
@@ -138,12 +139,7 @@ def test_a_frame_of_the_input_size_is_not_touched():
 
 
 def test_the_roi_is_all_that_is_seen(export_tiny):
-    roi = FrameSpec(
-        channels=Channels.RGB,
-        dtype=PixelType.UINT8,
-        value_range=None,
-        roi=Roi(y_px=10, x_px=5, height_px=64, width_px=48),
-    )
+    roi = dataclasses.replace(RGB, roi=Roi(y_px=10, x_px=5, height_px=64, width_px=48))
     frame = draw_good(0)
     cropped = Backbone.load(export_tiny(frame=RGB)).embed(frame[10:74, 5:53])
     np.testing.assert_array_equal(Backbone.load(export_tiny(frame=roi)).embed(frame), cropped)

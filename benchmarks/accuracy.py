@@ -1,0 +1,143 @@
+"""Accuracy: every category built and evaluated with several seeds; the README's table of figures.
+
+One export serves all builds. Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
+`ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so the
+spread over seeds says how much of a figure is luck. A Markdown table goes to stderr.
+
+    python benchmarks/accuracy.py --data CATEGORY|ROOT ... --weights FILE --seeds 0 1 2
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import RUNTIME_PACKAGES, count, headline, parser, tell
+from goodpart.backbone import usable_cores
+from goodpart.command import print_json, run
+from goodpart.errors import UsageError
+from goodpart.inspector import Inspector
+from goodpart.spec import Channels, FrameSpec, PixelType
+from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart_bank_builder.dataset import Category, read_categories
+from goodpart_bank_builder.evaluate import MEAN_OF, evaluate_category
+from goodpart_bank_builder.metrics import mean_of
+from goodpart_export import ExportReport, export_backbone, load_profile, load_weights
+
+_PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "goodpart-export", "opencv-python-headless", "torch")
+_SHOWN = {"image_auroc": "image AUROC", "image_auprc": "image AUPRC", "pixel_auroc": "pixel AUROC"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit code."""
+    made = parser(__doc__, bundle=False)
+    made.add_argument(
+        "--data", type=Path, nargs="+", required=True, metavar="CATEGORY|ROOT", help="MVTec-style folders"
+    )
+    made.add_argument("--weights", required=True, metavar="FILE", help="as in goodpart-export")
+    made.add_argument("--profile", default="paper", metavar="NAME|FILE", help="default %(default)s")
+    made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default %(default)s")
+    made.add_argument("--work", type=Path, metavar="DIR", help="keep backbone and bundles here (default: thrown away)")
+    made.add_argument("--threads", type=count, default=usable_cores(), help="default %(default)s")
+    return run(_accuracy, made, argv)
+
+
+def _accuracy(options: argparse.Namespace) -> int:
+    categories = _categories(options.data)
+    rows: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        backbone = work / "backbone.onnx"
+        exported = _export(options, backbone)
+        for name, (category, good_dir) in categories.items():
+            by_seed = {}
+            for seed in options.seeds:
+                out = work / f"seed{seed}" / name
+                config = BuildConfig(
+                    good_dir=good_dir, backbone=backbone, out=out, seed=seed, threads=options.threads, force=True
+                )
+                by_seed[str(seed)] = _figures(config, category)
+            rows[name] = {"seeds": by_seed, **_spread(list(by_seed.values()))}
+    mean = {figure: mean_of([row["mean"][figure] for row in rows.values()]) for figure in MEAN_OF}
+    tell(_table(rows, mean, len(options.seeds)))
+    print_json(
+        {
+            **headline("accuracy", seed=None, digest=None, packages=_PACKAGES),
+            "seeds": options.seeds,
+            "threads": options.threads,
+            "profile": dataclasses.asdict(exported.backbone.profile),
+            "weights_sha256": exported.backbone.weights.sha256,
+            "backbone_sha256": exported.sha256,
+            "categories": rows,
+            "mean": mean,
+        }
+    )
+    return 0
+
+
+def _categories(folders: Sequence[Path]) -> dict[str, tuple[Category, Path]]:
+    """Categories with their folders of good images, by name."""
+    found: dict[str, tuple[Category, Path]] = {}
+    for given in folders:
+        for category in read_categories(given):
+            folder = given if (given / "test").is_dir() else given / category.name
+            if category.name in found:
+                raise UsageError(f"--data {given}: expected every category once, found {category.name} again")
+            found[category.name] = category, folder / "train" / "good"
+    return found
+
+
+def _export(options: argparse.Namespace, out: Path) -> ExportReport:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    profile = load_profile(options.profile)
+    network, weights = load_weights(options.weights, stages=profile.stages)
+    frame = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
+    return export_backbone(network, out, profile=profile, frame=frame, weights=weights, force=True)
+
+
+def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
+    """One build and its evaluation."""
+    tell(f"{category.name}, seed {config.seed}")
+    # a failed build leaves the parent folder behind, which is ours
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    report = build_bundle(config)
+    evaluated = evaluate_category(Inspector.load(config.out, threads=config.threads), category)
+    return {"bundle_digest": report.digest, "recall": report.recall, **dataclasses.asdict(evaluated)}
+
+
+def _spread(figures: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Mean, lowest and highest over the seeds."""
+    had = {name: [row[name] for row in figures if row[name] is not None] for name in MEAN_OF}
+    return {
+        "mean": {name: float(np.mean(values)) if values else None for name, values in had.items()},
+        "min": {name: min(values, default=None) for name, values in had.items()},
+        "max": {name: max(values, default=None) for name, values in had.items()},
+    }
+
+
+def _table(rows: dict[str, Any], mean: dict[str, float | None], seeds: int) -> str:
+    """Markdown: the mean of the seeds, with [lowest..highest] where there are several."""
+    lines = ["| category | " + " | ".join(_SHOWN.values()) + " |", "|---" * (len(_SHOWN) + 1) + "|"]
+    for name, row in rows.items():
+        lines.append(f"| {name} | " + " | ".join(_cell(row, figure, seeds) for figure in _SHOWN) + " |")
+    if len(rows) > 1:
+        lines.append("| mean | " + " | ".join(_shown(mean[figure]) for figure in _SHOWN) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any], figure: str, seeds: int) -> str:
+    mean = _shown(row["mean"][figure])
+    return f"{mean} [{_shown(row['min'][figure])}..{_shown(row['max'][figure])}]" if seeds > 1 else mean
+
+
+def _shown(figure: float | None) -> str:
+    return "n/a" if figure is None else f"{figure:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""What the benchmarks share: the facts that make a figure comparable, options, summaries and child processes.
+
+Every benchmark prints one JSON object to stdout, and whatever else it has to say to stderr.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from goodpart.backbone import usable_cores
+from goodpart.bench import PERCENTILES
+from goodpart.bundle import Bundle
+from goodpart.command import add_common_options
+from goodpart.errors import ContractError, UsageError
+from goodpart.images import find_images, read_image
+from goodpart.inspector import Inspector
+from goodpart.spec import FrameSpec
+
+RUNTIME_PACKAGES = ("goodpart", "numpy", "onnxruntime", "hnswlib")
+"""What the figures of the embedded PC depend on."""
+
+
+def parser(description: str | None, *, bundle: bool = True) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes.
+
+    Args:
+        description: the script's docstring.
+        bundle: whether it measures a bundle.
+    """
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if bundle:
+        made.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle from goodpart-bank build")
+        made.add_argument("--seed", type=int, default=0, help="of orders and samples (default %(default)s)")
+    add_common_options(made)
+    return made
+
+
+def count(text: str) -> int:
+    """Parses a whole number of at least 1.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def headline(
+    benchmark: str, *, seed: int | None, digest: str | None, packages: Sequence[str] = RUNTIME_PACKAGES
+) -> dict[str, Any]:
+    """What a benchmark's JSON object begins with.
+
+    Args:
+        benchmark: the script's name.
+        seed: of orders and samples, None where there is more than one.
+        digest: of the bundle, None where there is more than one.
+        packages: whose versions matter.
+    """
+    return {
+        "benchmark": benchmark,
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "seed": seed,
+        "bundle_digest": digest,
+    }
+
+
+def cpu_model() -> str:
+    """The CPU's name as the kernel gives it, or what Python knows where there is no /proc."""
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def load(folder: Path, *, threads: int) -> tuple[Inspector, Bundle]:
+    """An Inspector and its bundle, checked and warm.
+
+    Raises:
+        BundleError: the bundle is refused.
+    """
+    inspector = Inspector.load(folder, threads=threads)
+    if inspector.bundle is None:
+        raise ContractError(f"{folder}: expected an Inspector loaded from a bundle, found one put together from parts")
+    return inspector, inspector.bundle
+
+
+def read_frames(folder: Path, spec: FrameSpec, *, limit: int, seed: int) -> list[npt.NDArray[Any]]:
+    """Frames of a folder, decoded before any clock runs.
+
+    Args:
+        folder: images, found recursively.
+        spec: what the bundle declares.
+        limit: the most to read; a sample without repeats if there are more.
+        seed: of the sample.
+    """
+    paths = find_images(folder)
+    chosen = np.random.default_rng(seed).permutation(len(paths))[:limit]
+    return [read_image(paths[at], spec) for at in sorted(chosen)]
+
+
+def timed_ms(action: Callable[[], object], times: int) -> list[float]:
+    """Wall time of every one of several calls, in ms."""
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        action()
+        spent.append((time.perf_counter() - began) * 1e3)
+    return spent
+
+
+def percentiles(spent_ms: Sequence[float]) -> dict[str, float]:
+    """The same percentiles as `goodpart bench`, in ms."""
+    return {f"p{percent}": round(float(np.percentile(spent_ms, percent)), 3) for percent in PERCENTILES}
+
+
+def run_child(python: str, code: str, arguments: Sequence[str]) -> tuple[dict[str, Any], float]:
+    """Runs code in a fresh interpreter and reads the JSON objects that it prints.
+
+    Args:
+        python: the interpreter, which may belong to another environment.
+        code: prints two lines of JSON: first the figures, at the moment that the clock is to stop, then its versions.
+        arguments: what `code` finds in `sys.argv[1:]`.
+
+    Returns:
+        both objects together, and the wall time in ms from starting the process to its first line.
+
+    Raises:
+        UsageError: no such interpreter, or the child failed.
+    """
+    # isolated: neither the folder we stand in nor PYTHONPATH decides what is imported
+    command = [python, "-I", "-c", code, *arguments]
+    began = time.perf_counter()
+    try:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    except OSError as error:
+        raise UsageError(f"--python {python}: expected an interpreter, found none ({error.strerror})") from error
+    with child:
+        first = child.stdout.readline() if child.stdout is not None else ""
+        wall_ms = (time.perf_counter() - began) * 1e3
+        rest, complaints = child.communicate()
+    if child.returncode != 0:
+        reason = (complaints.strip().splitlines() or ["nothing"])[-1]
+        raise UsageError(
+            f"{python}: expected exit code 0 from the measured process, found {child.returncode}: {reason}"
+        )
+    return {**json.loads(first), **json.loads(rest)}, wall_ms
+
+
+CHILD_VERSIONS = f"""
+import importlib.metadata, json, platform
+versions = {{name: importlib.metadata.version(name) for name in {RUNTIME_PACKAGES!r}}}
+print(json.dumps({{"python": platform.python_version(), "versions": versions}}))
+"""
+"""The end of a child's code: which versions were measured, told after the clock has stopped."""
+
+
+def tell(text: str) -> None:
+    """A message for whoever watches."""
+    print(text, file=sys.stderr, flush=True)
