@@ -38,3 +38,9 @@ def draw_defect(seed: int) -> npt.NDArray[np.uint8]:
     frame = draw_good(seed)
     frame[30:44, 40:52] = (255, 0, 255)
     return frame
+
+
+def unit_vectors(images: int, patches: int, dimension: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    """`(images, patches, dimension) float32` random unit vectors."""
+    vectors = np.random.default_rng(seed).normal(size=(images, patches, dimension)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True))
