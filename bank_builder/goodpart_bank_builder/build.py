@@ -4,9 +4,11 @@ import dataclasses
 import importlib.metadata
 import platform
 from pathlib import Path
+from typing import Any
 
 import hnswlib
 import numpy as np
+import numpy.typing as npt
 from goodpart.atomic import check_target, staged_folder
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
@@ -15,6 +17,7 @@ from goodpart.calibration import Calibration, quantile_rank
 from goodpart.errors import UsageError
 from goodpart.images import find_images
 from goodpart.inspector import Inspector
+from goodpart.profile import Profile
 from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance
 
@@ -105,32 +108,23 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     distances = held_out_distances(embedded.embeddings, coreset, neighbours=profile.neighbours)
     calibration = make_calibration(distances, top_k=profile.top_k, false_reject_rate=config.false_reject_rate)
     index = build_index(coreset.vectors, profile.index, seed=config.seed)
-    recall = _recall(index, coreset, embedded, backbone)
+    recall = _recall(index, coreset, embedded, profile)
     bank = Bank(index, neighbours=profile.neighbours, ef_search=profile.index.ef_search, threads=config.threads)
     inspector = Inspector(backbone=backbone, bank=bank, calibration=calibration)
     worst = [image_score(grid, profile.top_k) for grid in distances]
     frames = choose_golden(embedded.paths, worst, backbone.spec.frame)
+    golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=config.name or config.out.resolve().name,
         backbone=backbone.spec,
         bank=BankSpec(vectors=len(coreset.vectors), recall=recall),
         provenance=_provenance(config, embedded),
-        golden=tuple(
-            GoldenFrame(file=f"golden/{at:03}.npy", score=inspector.inspect(frame).score)
-            for at, frame in enumerate(frames)
-        ),
+        golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
     )
-    with staged_folder(config.out, force=config.force, mark=MANIFEST) as staging:
-        (staging / "golden").mkdir()
-        for golden, frame in zip(manifest.golden, frames, strict=True):
-            np.save(staging / golden.file, frame, allow_pickle=False)
-        save_index(index, staging / BANK)
-        digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=calibration)
-        # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
-        Inspector.load(staging, threads=config.threads).self_test()
+    digest = _publish(config, manifest, index=index, calibration=calibration, golden=golden)
     return BuildReport(
         bundle=str(config.out),
         digest=digest,
@@ -144,11 +138,30 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     )
 
 
-def _recall(index: hnswlib.Index, coreset: Coreset, embedded: Embedded, backbone: Backbone) -> float:
+def _publish(
+    config: BuildConfig,
+    manifest: Manifest,
+    *,
+    index: hnswlib.Index,
+    calibration: Calibration,
+    golden: dict[str, npt.NDArray[Any]],
+) -> str:
+    """Writes everything beside the target, reads it back, and only then lets it appear; returns the digest."""
+    with staged_folder(config.out, force=config.force, mark=MANIFEST) as staging:
+        (staging / "golden").mkdir()
+        for file, frame in golden.items():
+            np.save(staging / file, frame, allow_pickle=False)
+        save_index(index, staging / BANK)
+        digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=calibration)
+        # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
+        Inspector.load(staging, threads=config.threads).self_test()
+    return digest
+
+
+def _recall(index: hnswlib.Index, coreset: Coreset, embedded: Embedded, profile: Profile) -> float:
     flat = embedded.embeddings.reshape(-1, embedded.embeddings.shape[2])
     count = min(_RECALL_QUERIES, len(flat))
     queries = flat[np.linspace(0, len(flat) - 1, count).astype(np.int64)]
-    profile = backbone.spec.profile
     return measure_recall(
         index, coreset.vectors, queries, neighbours=profile.neighbours, ef_search=profile.index.ef_search
     )

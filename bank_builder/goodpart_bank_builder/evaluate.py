@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from goodpart.bundle import MANIFEST
-from goodpart.errors import ContractError, FrameError, UsageError
+from goodpart.errors import FrameError, UsageError
 from goodpart.images import load_opencv, read_image
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
@@ -87,8 +87,6 @@ def evaluate_category(inspector: Inspector, category: Category) -> CategoryFigur
     Raises:
         FrameError: an image or a mask cannot be read or does not fit.
     """
-    if inspector.bundle is None:
-        raise ContractError("evaluate: expected an Inspector loaded from a bundle, found one put together from parts")
     scores: list[float] = []
     verdicts: list[Verdict] = []
     maps: list[npt.NDArray[np.float32]] = []

@@ -1,7 +1,7 @@
 """Prologue: the raw frame to resized pixels, as ONNX operators. The part of the graph that stands before the trunk."""
 
 import onnx
-from goodpart.spec import Channels, FrameSpec, PixelType
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from onnx import parser
 
 OPSET = 18
@@ -10,11 +10,30 @@ OPSET = 18
 PIXELS = "pixels"
 
 
-def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version: int) -> onnx.ModelProto:
-    """Crop, value range, channel order and resize.
+class _Chain:
+    """Operators one after the other, in ONNX's text form, with their constants."""
 
-    Every frame pixel counts in the resize (a triangle filter as wide as the reduction), on float32: onnxruntime's uint8
-    path cuts off fractions and is not faster (see docs/decisions.md).
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.constants: list[str] = []
+        self.last = "frame"
+
+    def constant(self, kind: str, *values: float) -> str:
+        """Adds a constant, a list unless it is a single float, and gives its name."""
+        name = f"constant_{len(self.constants)}"
+        shape = "" if kind == "float" else f"[{len(values)}]"
+        self.constants.append(f"{kind}{shape} {name} = {{{', '.join(repr(value) for value in values)}}}")
+        return name
+
+    def then(self, operator: str, *inputs: str, attributes: str = "", result: str | None = None) -> None:
+        """Adds an operator that takes the last result and further inputs."""
+        name = result or f"step_{len(self.lines)}"
+        self.lines.append(f"{name} = {operator}{attributes}({', '.join((self.last, *inputs))})")
+        self.last = name
+
+
+def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version: int) -> onnx.ModelProto:
+    """Crop, value range, resize and channel order.
 
     Args:
         frame: what goes in; any height and width.
@@ -22,55 +41,48 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
         ir_version: of the trunk it will be joined with.
     """
     gray = frame.channels is Channels.GRAY
-    shape = "frame_height, frame_width" + ("" if gray else ", 3")
-    constants: list[str] = [f"int64[4] resized_shape = {{1, {1 if gray else 3}, {height_px}, {width_px}}}"]
-    lines: list[str] = []
-    current = "frame"
-
-    def step(operator: str, result: str) -> None:
-        nonlocal current
-        lines.append(f"{result} = {operator}")
-        current = result
-
+    chain = _Chain()
     if frame.roi is not None:
-        roi = frame.roi
-        constants += [
-            f"int64[2] roi_start = {{{roi.y_px}, {roi.x_px}}}",
-            f"int64[2] roi_end = {{{roi.y_px + roi.height_px}, {roi.x_px + roi.width_px}}}",
-        ]
-        step("Slice(frame, roi_start, roi_end)", "cropped")
-    if not gray:
-        step(f"Transpose<perm = [2, 0, 1]>({current})", "planes")
-    constants.append(f"int64[{2 if gray else 1}] outer_axes = {{{'0, 1' if gray else '0'}}}")
-    step(f"Unsqueeze({current}, outer_axes)", "batch")
-    step(f"Cast<to = 1>({current})", "levels")
-    if frame.dtype is PixelType.UINT16 and frame.value_range is not None:
-        low, high = frame.value_range
-        constants += [
-            f"float range_low = {{{float(low)}}}",
-            f"float range_scale = {{{255.0 / (high - low)!r}}}",
-            "float black = {0.0}",
-            "float white = {255.0}",
-        ]
-        step(f"Sub({current}, range_low)", "above_black")
-        step(f"Mul({current}, range_scale)", "scaled")
-        step(f"Clip({current}, black, white)", "ranged")
-    # exclude_outside: the filter is cut at the frame's border, as in torch and PIL, instead of repeating its pixels
-    how = 'mode = "linear", antialias = 1, exclude_outside = 1, coordinate_transformation_mode = "half_pixel"'
-    resize = f"Resize<{how}>({current}, , , resized_shape)"
+        _crop(chain, frame.roi)
     if gray:
-        step(resize, "resized")
-        step(f"Concat<axis = 1>({current}, {current}, {current})", PIXELS)
-    elif frame.channels is Channels.BGR:
-        constants.append("int64[3] rgb_order = {2, 1, 0}")
-        step(resize, "resized")
-        step(f"Gather<axis = 1>({current}, rgb_order)", PIXELS)
+        chain.then("Unsqueeze", chain.constant("int64", 0, 1))
     else:
-        step(resize, PIXELS)
-    text = f"""
+        chain.then("Transpose", attributes="<perm = [2, 0, 1]>")
+        chain.then("Unsqueeze", chain.constant("int64", 0))
+    chain.then("Cast", attributes="<to = 1>")
+    if frame.dtype is PixelType.UINT16 and frame.value_range is not None:
+        _stretch(chain, *frame.value_range)
+    _resize(chain, (1, 1 if gray else 3, height_px, width_px))
+    if gray:
+        chain.then("Concat", chain.last, chain.last, attributes="<axis = 1>", result=PIXELS)
+    elif frame.channels is Channels.BGR:
+        chain.then("Gather", chain.constant("int64", 2, 1, 0), attributes="<axis = 1>", result=PIXELS)
+    else:
+        chain.then("Identity", result=PIXELS)
+    shape = "frame_height, frame_width" + ("" if gray else ", 3")
+    return parser.parse_model(f"""
         <ir_version: {ir_version}, opset_import: ["" : {OPSET}], producer_name: "goodpart-export">
         prologue ({frame.dtype.value}[{shape}] frame) => (float[1, 3, {height_px}, {width_px}] {PIXELS})
-        <{", ".join(constants)}>
-        {{ {" ".join(lines)} }}
-    """
-    return parser.parse_model(text)
+        <{", ".join(chain.constants)}>
+        {{ {" ".join(chain.lines)} }}
+    """)
+
+
+def _crop(chain: _Chain, roi: Roi) -> None:
+    start = chain.constant("int64", roi.y_px, roi.x_px)
+    end = chain.constant("int64", roi.y_px + roi.height_px, roi.x_px + roi.width_px)
+    chain.then("Slice", start, end)
+
+
+def _stretch(chain: _Chain, low: int, high: int) -> None:
+    """Brings a value range to 0 to 255; what lies outside is clipped."""
+    chain.then("Sub", chain.constant("float", float(low)))
+    chain.then("Mul", chain.constant("float", 255.0 / (high - low)))
+    chain.then("Clip", chain.constant("float", 0.0), chain.constant("float", 255.0))
+
+
+def _resize(chain: _Chain, shape: tuple[int, int, int, int]) -> None:
+    # every frame pixel counts: the triangle filter is as wide as the reduction (antialias), and cut at the frame's
+    # border as in torch and PIL (exclude_outside); on float32: the uint8 path cuts off fractions and is not faster
+    how = 'mode = "linear", antialias = 1, exclude_outside = 1, coordinate_transformation_mode = "half_pixel"'
+    chain.then("Resize", "", "", chain.constant("int64", *shape), attributes=f"<{how}>")

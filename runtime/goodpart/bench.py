@@ -19,8 +19,6 @@ def bench(options: argparse.Namespace) -> int:
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
     inspector = Inspector.load(options.bundle, threads=options.threads)
-    if inspector.bundle is None:
-        return 3
     frame = inspector.bundle.read_golden(inspector.bundle.manifest.golden[0].file)
     if options.frame_size is not None:
         frame = _tiled(frame, *options.frame_size)

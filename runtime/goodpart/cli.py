@@ -99,8 +99,6 @@ def _facts(bundle: Bundle) -> dict[str, str]:
 def _verify(options: argparse.Namespace) -> int:
     inspector = Inspector.load(options.bundle, threads=options.threads)
     bundle = inspector.bundle
-    if bundle is None:
-        return 3
     if options.json:
         print_json({"bundle": str(options.bundle), "digest": bundle.digest, "files": len(bundle.manifest.files)})
     else:

@@ -13,7 +13,7 @@ from goodpart.backbone import Backbone, check_backbone
 from goodpart.bank import Bank
 from goodpart.bundle import Bundle, read_bundle
 from goodpart.calibration import Calibration
-from goodpart.errors import InferenceError, SelfTestError
+from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
 
@@ -25,14 +25,14 @@ class Inspector:
 
     Attributes:
         backbone, bank, calibration: the parts.
-        bundle: the checked bundle, or None for an Inspector put together from parts while building.
     """
 
     def __init__(
         self, *, backbone: Backbone, bank: Bank, calibration: Calibration, bundle: Bundle | None = None
     ) -> None:
         """Puts an Inspector together from parts; `load` is the usual way."""
-        self.backbone, self.bank, self.calibration, self.bundle = backbone, bank, calibration, bundle
+        self.backbone, self.bank, self.calibration = backbone, bank, calibration
+        self._bundle = bundle
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Inspector":
@@ -63,6 +63,17 @@ class Inspector:
         inspector.inspect(bundle.read_golden(bundle.manifest.golden[0].file))
         _log.info("loaded %s, digest %s", folder, bundle.digest)
         return inspector
+
+    @property
+    def bundle(self) -> Bundle:
+        """The checked bundle.
+
+        Raises:
+            UsageError: this Inspector was put together from parts, as it is while a bundle is being built.
+        """
+        if self._bundle is None:
+            raise UsageError("inspector: expected one loaded from a bundle, found one put together from parts")
+        return self._bundle
 
     def inspect(self, frame: npt.NDArray[Any]) -> Inspection:
         """Judges one frame.
@@ -113,12 +124,8 @@ class Inspector:
             how far each golden frame's score is off on this machine, in sigmas.
 
         Raises:
-            SelfTestError: one is off by more than the manifest allows, or there is no bundle to test.
+            SelfTestError: one is off by more than the manifest allows.
         """
-        if self.bundle is None:
-            raise SelfTestError(
-                "self-test: expected an Inspector loaded from a bundle, found one put together from parts"
-            )
         manifest = self.bundle.manifest
         errors = {}
         for golden in manifest.golden:

@@ -1,0 +1,199 @@
+"""Every benchmark runs on a small bundle and prints one JSON object that makes sense. Times are never judged."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from goodpart.bundle import read_bundle
+from goodpart.strict_json import encode
+from goodpart_export import load_weights
+from small_parts import TINY, draw_defect, draw_good
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """Runs a benchmark's `main` by the script's name, in this process."""
+    # the scripts import `common` as their neighbour, as when they are started by path
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+    def call(name: str, *arguments: object) -> int:
+        return int(importlib.import_module(name).main([str(argument) for argument in arguments]))
+
+    yield call
+    # names as short as `search` and `common` must not stay importable for other tests
+    for path in BENCHMARKS.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+@pytest.fixture
+def bench(script: Callable[..., int], capfd: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """Runs a benchmark and gives the one JSON object of its stdout."""
+
+    def call(name: str, *arguments: object) -> dict[str, Any]:
+        code = script(name, *arguments)
+        captured = capfd.readouterr()
+        assert code == 0, captured.err
+        lines = captured.out.splitlines()
+        assert len(lines) == 1
+        found: dict[str, Any] = json.loads(lines[0])
+        assert found["benchmark"] == name
+        assert found["cpu"]
+        assert found["cores"] >= 1
+        assert {"goodpart", "numpy", "onnxruntime", "hnswlib"} <= set(found["versions"])
+        return found
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("frames")
+    for seed in range(3):
+        np.save(folder / f"good{seed}.npy", draw_good(100 + seed))
+        np.save(folder / f"defect{seed}.npy", draw_defect(100 + seed))
+    return folder
+
+
+@pytest.fixture
+def digest(built_bundle: Path) -> str:
+    return read_bundle(built_bundle).digest
+
+
+def ordered(figures: dict[str, float]) -> bool:
+    return 0 < figures["p50"] <= figures["p95"] <= figures["p99"]
+
+
+def test_latency(bench, built_bundle, digest):
+    found = bench(
+        "latency", built_bundle, "--threads", 1, 2, "--frame-size", "90x70", "40x200", "--frames", 4, "--rounds", 2
+    )
+    assert (found["bundle_digest"], found["seed"], found["frames"]) == (digest, 0, 4)
+    combinations = [(row["threads"], row["frame"]) for row in found["results"]]
+    assert combinations == [(1, "90x70"), (1, "40x200"), (2, "90x70"), (2, "40x200")]
+    for row in found["results"]:
+        assert set(row["stages_ms"]) == {"embed", "search", "score", "total", "backbone"}
+        assert all(ordered(figures) for figures in row["stages_ms"].values())
+        assert row["stages_ms"]["total"]["p99"] >= row["stages_ms"]["search"]["p50"]
+        assert row["ratio"] > 0
+
+
+def test_latency_of_an_image_in_its_own_size(bench, built_bundle, images):
+    found = bench("latency", built_bundle, "--image", images / "good0.npy", "--threads", 1, "--frames", 1)
+    assert [row["frame"] for row in found["results"]] == ["90x70"]
+
+
+def test_search(bench, built_bundle, digest, images):
+    found = bench("search", built_bundle, "--images", images, "--ef", 3, 32, "--frames", 5, "--seed", 1)
+    assert (found["bundle_digest"], found["seed"], found["frames"]) == (digest, 1, 5)
+    assert found["bank"] == [TINY.bank_vectors, 64]
+    assert ordered(found["exact_time_ms"])
+    assert [row["ef_search"] for row in found["results"]] == [3, 32]
+    coarse, fine = found["results"]
+    assert 0 < coarse["recall_at_k"] < fine["recall_at_k"] <= 1
+    assert coarse["hnsw"]["error_sigmas"]["max"] > 1e-3
+    for row in found["results"]:
+        assert row["certified"]["frames_without_result"] == 0
+        assert row["certified"]["error_sigmas"]["max"] <= 1e-5
+        assert row["certified"]["error_relative"]["max"] <= 1e-6
+        patches = row["certified"]["recomputed_patches"]
+        assert TINY.top_k <= patches["median"] <= patches["max"] <= found["patches_per_frame"]
+
+
+def test_search_takes_the_same_frames_and_finds_the_same_with_the_same_seed(bench, built_bundle, images):
+    def errors() -> Sequence[object]:
+        found = bench("search", built_bundle, "--images", images, "--ef", 3, "--frames", 2, "--seed", 5)
+        return [(row["recall_at_k"], row["hnsw"]["error_sigmas"]) for row in found["results"]]
+
+    assert errors() == errors()
+
+
+def test_cold_start(bench, built_bundle, digest):
+    found = bench("cold_start", built_bundle, "--runs", 1)
+    assert found["bundle_digest"] == digest
+    parts = found["median_ms"]
+    assert set(parts) == {"wall", "import", "load", "first_inspection", "rest"}
+    assert all(spent > 0 for spent in parts.values())
+    golden = read_bundle(built_bundle).manifest.golden[0].score
+    assert found["score"] == pytest.approx(golden, abs=1e-6)
+
+
+def test_memory(bench, built_bundle, digest):
+    found = bench("memory", built_bundle, "--frames", 5)
+    assert (found["bundle_digest"], found["frames"]) == (digest, 5)
+    stages = found["resident_mib"]
+    assert list(stages) == ["started", "imported", "loaded", "one_frame", "many_frames"]
+    assert all(0 < figures["VmRSS"] <= figures["VmHWM"] for figures in stages.values())
+    assert stages["started"]["VmHWM"] < stages["loaded"]["VmHWM"] <= stages["many_frames"]["VmHWM"]
+
+
+@pytest.mark.parametrize("name", ["cold_start", "memory"])
+def test_a_foreign_interpreter_that_fails_is_reported(name, script, capfd, built_bundle, tmp_path):
+    assert script(name, built_bundle, "--python", tmp_path / "none") == 2
+    assert "expected an interpreter, found none" in capfd.readouterr().err
+    assert script(name, built_bundle, "--python", "/bin/false") == 2
+    captured = capfd.readouterr()
+    assert "expected exit code 0, found 1" in captured.err
+    assert captured.out == ""
+
+
+def test_paper_baseline(bench, built_bundle, digest, images):
+    found = bench(
+        "paper_baseline", built_bundle, "--weights", "untrained", "--images", images,
+        "--threads", 1, "--frames", 4, "--rounds", 2,
+    )  # fmt: skip
+    assert (found["bundle_digest"], found["frames"]) == (digest, 4)
+    assert set(found["goodpart"]["timings_ms"]) == {"embed", "search", "score", "total"}
+    for name in ("baseline", "baseline_torch_search"):
+        assert set(found[name]["timings_ms"]) == {"resize", "trunk", "search", "score", "total"}
+        assert all(ordered(figures) for figures in found[name]["timings_ms"].values())
+        assert found["ratio"][name] > 0
+        # float32 distances, and torch's own rounding
+        assert found["largest_score_difference_sigmas"][name] < 1e-2
+
+
+def test_paper_baseline_refuses_other_weights_than_the_bundles(script, built_bundle, images, tmp_path, capfd):
+    other = tmp_path / "weights.pth"
+    torch.save(load_weights("untrained", stages=TINY.stages, seed=1)[0].state_dict(), other)
+    assert script("paper_baseline", built_bundle, "--weights", other, "--images", images) == 2
+    assert "expected those of the bundle" in capfd.readouterr().err
+
+
+def test_accuracy(bench, tmp_path):
+    category = tmp_path / "washer"
+    for folder, draw, numbers in (
+        ("train/good", draw_good, range(20)),
+        ("test/good", draw_good, range(30, 34)),
+        ("test/block", draw_defect, range(40, 43)),
+    ):
+        (category / folder).mkdir(parents=True)
+        for seed in numbers:
+            np.save(category / folder / f"{seed}.npy", draw(seed))
+    (category / "ground_truth" / "block").mkdir(parents=True)
+    mask = np.zeros((90, 70), np.uint8)
+    mask[30:44, 40:52] = 255
+    for seed in range(40, 43):
+        cv2.imwrite(str(category / "ground_truth" / "block" / f"{seed}_mask.png"), mask)
+    profile = tmp_path / "tiny.json"
+    profile.write_bytes(encode(TINY))
+    found = bench(
+        "accuracy", "--data", tmp_path, "--weights", "untrained", "--profile", profile, "--seeds", 0, 1,
+        "--work", tmp_path / "work", "--threads", 1,
+    )  # fmt: skip
+    assert list(found["categories"]) == ["washer"]
+    row = found["categories"]["washer"]
+    assert list(row["seeds"]) == ["0", "1"]
+    for seed, figures in row["seeds"].items():
+        assert figures["bundle_digest"] == read_bundle(tmp_path / "work" / f"seed{seed}" / "washer").digest
+        assert (figures["train_images"], figures["test_images"]) == (20, 7)
+    for figure in ("image_auroc", "image_auprc", "pixel_auroc"):
+        assert 0.5 < row["min"][figure] <= row["mean"][figure] <= row["max"][figure] <= 1
+    assert found["mean"]["image_auroc"] == row["mean"]["image_auroc"]
