@@ -1,8 +1,8 @@
 """Accuracy: every category built and evaluated with several seeds; the README's table of figures.
 
 One export serves all builds. Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
-`ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so the
-spread over seeds says how much of a figure is luck. A Markdown table goes to stderr.
+`ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so
+the spread over seeds says how much of a figure is luck. A Markdown table goes to stderr.
 
     python benchmarks/accuracy.py --data CATEGORY|ROOT ... --weights FILE --seeds 0 1 2
 """
@@ -103,7 +103,6 @@ def _export(options: argparse.Namespace, out: Path) -> ExportReport:
 def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
     """One build and its evaluation."""
     tell(f"{category.name}, seed {config.seed}")
-    # a failed build leaves the parent folder behind, which is ours
     config.out.parent.mkdir(parents=True, exist_ok=True)
     report = build_bundle(config)
     evaluated = evaluate_category(Inspector.load(config.out, threads=config.threads), category)

@@ -50,7 +50,15 @@ class Bank:
         vectors: `(N, D) float32` unit vectors, read-only.
     """
 
-    def __init__(self, index: hnswlib.Index, *, neighbours: int, ef_search: int, threads: int = 1) -> None:
+    def __init__(
+        self,
+        index: hnswlib.Index,
+        *,
+        neighbours: int,
+        ef_search: int,
+        threads: int = 1,
+        vectors: npt.NDArray[np.float32] | None = None,
+    ) -> None:
         """Takes a built or loaded cosine index whose labels are 0 to N - 1.
 
         Args:
@@ -58,6 +66,7 @@ class Bank:
             neighbours: K, 1 to N.
             ef_search: candidates kept while searching.
             threads: threads for the HNSW search of one frame.
+            vectors: `(N, D) float32` what the index holds, by label; None to ask the index, which is slow.
 
         Raises:
             UsageError: K is larger than the bank.
@@ -66,10 +75,8 @@ class Bank:
         count = index.get_current_count()
         if not 1 <= neighbours <= count:
             raise UsageError(f"bank: expected K from 1 to {count} vectors, found {neighbours}")
-        try:
-            vectors = np.asarray(index.get_items(np.arange(count), return_type="numpy"), dtype=np.float32)
-        except RuntimeError as error:
-            raise ContractError(f"bank: expected the labels 0 to {count - 1}, found others ({error})") from error
+        if vectors is None:
+            vectors = _vectors_of(index)
         norms = np.linalg.norm(vectors, axis=1)
         if not np.all(np.abs(norms - 1.0) < 1e-3):
             raise ContractError("bank: expected finite unit vectors, found others; rebuild the bundle")
@@ -103,7 +110,8 @@ class Bank:
             raise ContractError(
                 f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
             ) from error
-        return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads)
+        kept = _read_vectors(path, vectors, dimension)
+        return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads, vectors=kept)
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int) -> PatchDistances:
         """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
@@ -269,3 +277,28 @@ def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> Non
         raise ContractError(
             f"{path}: expected a whole HNSW index, found a broken header (entry {entry}, {size_bytes} bytes)"
         )
+
+
+def _vectors_of(index: hnswlib.Index) -> npt.NDArray[np.float32]:
+    """`(N, D) float32` what an index in memory holds, by label."""
+    count = index.get_current_count()
+    try:
+        return np.asarray(index.get_items(np.arange(count), return_type="numpy"), dtype=np.float32)
+    except RuntimeError as error:
+        raise ContractError(f"bank: expected the labels 0 to {count - 1}, found others ({error})") from error
+
+
+def _read_vectors(path: Path, count: int, dimension: int) -> npt.NDArray[np.float32]:
+    """`(N, D) float32` what an index file with a checked header holds, by label.
+
+    `get_items` makes a Python list of lists on the way: 300 ms and 200 MB for 20,000 vectors instead of 20 ms.
+    """
+    with path.open("rb") as file:
+        element_bytes, label_at, data_at = _HEADER.unpack(file.read(_HEADER.size))[3:6]
+        elements = np.fromfile(file, np.uint8, count * element_bytes).reshape(count, element_bytes)
+    labels = np.ascontiguousarray(elements[:, label_at : label_at + 8]).view("<u8").ravel()
+    if not np.array_equal(np.sort(labels), np.arange(count)):
+        raise ContractError(f"{path}: expected the labels 0 to {count - 1}, found others; rebuild the bundle")
+    vectors = np.empty((count, dimension), np.float32)
+    vectors[labels] = np.ascontiguousarray(elements[:, data_at : data_at + 4 * dimension]).view("<f4")
+    return vectors

@@ -1,0 +1,102 @@
+"""Latency: one frame's time by stage, for each thread count and frame size, beside the bare backbone.
+
+The frame is the bundle's first golden frame (or --image) resized, because a larger camera sees the same part with more
+pixels. Every combination runs once per round, in an order drawn anew each round, so that other work on the machine hits
+all of them alike; the range of the rounds' medians says how much of it there was. An inspection and a bare
+`Backbone.embed` take turns: `ratio` is the median of total / backbone over these pairs.
+
+    python benchmarks/latency.py BUNDLE --threads 1 2 --frame-size 450x450 1080x1920
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from common import count, headline, load, parser, percentiles, tell
+from goodpart.command import print_json, run, size
+from goodpart.images import load_opencv, read_image
+from goodpart.inspector import Inspector
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit code."""
+    made = parser(__doc__)
+    made.add_argument("--threads", type=count, nargs="+", default=[1, 2], help="default %(default)s")
+    made.add_argument("--frame-size", type=size, nargs="+", metavar="HxW", help="default: the frame's own")
+    made.add_argument("--frames", type=count, default=200, help="per combination, in all (default %(default)s)")
+    made.add_argument("--rounds", type=count, default=5, help="that these frames are split into (default %(default)s)")
+    made.add_argument("--image", type=Path, metavar="FILE", help="default: the bundle's first golden frame")
+    return run(_latency, made, argv)
+
+
+def _latency(options: argparse.Namespace) -> int:
+    inspectors = {threads: load(options.bundle, threads=threads)[0] for threads in options.threads}
+    _, bundle = load(options.bundle, threads=1)
+    if options.image is None:
+        frame = bundle.read_golden(bundle.manifest.golden[0].file)
+    else:
+        frame = read_image(options.image, bundle.manifest.backbone.frame)
+    sizes = options.frame_size or [frame.shape[:2]]
+    combinations = [(threads, shape) for threads in inspectors for shape in sizes]
+    rounds: list[list[list[dict[str, float]]]] = [[] for _ in combinations]
+    frames = -(-options.frames // options.rounds)
+    rng = np.random.default_rng(options.seed)
+    for done in range(options.rounds):
+        tell(f"round {done + 1} of {options.rounds}")
+        for at in rng.permutation(len(combinations)):
+            threads, shape = combinations[at]
+            rounds[at].append(_one_round(inspectors[threads], _resized(frame, *shape), frames))
+    results = [
+        {"threads": threads, "frame": f"{shape[0]}x{shape[1]}", **_figures(taken)}
+        for (threads, shape), taken in zip(combinations, rounds, strict=True)
+    ]
+    print_json(
+        {
+            **headline("latency", seed=options.seed, digest=bundle.digest),
+            "frames": frames * options.rounds,
+            "rounds": options.rounds,
+            "results": results,
+        }
+    )
+    return 0
+
+
+def _one_round(inspector: Inspector, frame: npt.NDArray[Any], frames: int) -> list[dict[str, float]]:
+    """Frame by frame the ms of the stages, of the whole, and of the bare backbone right after it."""
+    # not measured: caches and buffers still hold another combination's data
+    inspector.inspect(frame)
+    taken = []
+    for _ in range(frames):
+        began = time.perf_counter()
+        inspection = inspector.inspect(frame)
+        ended = time.perf_counter()
+        inspector.backbone.embed(frame)
+        embedded = time.perf_counter()
+        taken.append({**inspection.timings_ms, "total": (ended - began) * 1e3, "backbone": (embedded - ended) * 1e3})
+    return taken
+
+
+def _figures(rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
+    """Percentiles over all frames, and how far the rounds lay apart."""
+    everything = [spent for taken in rounds for spent in taken]
+    totals = [float(np.median([spent["total"] for spent in taken])) for taken in rounds]
+    return {
+        "stages_ms": {stage: percentiles([spent[stage] for spent in everything]) for stage in everything[0]},
+        "rounds_total_p50_ms": [round(min(totals), 3), round(max(totals), 3)],
+        "ratio": round(float(np.median([spent["total"] / spent["backbone"] for spent in everything])), 3),
+    }
+
+
+def _resized(frame: npt.NDArray[Any], height_px: int, width_px: int) -> npt.NDArray[Any]:
+    if frame.shape[:2] == (height_px, width_px):
+        return frame
+    return np.asarray(load_opencv("--frame-size").resize(frame, (width_px, height_px)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
