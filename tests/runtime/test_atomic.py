@@ -1,0 +1,113 @@
+"""Output appears whole or not at all."""
+
+import subprocess
+import sys
+
+import pytest
+from goodpart.atomic import check_target, staged_folder, write_file
+from goodpart.errors import UsageError
+
+MARK = "manifest.json"
+
+
+def fill(folder, text="new"):
+    (folder / MARK).write_text(text)
+    (folder / "golden").mkdir()
+    (folder / "golden" / "x").write_text(text)
+
+
+def listing(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_folder_appears_at_the_end(tmp_path):
+    out = tmp_path / "deep" / "out"
+    with staged_folder(out, mark=MARK) as staging:
+        fill(staging)
+        assert not out.exists()
+        assert staging.parent == out.parent  # the same file system, so that a rename suffices
+    assert (out / "golden" / "x").read_text() == "new"
+    assert listing(out.parent) == ["out"]
+    assert out.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_error_inside_leaves_nothing(tmp_path, error):
+    with pytest.raises(error), staged_folder(tmp_path / "out", mark=MARK) as staging:
+        fill(staging)
+        raise error
+    assert listing(tmp_path) == []
+
+
+def test_forcing_keeps_the_old_one_until_the_new_one_is_whole(tmp_path):
+    out = tmp_path / "out"
+    with staged_folder(out, mark=MARK) as staging:
+        fill(staging, "old")
+    with pytest.raises(ValueError, match="no"), staged_folder(out, force=True, mark=MARK) as staging:
+        fill(staging)
+        raise ValueError("no")
+    assert (out / "golden" / "x").read_text() == "old"
+    with staged_folder(out, force=True, mark=MARK) as staging:
+        fill(staging)
+        assert (out / MARK).read_text() == "old"
+    assert (out / "golden" / "x").read_text() == "new"
+    assert listing(tmp_path) == ["out"]
+
+
+def test_an_existing_target_needs_force(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UsageError, match="--force"):
+        check_target(tmp_path / "out", force=False, mark=MARK)
+    check_target(tmp_path / "out", force=True, mark=MARK)  # an empty folder holds nothing to lose
+
+
+def test_force_replaces_nothing_but_an_older_output(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").write_text("1")
+    (tmp_path / "file").write_text("1")
+    (tmp_path / "link").symlink_to(tmp_path / "thesis")
+    for name in ("thesis", "file", "link"):
+        with pytest.raises(UsageError, match="only a folder that holds"):
+            check_target(tmp_path / name, force=True, mark=MARK)
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("1")
+    with pytest.raises(UsageError, match="can be written"), staged_folder(tmp_path / "file" / "out", mark=MARK):
+        pass
+    with pytest.raises(UsageError, match="can be written"):
+        write_file(tmp_path / "file" / "out", b"1")
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "deep" / "file"
+    write_file(path, b"old")
+    write_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert listing(path.parent) == ["file"]
+
+
+def test_a_full_disk_leaves_the_old_and_says_so(tmp_path):
+    write_file(tmp_path / "file", b"old")
+    script = f"""
+import resource, signal
+from pathlib import Path
+from goodpart.atomic import staged_folder, write_file
+from goodpart.errors import UsageError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+folder = Path({str(tmp_path)!r})
+try:
+    write_file(folder / "file", b"x" * 5000)
+except UsageError as error:
+    print(error)
+try:
+    with staged_folder(folder / "out", mark="m") as staging:
+        (staging / "m").write_bytes(b"x" * 5000)
+except UsageError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert [line.count("nothing was written") for line in done.stdout.splitlines()] == [1, 1], done.stdout
+    assert listing(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"

@@ -1,0 +1,146 @@
+"""Certified search: the worst patches are exact, whatever HNSW missed."""
+
+import hnswlib
+import numpy as np
+import pytest
+from goodpart.bank import Bank, nearest_distances, products
+from goodpart.errors import InferenceError, UsageError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SIGMA = 0.02
+
+
+def unit(vectors):
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def make_bank(vectors, neighbours=3, ef_search=1, links=2, ef_construction=2):
+    """A graph as bad as can be, unless told otherwise."""
+    index = hnswlib.Index("cosine", vectors.shape[1])
+    index.init_index(len(vectors), M=links, ef_construction=ef_construction, random_seed=1)
+    index.add_items(vectors, np.arange(len(vectors)), num_threads=1)
+    return Bank(index, neighbours=neighbours, ef_search=ef_search)
+
+
+def brute_force(vectors, queries, neighbours):
+    distances = 1.0 - queries.astype(np.float64) @ vectors.astype(np.float64).T
+    return np.sort(distances, axis=1)[:, :neighbours].mean(axis=1)
+
+
+def check_certified(bank, queries, neighbours, top_k):
+    true = brute_force(bank.vectors, queries, neighbours)
+    found = bank.search(queries, top_k=top_k)
+    worst = np.sort(true)[-top_k:]
+    np.testing.assert_allclose(np.sort(found.distances)[-top_k:], worst, atol=1e-7)
+    assert abs(np.sort(found.distances)[-top_k:].mean() - worst.mean()) / SIGMA < 1e-5
+    assert (found.distances >= true - 1e-6).all()  # what was not recomputed is an upper bound
+    assert (found.distances <= np.maximum(true, worst[0]) + 1e-6).all()  # ... that stays below the k-th worst
+    assert top_k <= found.recomputed <= len(queries)
+
+
+@st.composite
+def scenes(draw):
+    """A bank, queries and the settings of a search: random, clustered, with duplicates, or constant."""
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    count, dimension = draw(st.integers(8, 300)), draw(st.sampled_from([4, 16, 33]))
+    kind = draw(st.sampled_from(["random", "clustered", "duplicates"]))
+    vectors = rng.normal(size=(count, dimension))
+    if kind == "clustered":
+        vectors = rng.normal(size=(3, dimension))[rng.integers(0, 3, count)] + rng.normal(0, 0.01, (count, dimension))
+    if kind == "duplicates":
+        vectors[rng.random(count) < 0.5] = vectors[0]
+    patches = draw(st.integers(1, 80))
+    queries = vectors[rng.integers(0, count, patches)] + rng.normal(
+        0, draw(st.sampled_from([0.0, 0.02, 1.0])), (patches, dimension)
+    )
+    if draw(st.booleans()):
+        queries[:] = queries[0]  # a constant frame: every patch alike
+    return (
+        unit(vectors),
+        unit(queries),
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, patches)),
+        draw(st.integers(1, 20)),
+    )
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(scenes())
+def test_the_worst_patches_are_those_of_brute_force(scene):
+    vectors, queries, neighbours, top_k, ef_search = scene
+    check_certified(make_bank(vectors, neighbours, ef_search), queries, neighbours, top_k)
+
+
+def test_plain_hnsw_would_have_been_wrong():
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(3000, 16))), unit(rng.normal(size=(200, 16)))
+    bank = make_bank(vectors)
+    plain = bank._upper_bounds(queries)
+    assert (plain - brute_force(vectors, queries, 3)).max() > 0.05
+    check_certified(bank, queries, 3, 10)
+
+
+def test_a_good_graph_needs_few_recomputed_patches():
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(2000, 16)))
+    queries = unit(np.concatenate([vectors[:990] + rng.normal(0, 0.01, (990, 16)), rng.normal(size=(10, 16))]))
+    found = make_bank(vectors, ef_search=64, links=16, ef_construction=100).search(queries, top_k=5)
+    assert found.recomputed < 200
+
+
+def test_a_disconnected_graph_falls_back_to_exact_search():
+    vectors = unit(np.repeat(np.eye(4), 100, axis=0) + 1e-9)
+    queries = unit(np.random.default_rng(0).normal(size=(30, 4)))
+    check_certified(make_bank(vectors, neighbours=5), queries, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "words"),
+    [
+        (np.zeros((5, 7), np.float32), r"\(P, 8\), found \(5, 7\)"),
+        (np.zeros((0, 8), np.float32), r"found \(0, 8\)"),
+        (np.zeros(8, np.float32), r"found \(8,\)"),
+        (np.full((2, 8), np.nan, np.float32), "NaN"),
+        (np.full((2, 8), np.inf, np.float32), "infinity"),
+    ],
+)
+def test_embeddings_that_hnswlib_must_not_see(embeddings, words):
+    bank = make_bank(unit(np.random.default_rng(0).normal(size=(20, 8))))
+    with pytest.raises(InferenceError, match=words):
+        bank.search(embeddings, top_k=1)
+    with pytest.raises(InferenceError, match=words):
+        bank.exact_distances(embeddings)
+
+
+@pytest.mark.parametrize("neighbours", [0, 21])
+def test_more_neighbours_than_vectors(neighbours):
+    with pytest.raises(UsageError, match="K from 1 to 20"):
+        make_bank(unit(np.random.default_rng(0).normal(size=(20, 8))), neighbours=neighbours)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(count=st.integers(1, 500), rows=st.integers(1, 40), dimension=st.sampled_from([1, 3, 64, 700]))
+def test_products_are_those_of_numpy(count, rows, dimension):
+    rng = np.random.default_rng(count)
+    vectors, queries = (rng.normal(size=(n, dimension)).astype(np.float32) for n in (count, rows))
+    np.testing.assert_allclose(products(vectors, queries), vectors @ queries.T, rtol=1e-4, atol=1e-4)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(count=st.integers(7, 900), rows=st.integers(1, 9), neighbours=st.integers(1, 6), seed=st.integers(0, 99))
+def test_nearest_distances_are_those_of_sorting(count, rows, neighbours, seed):
+    rng = np.random.default_rng(seed)
+    vectors, queries = unit(rng.normal(size=(count, 12))), unit(rng.normal(size=(rows, 12)))
+    similarities = products(vectors, queries)
+    excluded = rng.random(count) < 0.1
+    excluded[np.flatnonzero(excluded)[: max(0, excluded.sum() - (count - neighbours))]] = False
+    similarities[excluded] = -np.inf
+    found = nearest_distances(similarities, vectors, queries, neighbours=neighbours)
+    np.testing.assert_allclose(found, brute_force(vectors[~excluded], queries, neighbours), atol=1e-7)
+
+
+def test_exact_distances_need_no_graph():
+    rng = np.random.default_rng(3)
+    vectors, queries = unit(rng.normal(size=(500, 8))), unit(rng.normal(size=(150, 8)))
+    np.testing.assert_allclose(make_bank(vectors).exact_distances(queries), brute_force(vectors, queries, 3), atol=1e-7)

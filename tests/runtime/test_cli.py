@@ -1,0 +1,191 @@
+"""The command line of the embedded PC: outputs, exit codes, one-line errors."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from broken_bundles import change_json
+from goodpart import cli
+from goodpart.cli import main
+from small_parts import draw_defect, draw_good
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """A folder with one frame of every outcome."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    np.save(folder / "defect.npy", draw_defect(900))
+    np.save(folder / "good.npy", draw_good(900))
+    np.save(folder / "refused.npy", draw_good(900).astype(np.float32))
+    np.save(folder / "unknown.npy", np.zeros((50, 40, 3), np.uint8))
+    return folder
+
+
+def score(bundle, *paths, options=()):
+    return main(["score", str(bundle), *map(str, paths), *options])
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["good"], 0),
+        (["defect"], 1),
+        (["good", "defect"], 1),
+        (["unknown"], 5),
+        (["defect", "unknown"], 5),
+        (["refused"], 4),
+        (["refused", "unknown", "defect", "good"], 4),
+    ],
+)
+def test_the_worst_outcome_is_the_exit_code(built_bundle, frames, names, code, capsys):
+    assert score(built_bundle, *(frames / f"{name}.npy" for name in names)) == code
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["file"] for line in lines] == [str(frames / f"{name}.npy") for name in names]
+
+
+def test_a_json_line_per_frame_of_a_folder(built_bundle, frames, capsys):
+    assert score(built_bundle, frames) == 4
+    captured = capsys.readouterr()
+    defect, good, refused, unknown = (json.loads(line) for line in captured.out.splitlines())
+    assert [line["verdict"] for line in (defect, good, refused, unknown)] == ["DEFECT", "GOOD", "REFUSED", "UNKNOWN"]
+    assert defect["margin"] == pytest.approx(defect["score"] - defect["threshold"])
+    assert set(defect["timings_ms"]) == {"embed", "search", "score"}
+    assert 0 < defect["p_value"] <= 1
+    assert defect["untrained"]
+    assert "float32" in refused["error"]
+    assert "score" not in refused
+    assert "no signal" in unknown["reason"]
+    assert "4 frames: 1 REFUSED, 1 UNKNOWN, 1 DEFECT, 1 GOOD" in captured.err
+    assert "UNTRAINED" in captured.err
+
+
+def test_a_table_on_a_terminal_unless_json_is_asked_for(built_bundle, frames, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    score(built_bundle, frames)
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["DEFECT", "GOOD", "REFUSED", "UNKNOWN"]
+    score(built_bundle, frames, options=["--json"])
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["verdict"] == "DEFECT"
+
+
+def test_overlays_lie_as_the_images_do_and_have_their_size(built_bundle, tmp_path, capsys):
+    for kind, frame in (("good", draw_good(1)), ("block", draw_defect(1))):
+        (tmp_path / "test" / kind).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "test" / kind / "000.png"), frame[:, :, ::-1])
+    score(built_bundle, tmp_path / "test", options=["--maps", str(tmp_path / "maps")])
+    found = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.png"))
+    assert found == ["block/000.png.overlay.png", "good/000.png.overlay.png"]
+    assert cv2.imread(str(tmp_path / "maps" / found[0])).shape == (90, 70, 3)
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["map"] == str(tmp_path / "maps" / found[0])
+
+
+def test_an_overlay_of_a_good_part_is_calm_and_that_of_a_defect_is_not(built_bundle, tmp_path):
+    changed = {}
+    for kind, frame in (("good", draw_good(5)), ("defect", draw_defect(5))):
+        np.save(tmp_path / f"{kind}.npy", frame)
+        score(built_bundle, tmp_path / f"{kind}.npy", options=["--maps", str(tmp_path / "maps")])
+        picture = cv2.imread(str(tmp_path / "maps" / f"{kind}.npy.overlay.png"))[:, :, ::-1]
+        changed[kind] = np.abs(picture.astype(int) - frame).max(axis=2)
+    assert (changed["good"] > 30).mean() < 0.02
+    assert changed["defect"][30:44, 40:52].max() > 30
+
+
+def test_info_says_what_the_bundle_is(built_bundle, capsys):
+    assert main(["info", str(built_bundle)]) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "washer",
+        "uint8 RGB (H, W, 3)",
+        "400 x 64",
+        "24 images",
+        "UNTRAINED",
+        "false-reject rate 0.1",
+        "tiny",
+    ):
+        assert words in text
+    assert main(["info", str(built_bundle), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["backbone"]["grid"] == {"rows": 16, "columns": 12, "dimension": 64}
+    assert facts["calibration"]["false_reject_rate"] == 0.1
+
+
+def test_verify_and_selftest(built_bundle, capsys):
+    assert main(["verify", str(built_bundle)]) == 0
+    assert "whole" in capsys.readouterr().out
+    assert main(["verify", str(built_bundle), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["digest"]) == 64
+    assert main(["selftest", str(built_bundle)]) == 0
+    assert "3 golden frames" in capsys.readouterr().out
+    assert main(["selftest", str(built_bundle), "--json"]) == 0
+    assert max(json.loads(capsys.readouterr().out)["errors_sigmas"].values()) < 1e-6
+
+
+def test_a_failing_selftest_is_a_refused_bundle(bundle, capsys):
+    change_json(bundle / "manifest.json", lambda facts: facts["golden"][0].update(score=99.0))
+    assert main(["selftest", str(bundle)]) == 3
+    assert "expected score 99.0000" in capsys.readouterr().err
+
+
+def test_bench_prints_percentiles_per_stage(built_bundle, capsys):
+    assert (
+        main(["bench", str(built_bundle), "--frames", "3", "--threads", "1", "--frame-size", "200x300", "--json"]) == 0
+    )
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["frame"], figures["frames"], figures["threads"]) == ("200x300", 3, 1)
+    assert list(figures["stages_ms"]) == ["embed", "search", "score", "total"]
+    for spent in figures["stages_ms"].values():
+        assert 0 < spent["p50"] <= spent["p95"] <= spent["p99"]
+    assert main(["bench", str(built_bundle), "--frames", "2"]) == 0
+    assert "p99" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["verify", "BUNDLE/none"], 3, "expected a bundle folder"),
+        (["score", "BUNDLE", "BUNDLE/none.npy"], 4, "none.npy"),
+        (["score", "BUNDLE", "BUNDLE/golden", "--threads", "0"], 2, "threads: expected 1 to 256"),
+        (["score", "BUNDLE", "BUNDLE/nowhere"], 4, "nowhere"),
+        (["bench", "BUNDLE", "--frames", "0"], 2, "--frames"),
+    ],
+)
+def test_errors_are_one_line_and_no_traceback(built_bundle, arguments, code, words, capsys):
+    assert main([argument.replace("BUNDLE", str(built_bundle)) for argument in arguments]) == code
+    told = capsys.readouterr().err.splitlines()
+    lines = [line for line in told if line.startswith("goodpart") and " frames: " not in line]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert "Traceback" not in lines[0]
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["score", "x"], ["bench", "x", "--frame-size", "big"], ["info"]])
+def test_a_wrong_command_line_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_a_traceback_only_when_asked_for(tmp_path, capsys):
+    assert main(["info", str(tmp_path / "none"), "--traceback"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_unexpected_exception_never_reads_as_a_defect(built_bundle, monkeypatch, capsys):
+    def fail(folder):
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setattr(cli, "read_bundle", fail)
+    assert main(["info", str(built_bundle)]) == 2
+    assert "unexpected ZeroDivisionError: surprise" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_crash(built_bundle, frames):
+    command = f"{sys.executable} -m goodpart.cli score {built_bundle} {frames} {frames} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["verdict"] == "DEFECT"
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr

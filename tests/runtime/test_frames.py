@@ -1,0 +1,183 @@
+"""Every way a frame can be wrong, and the odd ones that are fine."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from goodpart.backbone import Backbone
+from goodpart.errors import FrameError
+from goodpart.inspection import Inspection, Verdict
+from goodpart.spec import Roi
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from small_parts import GRAY, RGB, THERMAL, draw_defect, draw_good
+
+GOOD = draw_good(77)
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (None, "NoneType"),
+        ([[1, 2], [3, 4]], "list"),
+        ("frame.png", "str"),
+        (GOOD.astype(np.float32), "dtype float32"),
+        (GOOD.astype(np.int64), "dtype int64"),
+        (GOOD.astype(np.uint16), "dtype uint16"),
+        (GOOD > 100, "dtype bool"),
+        (GOOD.astype(object), "dtype object"),
+        (GOOD.astype(np.complex64), "dtype complex64"),
+        (GOOD[:, :, 0], "shape (90, 70)"),
+        (GOOD[:, :, :1], "shape (90, 70, 1)"),
+        (np.concatenate([GOOD, GOOD[:, :, :1]], axis=2), "shape (90, 70, 4)"),
+        (GOOD[np.newaxis], "shape (1, 90, 70, 3)"),
+        (GOOD[:0], "shape (0, 70, 3)"),
+        (GOOD[:, :0], "shape (90, 0, 3)"),
+        (np.uint8(3), "uint8"),
+    ],
+)
+def test_a_frame_that_is_not_what_the_bundle_declares(inspector, frame, words):
+    with pytest.raises(FrameError) as caught:
+        inspector.inspect(frame)
+    assert "expected" in str(caught.value)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64])
+def test_a_non_finite_frame_is_called_so(inspector, value, dtype):
+    frame = GOOD.astype(dtype)
+    frame[0, 0, 0] = value
+    with pytest.raises(FrameError, match="NaN or infinite"):
+        inspector.inspect(frame)
+
+
+@pytest.mark.parametrize("spec", [GRAY, THERMAL])
+def test_gray_bundles_refuse_colour_and_other_dtypes(export_tiny, spec):
+    backbone = Backbone.load(export_tiny(frame=spec))
+    right = np.full((50, 40), 7, spec.dtype.value)
+    assert backbone.embed(right).shape == (192, 64)
+    other = np.uint16 if spec is GRAY else np.uint8
+    for wrong in (
+        right.astype(other),
+        np.repeat(right[:, :, np.newaxis], 3, axis=2),
+        right[:, :, np.newaxis],
+        right[0],
+    ):
+        with pytest.raises(FrameError):
+            backbone.embed(wrong)
+
+
+def test_a_frame_smaller_than_the_region_of_interest(export_tiny):
+    roi = dataclasses.replace(RGB, roi=Roi(y_px=10, x_px=20, height_px=64, width_px=48))
+    backbone = Backbone.load(export_tiny(frame=roi))
+    assert backbone.embed(GOOD[:74, :68]).shape == (192, 64)
+    for small in (GOOD[:73], GOOD[:, :67]):
+        with pytest.raises(FrameError, match=r"at least 74x68 pixels .* region of interest"):
+            backbone.embed(small)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: np.asfortranarray(frame),
+        lambda frame: np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)[::2, ::2],
+        lambda frame: np.ascontiguousarray(frame[::-1, ::-1])[::-1, ::-1],
+        lambda frame: np.ascontiguousarray(frame[:, :, ::-1])[:, :, ::-1],
+        lambda frame: np.ascontiguousarray(frame.transpose(1, 0, 2)).transpose(1, 0, 2),
+    ],
+)
+def test_memory_order_makes_no_difference(inspector, change):
+    frame = change(GOOD)
+    np.testing.assert_array_equal(frame, GOOD)
+    np.testing.assert_array_equal(inspector.inspect(frame).grid, inspector.inspect(GOOD).grid)
+
+
+def test_a_read_only_frame_is_fine_and_no_frame_is_changed(inspector):
+    frame = GOOD.copy()
+    frame.flags.writeable = False
+    assert inspector.inspect(frame).score == inspector.inspect(GOOD).score
+    before = GOOD.copy()
+    inspector.inspect(GOOD)
+    np.testing.assert_array_equal(GOOD, before)
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+@pytest.mark.parametrize("shape", [(1, 1, 3), (90, 70, 3), (1000, 3, 3)])
+def test_a_constant_frame_is_unknown_with_a_reason(inspector, value, shape):
+    inspection = inspector.inspect(np.full(shape, value, np.uint8))
+    assert inspection.verdict is Verdict.UNKNOWN
+    assert "no signal" in inspection.reason
+    assert np.isfinite(inspection.score)
+
+
+def test_a_constant_colour_is_unknown_too(inspector):
+    frame = np.zeros((90, 70, 3), np.uint8)
+    frame[:] = (10, 20, 30)
+    assert inspector.inspect(frame).verdict is Verdict.UNKNOWN
+    frame[89, 69, 2] = 31
+    assert inspector.inspect(frame).verdict is not Verdict.UNKNOWN
+
+
+def test_only_the_region_of_interest_decides_whether_there_is_signal(export_tiny):
+    roi = dataclasses.replace(RGB, roi=Roi(y_px=0, x_px=0, height_px=10, width_px=10))
+    frame = GOOD.copy()
+    frame[:10, :10] = 5
+    np.testing.assert_array_equal(roi.inspected(frame), frame[:10, :10])
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(
+    frame=arrays.arrays(
+        dtype=st.one_of(st.just(np.uint8), arrays.scalar_dtypes()),
+        shape=arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5) | st.just((6, 5, 3)),
+    )
+)
+def test_any_array_gives_an_inspection_or_a_frame_error(inspector, frame):
+    try:
+        inspection = inspector.inspect(frame)
+    except FrameError:
+        return
+    assert isinstance(inspection, Inspection)
+    assert frame.dtype == np.uint8
+    assert np.isfinite(inspection.score)
+    assert np.isfinite(inspection.grid).all()
+
+
+def test_good_and_defective_parts(inspector):
+    good, defect = inspector.inspect(draw_good(1000)), inspector.inspect(draw_defect(1000))
+    assert good.verdict is Verdict.GOOD
+    assert good.reason is None
+    assert good.margin < 0
+    assert defect.verdict is Verdict.DEFECT
+    assert defect.margin > 0
+    assert defect.p_value == pytest.approx(1 / 25)
+    assert defect.p_value < good.p_value <= 1
+
+
+def test_maps_have_the_frames_size_and_point_at_the_defect(inspector):
+    inspection = inspector.inspect(draw_defect(1000))
+    assert inspection.grid.shape == (16, 12)
+    assert not inspection.grid.flags.writeable
+    shown = inspection.anomaly_map()
+    assert shown.shape == inspection.calibrated_map().shape == (90, 70)
+    assert shown.dtype == np.float32
+    assert 0 <= shown.min() <= shown.max() <= 1
+    changed = inspection.calibrated_map() - inspector.inspect(draw_good(1000)).calibrated_map()
+    weight = np.maximum(changed, 0)
+    y, x = (np.average(axis, weights=weight) for axis in np.mgrid[0:90, 0:70])
+    assert (y, x) == pytest.approx((37, 46), abs=8)  # the middle of the block
+
+
+def test_a_map_with_a_region_of_interest_covers_the_frame(export_tiny, inspector):
+    inspection = dataclasses.replace(
+        inspector.inspect(draw_defect(3)), roi=Roi(y_px=20, x_px=10, height_px=32, width_px=24)
+    )
+    shown = inspection.calibrated_map()
+    assert shown.shape == (90, 70)
+    alone = dataclasses.replace(inspection, roi=None, frame_height_px=32, frame_width_px=24)
+    np.testing.assert_array_equal(shown[20:52, 10:34], alone.calibrated_map())
+    shown[20:52, 10:34] = inspection.grid.min()
+    assert (shown == inspection.grid.min()).all()
