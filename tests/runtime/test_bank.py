@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from goodpart.bank import Bank, nearest_distances, products
 from goodpart.errors import InferenceError, UsageError
+from goodpart.profile import IndexSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,3 +145,20 @@ def test_exact_distances_need_no_graph():
     rng = np.random.default_rng(3)
     vectors, queries = unit(rng.normal(size=(500, 8))), unit(rng.normal(size=(150, 8)))
     np.testing.assert_allclose(make_bank(vectors).exact_distances(queries), brute_force(vectors, queries, 3), atol=1e-7)
+
+
+def test_ef_search_survives_loading(tmp_path):
+    """hnswlib falls back to 10 when it loads a file."""
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(1500, 32))), unit(rng.normal(size=(200, 32)))
+    index = hnswlib.Index("cosine", 32)
+    index.init_index(1500, M=8, ef_construction=40, random_seed=0)
+    index.add_items(vectors, np.arange(1500), num_threads=1)
+    index.save_index(str(tmp_path / "bank.hnsw"))
+    found = {}
+    for ef_search in (10, 1500):
+        spec = IndexSpec(links=8, ef_construction=40, ef_search=ef_search)
+        bank = Bank.load(tmp_path / "bank.hnsw", vectors=1500, dimension=32, neighbours=3, index=spec)
+        found[ef_search] = bank.search(queries, top_k=1).distances.mean()
+    assert found[1500] < found[10]
+    assert found[1500] == pytest.approx(brute_force(vectors, queries, 3).mean(), abs=1e-6)
