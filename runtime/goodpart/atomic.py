@@ -25,8 +25,11 @@ def check_target(out: Path, *, force: bool, mark: str) -> None:
     Raises:
         UsageError: it exists and `force` is off, or it is not an older output.
     """
-    if not out.exists() and not out.is_symlink():
-        return
+    try:
+        if not out.exists() and not out.is_symlink():
+            return
+    except OSError as error:
+        raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
     if not force:
         raise UsageError(
             f"{out}: expected a new folder, found an existing one; name another or give --force to replace it"

@@ -66,6 +66,8 @@ class Backbone:
         options.inter_op_num_threads = 1
         # spinning keeps cores at 100 % between frames, which starves whatever else runs on the box
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # weights in a file beside the model would be read from the current folder, and nothing has checked them
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         # errors come as exceptions; the library's own printing would repeat them
         options.log_severity_level = 4
         try:
@@ -119,7 +121,10 @@ class Backbone:
         return np.asarray(embeddings, dtype=np.float32)
 
     def _read_spec(self, where: str) -> BackboneSpec:
-        facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        try:
+            facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{where}: expected metadata in UTF-8, found other bytes ({error})") from error
         if facts is None:
             raise ContractError(
                 f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts"

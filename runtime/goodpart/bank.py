@@ -5,7 +5,7 @@ until no patch that is left can reach the k-th worst exact one: the image score 
 """
 
 import dataclasses
-import struct
+import os
 from pathlib import Path
 
 import hnswlib
@@ -13,11 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import ContractError, InferenceError, UsageError
+from goodpart.index_file import read_vectors
 from goodpart.profile import IndexSpec
-
-# hnswlib's file header: level-0 offset, capacity, count, bytes per element, label offset, data offset, top level,
-# entry point, most links, most links on level 0, M, level factor, ef_construction
-_HEADER = struct.Struct("<6Q i I 3Q d Q".replace(" ", ""))
 
 _MARGIN = 1e-6
 """How far above the next upper bound the k-th worst exact distance must lie: covers float32 rounding of both sides."""
@@ -100,17 +97,17 @@ class Bank:
             threads: see the constructor.
 
         Raises:
-            ContractError: the header does not agree with the manifest, or hnswlib refuses the file.
+            ContractError: the file is not what the manifest says, or hnswlib refuses it.
         """
-        check_header(path, vectors=vectors, dimension=dimension, links=index.links)
+        kept = read_vectors(path, vectors=vectors, dimension=dimension, links=index.links)
         loaded = hnswlib.Index("cosine", dimension)
         try:
-            loaded.load_index(str(path), max_elements=vectors)
+            # as bytes, for a folder's name need not be UTF-8
+            loaded.load_index(os.fsencode(path), max_elements=vectors)
         except RuntimeError as error:
             raise ContractError(
                 f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
             ) from error
-        kept = _read_vectors(path, vectors, dimension)
         return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads, vectors=kept)
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int) -> PatchDistances:
@@ -243,42 +240,6 @@ def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[n
     return np.take_along_axis(candidates, chosen, axis=0)
 
 
-def check_header(path: Path, *, vectors: int, dimension: int, links: int) -> None:
-    """Compares an index file's header with the manifest: hnswlib itself takes a wrong one silently, or crashes.
-
-    Raises:
-        ContractError: the header or the file's size disagrees.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER.size)
-            size_bytes = path.stat().st_size
-    except OSError as error:
-        raise ContractError(f"{path}: expected an HNSW index, found none ({error.strerror})") from error
-    if len(head) < _HEADER.size:
-        raise ContractError(f"{path}: expected an HNSW index, found {len(head)} bytes")
-    _, capacity, count, element_bytes, label_at, data_at, _, entry, _, level0_links, found_links, _, _ = _HEADER.unpack(
-        head
-    )
-    wanted = {
-        "vectors": (vectors, count),
-        "capacity": (vectors, capacity),
-        "values per vector": (dimension, (label_at - data_at) / 4),
-        "links": (links, found_links),
-        "links on level 0": (2 * links, level0_links),
-        "bytes per vector": (8 * links + 4 + 4 * dimension + 8, element_bytes),
-    }
-    for fact, (expected, found) in wanted.items():
-        if expected != found:
-            raise ContractError(
-                f"{path}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle"
-            )
-    if entry >= count or size_bytes < _HEADER.size + count * element_bytes:
-        raise ContractError(
-            f"{path}: expected a whole HNSW index, found a broken header (entry {entry}, {size_bytes} bytes)"
-        )
-
-
 def _vectors_of(index: hnswlib.Index) -> npt.NDArray[np.float32]:
     """`(N, D) float32` what an index in memory holds, by label."""
     count = index.get_current_count()
@@ -286,19 +247,3 @@ def _vectors_of(index: hnswlib.Index) -> npt.NDArray[np.float32]:
         return np.asarray(index.get_items(np.arange(count), return_type="numpy"), dtype=np.float32)
     except RuntimeError as error:
         raise ContractError(f"bank: expected the labels 0 to {count - 1}, found others ({error})") from error
-
-
-def _read_vectors(path: Path, count: int, dimension: int) -> npt.NDArray[np.float32]:
-    """`(N, D) float32` what an index file with a checked header holds, by label.
-
-    `get_items` makes a Python list of lists on the way: 300 ms and 200 MB for 20,000 vectors instead of 20 ms.
-    """
-    with path.open("rb") as file:
-        element_bytes, label_at, data_at = _HEADER.unpack(file.read(_HEADER.size))[3:6]
-        elements = np.fromfile(file, np.uint8, count * element_bytes).reshape(count, element_bytes)
-    labels = np.ascontiguousarray(elements[:, label_at : label_at + 8]).view("<u8").ravel()
-    if not np.array_equal(np.sort(labels), np.arange(count)):
-        raise ContractError(f"{path}: expected the labels 0 to {count - 1}, found others; rebuild the bundle")
-    vectors = np.empty((count, dimension), np.float32)
-    vectors[labels] = np.ascontiguousarray(elements[:, data_at : data_at + 4 * dimension]).view("<f4")
-    return vectors

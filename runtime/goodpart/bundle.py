@@ -13,12 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from goodpart import strict_json
 from goodpart.calibration import Calibration
-from goodpart.errors import BundleMissingError, ContractError, IntegrityError, ManifestError, VersionError, found_at
+from goodpart.errors import (
+    BundleMissingError,
+    ContractError,
+    FrameError,
+    IntegrityError,
+    ManifestError,
+    VersionError,
+    found_at,
+)
+from goodpart.images import load_npy
 from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
 
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
@@ -55,15 +63,13 @@ class Bundle:
 
         Raises:
             IntegrityError: it has changed since it was checked.
-            ContractError: it is not a numpy array.
+            ContractError: it is not a frame as the manifest declares them.
         """
         data = _read_checked(self.folder, file, self.manifest.files[file])
         try:
-            return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-        except (ValueError, EOFError, SyntaxError) as error:
-            raise ContractError(
-                f"{self.folder / file}: expected a numpy array, found something else ({error})"
-            ) from error
+            return self.manifest.backbone.frame.check(load_npy(io.BytesIO(data), where="array"))
+        except FrameError as error:
+            raise ContractError(f"{self.folder / file}: golden {error}") from error
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -76,10 +82,8 @@ def read_bundle(folder: Path) -> Bundle:
         ManifestError: malformed or impossible facts.
         ContractError: the manifest names files that no bundle has, or lacks one that every bundle has.
     """
-    if not folder.is_dir():
-        raise BundleMissingError(
-            f"{folder}: expected a bundle folder, found {found_at(folder)}; build one with goodpart-bank"
-        )
+    if (found := found_at(folder)) != "a folder":
+        raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
     text = _read(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
     digest = hashlib.sha256(text).hexdigest()
     recorded = _read(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
@@ -125,7 +129,8 @@ def _read_manifest(text: bytes, where: str) -> Manifest:
     version = plain.get("format_version") if isinstance(plain, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise VersionError(
-            f"{where}: expected format version {FORMAT_VERSION}, found {version!r}; update goodpart or rebuild"
+            f"{where}: expected format version {FORMAT_VERSION}, found {strict_json.shown(version)}; "
+            f"update goodpart or rebuild"
         )
     return strict_json.decode(Manifest, text, where=where)
 
@@ -185,9 +190,9 @@ def _facts(path: Path) -> FileFacts:
 def _opened(folder: Path, name: str) -> Iterator[Path]:
     """The path of a file that must exist; what the system refuses becomes BundleMissingError."""
     path = folder / name
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise ContractError(f"{path}: expected a plain file, found a link, folder or device")
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise ContractError(f"{path}: expected a plain file, found a link, folder or device")
         yield path
     except OSError as error:
         raise BundleMissingError(f"{path}: expected a file of the bundle, found none ({error.strerror})") from error

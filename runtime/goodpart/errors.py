@@ -27,6 +27,10 @@ class GoodpartError(Exception):
 
     exit_code: int = 2
 
+    def __init__(self, message: str) -> None:
+        # what a message quotes from files or other libraries may hold line breaks; the message does not
+        super().__init__(" ".join(message.splitlines()))
+
 
 class UsageError(GoodpartError):
     """A path, option or value that the caller gave cannot work."""
@@ -85,5 +89,8 @@ class InferenceError(FrameError):
 
 
 def found_at(path: Path) -> str:
-    """What lies at a path, for messages: "a file", "a folder" or "nothing"."""
-    return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"
+    """What lies at a path, for messages: "a file", "a folder" or "nothing", with the reason if the system refuses."""
+    try:
+        return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"
+    except OSError as error:
+        return f"nothing ({error.strerror})"

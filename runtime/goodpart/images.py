@@ -7,8 +7,9 @@ mismatch is refused.
 
 import os
 import re
+import tokenize
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,11 @@ from goodpart.spec import Channels, FrameSpec, PixelType
 OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
 OPENCV_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
-_NETPBM_HEADER = re.compile(rb"P([56])(?:\s+(?:#[^\n]*\n\s*)*)(\d{1,9})\s+(\d{1,9})\s+(\d{1,5})\s")
+# comments may stand between any two numbers
+_NETPBM_HEADER = re.compile(rb"P([56])G(\d{1,9})G(\d{1,9})G(\d{1,5})\s".replace(b"G", rb"(?:\s|#[^\n]*\n)+"))
+
+# whatever numpy's reader lets through when a header is not what it expects
+_NPY_ERRORS = (OSError, ValueError, TypeError, OverflowError, EOFError, SyntaxError, tokenize.TokenError, MemoryError)
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -28,8 +33,8 @@ def find_images(folder: Path) -> list[Path]:
     Raises:
         UsageError: no such folder, or no image in it.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: expected a folder of images, found {found_at(folder)}")
+    if (at := found_at(folder)) != "a folder":
+        raise UsageError(f"{folder}: expected a folder of images, found {at}")
     found = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -61,7 +66,7 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
     """
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        frame = _read_npy(path)
+        frame = load_npy(path, where=str(path))
     elif suffix in (".pgm", ".ppm"):
         frame = _fitted(_read_netpbm(path), spec)
     elif suffix in OPENCV_SUFFIXES:
@@ -73,6 +78,27 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
         return spec.check(frame)
     except FrameError as error:
         raise FrameError(f"{path}: {error}") from error
+
+
+def load_npy(source: Path | BinaryIO, *, where: str) -> npt.NDArray[Any]:
+    """One array from a `.npy` file, never from a pickle.
+
+    Args:
+        source: the file's path, or its bytes.
+        where: how messages call it.
+
+    Raises:
+        ImageFileError: missing, or anything else than one plain array.
+    """
+    try:
+        if isinstance(source, Path):
+            # mapped: a header that promises more than the file holds is refused before anything is allocated
+            return np.array(np.lib.format.open_memmap(source, mode="r"), order="C")
+        return np.asarray(np.lib.format.read_array(source, allow_pickle=False), order="C")
+    except _NPY_ERRORS as error:
+        raise ImageFileError(
+            f"{where}: expected one numpy array without pickles, found something else ({error})"
+        ) from error
 
 
 def load_opencv(purpose: str) -> Any:
@@ -114,16 +140,6 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _read_npy(path: Path) -> npt.NDArray[Any]:
-    try:
-        # mapped first: a header that promises more than the file holds is refused before anything is allocated
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False), order="C")
-    except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
-        raise ImageFileError(
-            f"{path}: expected one numpy array without pickles, found something else ({error})"
-        ) from error
-
-
 def _read_netpbm(path: Path) -> npt.NDArray[Any]:
     data = _read_bytes(path)
     header = _NETPBM_HEADER.match(data)
@@ -156,7 +172,9 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
     if image is None:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged or foreign file")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image)
+    # OpenCV converts few other types, and no bundle takes them
+    colour = image.ndim == 3 and image.dtype in (np.uint8, np.uint16)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else image)
 
 
 def _is_truncated(data: bytes) -> bool:

@@ -60,7 +60,7 @@ class Inspector:
         )
         inspector = cls(backbone=backbone, bank=bank, calibration=bundle.calibration, bundle=bundle)
         # the first call allocates and tunes; better now than on the first part
-        inspector.inspect(bundle.read_golden(bundle.manifest.golden[0].file))
+        inspector._inspect_golden(bundle.manifest.golden[0].file)
         _log.info("loaded %s, digest %s", folder, bundle.digest)
         return inspector
 
@@ -124,12 +124,13 @@ class Inspector:
             how far each golden frame's score is off on this machine, in sigmas.
 
         Raises:
-            SelfTestError: one is off by more than the manifest allows.
+            SelfTestError: one has no score, or one that is off by more than the manifest allows.
+            ContractError: one is not a frame as the manifest declares them.
         """
         manifest = self.bundle.manifest
         errors = {}
         for golden in manifest.golden:
-            found = self.inspect(self.bundle.read_golden(golden.file)).score
+            found = self._inspect_golden(golden.file).score
             errors[golden.file] = abs(found - golden.score)
             # written so that a non-finite error fails
             if not errors[golden.file] <= manifest.golden_tolerance:
@@ -139,6 +140,13 @@ class Inspector:
                     f"this machine does not reproduce the bundle's scores"
                 )
         return errors
+
+    def _inspect_golden(self, file: str) -> Inspection:
+        try:
+            return self.inspect(self.bundle.read_golden(file))
+        except InferenceError as error:
+            # the frame is the bundle's own, so this is no frame's fault
+            raise SelfTestError(f"{self.bundle.folder / file}: expected a score, found none ({error})") from error
 
 
 def _judge(score: float, threshold: float) -> Verdict:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goodpart.command import print_json
-from goodpart.errors import FrameError
+from goodpart.errors import FrameError, found_at
 from goodpart.images import find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
@@ -34,7 +34,7 @@ def score(options: argparse.Namespace) -> int:
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
-    paths = [path for given in options.images for path in (find_images(given) if given.is_dir() else [given])]
+    paths = [path for given in options.images for path in _images_at(given)]
     names = _overlay_names(paths)
     for path in paths:
         result = _score_one(inspector, path, options.maps and options.maps / names[path])
@@ -49,11 +49,17 @@ def score(options: argparse.Namespace) -> int:
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
 
 
+def _images_at(given: Path) -> list[Path]:
+    return find_images(given) if found_at(given) == "a folder" else [given]
+
+
 def _overlay_names(paths: list[Path]) -> dict[Path, Path]:
     """Where each image's overlay lies below --maps: as the images lie below their deepest common folder."""
-    root = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    # without `..`, which would lead out of the overlays' folder again
+    places = {path: Path(os.path.normpath(path.absolute())) for path in paths}
+    root = os.path.commonpath([place.parent for place in places.values()])
     # the suffix stays in the name: part.png and part.jpg are two frames
-    return {path: path.absolute().relative_to(root).with_name(path.name + ".overlay.png") for path in paths}
+    return {path: place.relative_to(root).with_name(place.name + ".overlay.png") for path, place in places.items()}
 
 
 def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:

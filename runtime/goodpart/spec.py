@@ -93,7 +93,8 @@ class FrameSpec:
             FrameError: not an array, non-finite values, another dtype, channel count or number of dimensions, no
                 pixels, or smaller than the region of interest.
         """
-        if not isinstance(frame, np.ndarray):
+        # a masked array says that some of its pixels do not count, and the graph would count them
+        if not isinstance(frame, np.ndarray) or isinstance(frame, np.ma.MaskedArray):
             raise FrameError(f"frame: expected a numpy array of {self.describe()}, found {type(frame).__name__}")
         if frame.dtype.kind in "fc" and not np.isfinite(frame).all():
             raise FrameError(

@@ -99,7 +99,7 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         options = [member.value for member in kind]
         if value not in options:
-            raise ManifestError(f"{where}: expected one of {options}, found {_shown(value)}")
+            raise ManifestError(f"{where}: expected one of {options}, found {shown(value)}")
         return kind(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value, where)
@@ -135,16 +135,17 @@ def _as_float(value: int, where: str) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise ManifestError(f"{where}: expected a number within float range, found {_shown(value)}") from error
+        raise ManifestError(f"{where}: expected a number within float range, found {shown(value)}") from error
 
 
 def _expect(kind: Any, value: Any, where: str, words: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ManifestError(f"{where}: expected {words}, found {_shown(value)}")
+        raise ManifestError(f"{where}: expected {words}, found {shown(value)}")
     return value
 
 
-def _shown(value: object) -> str:
-    """A value short enough for a one-line message."""
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value from JSON, short enough for a message."""
+    # lists and objects may be nested so deeply that repr fails
+    text = "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -79,6 +79,15 @@ def test_a_place_that_cannot_be_written(tmp_path):
         write_file(tmp_path / "file" / "out", b"1")
 
 
+def test_a_file_never_replaces_a_folder(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "kept").write_text("1")
+    with pytest.raises(UsageError, match="nothing was written"):
+        write_file(tmp_path / "out", b"1")
+    assert listing(tmp_path) == ["out"]
+    assert listing(tmp_path / "out") == ["kept"]
+
+
 def test_a_file_is_replaced_whole(tmp_path):
     path = tmp_path / "deep" / "file"
     write_file(path, b"old")
@@ -89,6 +98,8 @@ def test_a_file_is_replaced_whole(tmp_path):
 
 def test_a_full_disk_leaves_the_old_and_says_so(tmp_path):
     write_file(tmp_path / "file", b"old")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "m").write_bytes(b"old")
     script = f"""
 import resource, signal
 from pathlib import Path
@@ -106,8 +117,14 @@ try:
         (staging / "m").write_bytes(b"x" * 5000)
 except UsageError as error:
     print(error)
+try:
+    with staged_folder(folder / "old", mark="m", force=True) as staging:
+        (staging / "m").write_bytes(b"x" * 5000)
+except UsageError as error:
+    print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert [line.count("nothing was written") for line in done.stdout.splitlines()] == [1, 1], done.stdout
-    assert listing(tmp_path) == ["file"]
+    assert [line.count("nothing was written") for line in done.stdout.splitlines()] == [1, 1, 1], done.stdout
+    assert listing(tmp_path) == ["file", "old"]
+    assert (tmp_path / "old" / "m").read_bytes() == b"old"
     assert (tmp_path / "file").read_bytes() == b"old"

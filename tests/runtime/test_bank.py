@@ -90,10 +90,31 @@ def test_a_good_graph_needs_few_recomputed_patches():
     assert found.recomputed < 200
 
 
-def test_a_disconnected_graph_falls_back_to_exact_search():
+def test_many_identical_vectors_are_searched_exactly():
     vectors = unit(np.repeat(np.eye(4), 100, axis=0) + 1e-9)
     queries = unit(np.random.default_rng(0).normal(size=(30, 4)))
     check_certified(make_bank(vectors, neighbours=5), queries, 5, 4)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5])
+def test_a_disconnected_graph_falls_back_to_exact_search(tmp_path, kept):
+    """hnswlib gives up on the whole frame when one patch has fewer than K neighbours within reach."""
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(300, 8))), unit(rng.normal(size=(40, 8)))
+    index = hnswlib.Index("cosine", 8)
+    index.init_index(300, M=4, ef_construction=20, random_seed=0)
+    index.add_items(vectors, np.arange(300), num_threads=1)
+    index.save_index(str(tmp_path / "bank.hnsw"))
+    data = np.fromfile(tmp_path / "bank.hnsw", np.uint8)
+    elements = data[96 : 96 + 300 * 76].reshape(300, 76)
+    elements[rng.random(300) >= kept, :4] = 0  # no links on level 0
+    data.tofile(tmp_path / "bank.hnsw")
+    spec = IndexSpec(links=4, ef_construction=20, ef_search=5)
+    bank = Bank.load(tmp_path / "bank.hnsw", vectors=300, dimension=8, neighbours=5, index=spec)
+    with pytest.raises(RuntimeError):
+        bank._index.knn_query(queries, k=5, num_threads=1)
+    check_certified(bank, queries, 5, 4)
+    assert bank.search(queries, top_k=4).recomputed == 40
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_extended_file(bundle, name):
     refused(bundle, IntegrityError, name, "bytes")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "backbone.onnx", "bank.hnsw"])
+@pytest.mark.parametrize("name", [*FILES, "manifest.json", "manifest.sha256"])
 def test_symbolic_link(bundle, name, tmp_path):
     shutil.move(bundle / name, tmp_path / "elsewhere")
     (bundle / name).symlink_to(tmp_path / "elsewhere")
@@ -97,6 +97,13 @@ def test_flipped_bit_in_the_manifest(bundle):
     data[100] ^= 1
     (bundle / "manifest.json").write_bytes(data)
     refused(bundle, IntegrityError, "manifest.json", "sha256")
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-2], lambda text: b"0" + text[1:], lambda text: text * 99])
+def test_another_manifest_sha256(bundle, change):
+    text = (bundle / "manifest.sha256").read_bytes()
+    (bundle / "manifest.sha256").write_bytes(change(text.replace(text[:1], b"f", 1)))
+    refused(bundle, IntegrityError, "manifest.")
 
 
 def test_unknown_format_version(bundle):

@@ -83,6 +83,16 @@ def test_overlays_lie_as_the_images_do_and_have_their_size(built_bundle, tmp_pat
     assert json.loads(capsys.readouterr().out.splitlines()[0])["map"] == str(tmp_path / "maps" / found[0])
 
 
+def test_overlays_never_lie_outside_their_folder(built_bundle, tmp_path, monkeypatch, capsys):
+    for folder in ("line", "archive"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "0.npy", draw_good(1))
+    monkeypatch.chdir(tmp_path / "line")
+    main(["score", str(built_bundle), "0.npy", "../archive/0.npy", "--maps", "maps"])
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    assert found == ["line/maps/archive/0.npy.overlay.png", "line/maps/line/0.npy.overlay.png"]
+
+
 def test_an_overlay_of_a_good_part_is_calm_and_that_of_a_defect_is_not(built_bundle, tmp_path):
     changed = {}
     for kind, frame in (("good", draw_good(5)), ("defect", draw_defect(5))):
@@ -151,6 +161,8 @@ def test_bench_prints_percentiles_per_stage(built_bundle, capsys):
         (["score", "BUNDLE", "BUNDLE/golden", "--threads", "0"], 2, "threads: expected 1 to 256"),
         (["score", "BUNDLE", "BUNDLE/nowhere"], 4, "nowhere"),
         (["bench", "BUNDLE", "--frames", "0"], 2, "--frames"),
+        (["info", "x" * 300], 3, "File name too long"),
+        (["score", "BUNDLE", "x" * 300 + ".png"], 4, "File name too long"),
     ],
 )
 def test_errors_are_one_line_and_no_traceback(built_bundle, arguments, code, words, capsys):

@@ -10,10 +10,10 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "runtime/goodpart": [
         {"errors"},
-        {"strict_json", "profile", "calibration", "atomic", "command"},
+        {"strict_json", "profile", "calibration", "atomic", "command", "index_file"},
         {"spec", "scoring"},
-        {"inspection", "images", "bundle"},
-        {"backbone", "bank", "overlay"},
+        {"inspection", "images"},
+        {"bundle", "backbone", "bank", "overlay"},
         {"inspector"},
         {"score", "bench"},
         {"__init__"},

@@ -1,14 +1,22 @@
 """Errors of other libraries never leak: they come out as ours, with the foreign one as the cause."""
 
+import os
+import shutil
+import tokenize
+from pathlib import Path
+
+import goodpart.bank
 import hnswlib
 import numpy as np
 import pytest
 from broken_bundles import write_manifest_aware
+from goodpart.atomic import staged_folder, write_file
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
 from goodpart.bundle import read_bundle
-from goodpart.errors import GoodpartError
-from goodpart.images import read_image
+from goodpart.errors import GoodpartError, IntegrityError, UsageError
+from goodpart.images import find_images, read_image
+from goodpart.index_file import read_vectors
 from goodpart.inspector import Inspector
 from goodpart.profile import IndexSpec
 from goodpart.strict_json import parse
@@ -35,9 +43,40 @@ def test_system_errors(bundle):
     assert issubclass(cause_of(lambda: read_image(bundle / "none.png", RGB)), OSError)
 
 
-def test_numpy_errors(tmp_path):
-    (tmp_path / "x.npy").write_bytes(b"no array")
-    assert issubclass(cause_of(lambda: read_image(tmp_path / "x.npy", RGB)), ValueError)
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        ("(4, 4, 3", tokenize.TokenError),
+        ("(True, 4, 3)", TypeError),
+        ("(1" + "0" * 30 + ", 3)", OverflowError),
+        ("(-1, 4, 3)", ValueError),
+        ("(40, 40, 3)", ValueError),
+    ],
+)
+def test_numpy_errors(tmp_path, shape, error):
+    head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00" + head + bytes(99))
+    assert issubclass(cause_of(lambda: read_image(tmp_path / "x.npy", RGB)), error)
+
+
+def test_errors_about_names_that_no_file_can_have():
+    long = Path("x" * 300)
+    for call in (lambda: read_image(long / "x.png", RGB), lambda: Backbone.load(long), lambda: write_file(long, b"")):
+        assert issubclass(cause_of(call), OSError)
+    for call in (lambda: find_images(long), lambda: read_bundle(long), lambda: Inspector.load(long)):
+        with pytest.raises(GoodpartError, match="File name too long"):
+            call()
+    with pytest.raises(UsageError, match="File name too long"), staged_folder(long, mark="manifest.json"):
+        pass
+
+
+def test_a_bundle_in_a_folder_whose_name_is_not_utf_8(built_bundle, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    shutil.copytree(built_bundle, folder)
+    assert Inspector.load(folder).self_test()
+    (folder / "bank.hnsw").write_bytes(b"")
+    with pytest.raises(IntegrityError, match="caf"):
+        Inspector.load(folder)
 
 
 def test_onnxruntime_errors_at_load(bundle):
@@ -58,16 +97,17 @@ def test_onnxruntime_errors_at_run(tiny_backbone):
     assert cause_of(lambda: backbone.embed(draw_good(0))) is ort_errors.InvalidArgument
 
 
-def test_hnswlib_errors_at_load(built_bundle, tmp_path):
-    # a true header, and links that point nowhere: hnswlib's own check of the file's length
-    data = (built_bundle / "bank.hnsw").read_bytes()
-    (tmp_path / "bank.hnsw").write_bytes(data + b"\1" * 3)
+def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
+    path = Path(shutil.copy(built_bundle / "bank.hnsw", tmp_path))
     index = IndexSpec(links=8, ef_construction=32, ef_search=8)
 
-    def load():
-        Bank.load(tmp_path / "bank.hnsw", vectors=400, dimension=64, neighbours=3, index=index)
+    def read_and_vanish(*args, **facts):
+        found = read_vectors(*args, **facts)
+        path.unlink()
+        return found
 
-    assert cause_of(load) is RuntimeError
+    monkeypatch.setattr(goodpart.bank, "read_vectors", read_and_vanish)
+    assert cause_of(lambda: Bank.load(path, vectors=400, dimension=64, neighbours=3, index=index)) is RuntimeError
 
 
 def test_hnswlib_errors_about_labels():

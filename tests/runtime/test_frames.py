@@ -54,6 +54,37 @@ def test_a_non_finite_frame_is_called_so(inspector, value, dtype):
         inspector.inspect(frame)
 
 
+def test_a_masked_frame_is_refused(inspector):
+    """Some of its pixels do not count, and the graph would count them."""
+    with pytest.raises(FrameError, match="MaskedArray"):
+        inspector.inspect(np.ma.masked_array(GOOD, mask=GOOD > 200))
+
+
+def test_a_frame_in_the_other_byte_order_is_refused(export_tiny):
+    backbone = Backbone.load(export_tiny(frame=THERMAL))
+    frame = np.arange(2000, dtype=np.uint16).reshape(50, 40)
+    swapped = frame.astype(frame.dtype.newbyteorder())
+    np.testing.assert_array_equal(frame, swapped)
+    with pytest.raises(FrameError, match="expected uint16"):
+        backbone.embed(swapped)
+    assert backbone.embed(frame).shape == (192, 64)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 3), (2, 1, 3), (1, 5000, 3), (5000, 1, 3)])
+def test_the_thinnest_frames_have_a_finite_score_and_a_map(inspector, shape):
+    frame = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    inspection = inspector.inspect(frame)
+    assert np.isfinite(inspection.score)
+    assert inspection.verdict is not Verdict.UNKNOWN
+    assert inspection.anomaly_map().shape == shape[:2]
+
+
+def test_a_memory_mapped_frame_is_fine(inspector, tmp_path):
+    np.save(tmp_path / "x.npy", GOOD)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    np.testing.assert_array_equal(inspector.inspect(mapped).grid, inspector.inspect(GOOD).grid)
+
+
 @pytest.mark.parametrize("spec", [GRAY, THERMAL])
 def test_gray_bundles_refuse_colour_and_other_dtypes(export_tiny, spec):
     backbone = Backbone.load(export_tiny(frame=spec))

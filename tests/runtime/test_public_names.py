@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import goodpart
 import goodpart.errors
 import goodpart_export
+import pytest
 from goodpart.errors import GoodpartError
 
 EXPECTED = {
@@ -27,6 +29,17 @@ def error_classes():
 def test_goodpart_has_exactly_these_names():
     assert set(goodpart.__all__) == EXPECTED
     assert list(goodpart.__all__) == sorted(goodpart.__all__)
+
+
+def test_goodpart_export_has_exactly_these_names():
+    assert goodpart_export.__all__ == [
+        "ExportReport",
+        "__version__",
+        "export_backbone",
+        "load_profile",
+        "load_weights",
+        "shipped_profiles",
+    ]
 
 
 def test_every_public_thing_is_documented():
@@ -53,6 +66,13 @@ def test_the_error_tree_is_the_one_drawn():
     classes = error_classes()
     assert parents == {name: cls.__bases__[0].__name__ for name, cls in classes.items()}
     assert all(issubclass(cls, GoodpartError) for cls in classes.values())
+
+
+@pytest.mark.parametrize("name", error_classes())
+def test_every_message_is_one_line(name):
+    message = str(error_classes()[name]("frame: expected\nthis,\r\nfound\u2028that"))
+    assert message == "frame: expected this, found that"
+    assert pickle.loads(pickle.dumps(error_classes()[name]("so"))).args == ("so",)  # it may cross processes
 
 
 def test_every_error_is_public():

@@ -1,12 +1,9 @@
 """The paper's formulas, and maps in frame pixels."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
-from goodpart.calibration import Calibration, quantile_rank, threshold_for
-from goodpart.errors import UsageError
+from goodpart.calibration import Calibration
 from goodpart.scoring import calibrate, enlarge, image_score, to_display
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,48 +49,3 @@ def test_the_display_is_a_sigmoid_that_survives_extremes():
     shown = to_display(scores)
     np.testing.assert_allclose(shown, [0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-1)), 1, 1], atol=1e-6)
     assert (np.diff(shown) >= 0).all()
-
-
-@pytest.mark.parametrize(
-    ("count", "rate", "rank"),
-    [(20, 0.05, 20), (19, 0.05, 19), (20, 0.1, 19), (209, 0.05, 200), (99, 0.01, 99), (9, 0.5, 5), (3, 0.99, 1)],
-)
-def test_the_threshold_is_the_conformal_quantile(count, rate, rank):
-    assert quantile_rank(count, rate) == rank
-    assert threshold_for(tuple(float(at) for at in range(1, count + 1)), rate) == rank
-
-
-@pytest.mark.parametrize(("count", "rate"), [(18, 0.05), (98, 0.01), (0, 0.5)])
-def test_a_rate_that_too_few_images_support_names_the_best_one(count, rate):
-    with pytest.raises(UsageError, match=f"no rate below {1 / (count + 1):.4g}"):
-        quantile_rank(count, rate)
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 1.1, float("nan"), float("inf")])
-def test_a_rate_out_of_range(rate):
-    with pytest.raises(UsageError, match="more than 0 and less than 1"):
-        quantile_rank(100, rate)
-
-
-def test_p_values_count_good_scores_at_least_as_high():
-    assert CALIBRATION.p_value(20.5) == 1 / 21
-    assert CALIBRATION.p_value(20.0) == 2 / 21
-    assert CALIBRATION.p_value(0.0) == 1.0
-    assert CALIBRATION.p_value(float("-inf")) == 1.0
-
-
-def test_a_calibration_whose_threshold_is_not_that_of_its_scores_is_refused():
-    with pytest.raises(UsageError, match="threshold"):
-        dataclasses.replace(CALIBRATION, threshold=18.0)
-
-
-def test_exchangeable_good_parts_are_rejected_at_most_at_the_promised_rate():
-    rng = np.random.default_rng(0)
-    for rate in (0.05, 0.1, 0.3):
-        rejected = []
-        for _ in range(400):
-            scores = rng.gumbel(size=60)
-            threshold = threshold_for(tuple(sorted(scores[:30])), rate)
-            rejected.append((scores[30:] > threshold).mean())
-        assert np.mean(rejected) <= rate + 3 * np.std(rejected) / np.sqrt(len(rejected))
-        assert np.mean(rejected) >= rate - 1 / 31 - 0.02  # and not by rejecting nothing

@@ -8,7 +8,7 @@ import pytest
 from goodpart.calibration import Calibration, threshold_for
 from goodpart.errors import ManifestError
 from goodpart.profile import STAGES, IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
 from goodpart.strict_json import decode, encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +116,8 @@ def test_a_missing_key_is_named(key):
         (b"{", "UTF-8 JSON"),
         (b"{} {}", "UTF-8 JSON"),
         (b"[" * 100_000, "UTF-8 JSON"),
+        (b'{"count": ' + b"9" * 5000 + b"}", "UTF-8 JSON"),
+        (b'\xef\xbb\xbf{"count": 1}', "UTF-8 JSON"),
         (b"null", "expected an object"),
         (b"[]", "expected an object"),
     ],
@@ -179,6 +181,21 @@ def calibrations(draw):
 def test_facts_survive_the_round_trip_bit_for_bit(facts):
     assert decode(type(facts), encode(facts), where="x") == facts
     assert encode(decode(type(facts), encode(facts), where="x")) == encode(facts)
+
+
+def test_a_real_bundle_survives_the_round_trip_byte_for_byte(built_bundle):
+    for kind, name in ((Manifest, "manifest.json"), (Calibration, "calibration.json")):
+        text = (built_bundle / name).read_bytes()
+        assert encode(decode(kind, text, where=name)) == text
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_a_value_too_deep_to_be_shown_is_named_all_the_same(kind):
+    for depth in (*range(5, 50), *range(900, 1001)):
+        deep = "[" * depth + "]" * depth if kind is list else '{"a":' * depth + "1" + "}" * depth
+        with pytest.raises(ManifestError, match=r"^facts\.json: ") as caught:
+            decode(Facts, json.dumps({**GOOD, "count": "HERE"}).replace('"HERE"', deep).encode(), where="facts.json")
+        assert len(str(caught.value)) < 300
 
 
 plain = st.recursive(
