@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
 from goodpart.backbone import usable_cores
 from goodpart.command import print_json, run

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
+
 from common import CHILD_VERSIONS, count, headline, load, parser, run_child, tell
 from goodpart.command import print_json, run
 

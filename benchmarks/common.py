@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.backbone import usable_cores
 from goodpart.bench import PERCENTILES
 from goodpart.bundle import Bundle

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from common import count, headline, load, parser, percentiles, tell
 from goodpart.command import print_json, run, size
 from goodpart.images import load_opencv, read_image

@@ -26,6 +26,9 @@ import onnx.shape_inference
 import onnx.utils
 import onnxruntime as ort
 import torch
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
 from common import RUNTIME_PACKAGES, count, headline, load, parser, percentiles, read_frames, tell
 from goodpart.backbone import INPUT
 from goodpart.bundle import Bundle
@@ -36,8 +39,6 @@ from goodpart.scoring import calibrate, image_score
 from goodpart_export import load_weights
 from goodpart_export.prologue import PIXELS
 from goodpart_export.trunk import Trunk
-from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
 
 _STAGES = ("resize", "trunk", "search", "score")
 

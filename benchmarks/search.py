@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import hnswlib
 import numpy as np
 import numpy.typing as npt
+
 from common import RUNTIME_PACKAGES, count, headline, load, parser, percentiles, read_frames, tell
 from goodpart.bank import Bank, PatchDistances
 from goodpart.bundle import Bundle

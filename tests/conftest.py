@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+
 from goodpart.inspector import Inspector
 from goodpart.profile import Profile
 from goodpart.spec import FrameSpec

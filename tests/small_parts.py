@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.profile import IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 

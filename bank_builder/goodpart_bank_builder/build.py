@@ -9,6 +9,7 @@ from typing import Any
 import hnswlib
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.atomic import check_target, staged_folder
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
@@ -20,7 +21,6 @@ from goodpart.inspector import Inspector
 from goodpart.profile import Profile
 from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance
-
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
 from goodpart_bank_builder.coreset import Coreset, random_coreset
 from goodpart_bank_builder.dataset import dataset_digest

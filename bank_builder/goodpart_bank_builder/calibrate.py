@@ -2,11 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.bank import nearest_distances
 from goodpart.calibration import STD_FLOOR, Calibration, threshold_for
 from goodpart.errors import UsageError
 from goodpart.scoring import image_score
-
 from goodpart_bank_builder.coreset import Coreset
 from goodpart_bank_builder.progress import progress
 

@@ -12,7 +12,6 @@ from goodpart.backbone import usable_cores
 from goodpart.command import add_common_options, print_json, run
 from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
-
 from goodpart_bank_builder.build import BuildConfig, BuildReport, build_bundle
 from goodpart_bank_builder.dataset import read_categories
 from goodpart_bank_builder.demo_data import write_demo_data

@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.errors import UsageError
 
 Floats = npt.NDArray[np.float32]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.backbone import Backbone
 from goodpart.errors import FrameError, UsageError
 from goodpart.images import read_image
-
 from goodpart_bank_builder.progress import progress
 
 

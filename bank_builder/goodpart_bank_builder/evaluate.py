@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.bundle import MANIFEST
 from goodpart.errors import FrameError, UsageError
 from goodpart.images import load_opencv, read_image
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
-
 from goodpart_bank_builder.dataset import Category, TestImage
 from goodpart_bank_builder.metrics import auprc, auroc, mean_of
 from goodpart_bank_builder.progress import progress

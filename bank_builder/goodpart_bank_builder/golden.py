@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.images import read_image
 from goodpart.spec import FrameSpec
 

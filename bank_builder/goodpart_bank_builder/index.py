@@ -5,10 +5,10 @@ from pathlib import Path
 import hnswlib
 import numpy as np
 import numpy.typing as npt
+
 from goodpart.bank import products
 from goodpart.errors import UsageError
 from goodpart.profile import IndexSpec
-
 from goodpart_bank_builder.progress import progress
 
 _BLOCK = 500

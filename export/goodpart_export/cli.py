@@ -10,7 +10,6 @@ import goodpart
 from goodpart.command import add_common_options, integers, print_json, run, size
 from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.strict_json import to_plain
-
 from goodpart_export.onnx_export import ExportReport, export_backbone, report_path
 from goodpart_export.profiles import load_profile, shipped_profiles
 from goodpart_export.weights import load_weights

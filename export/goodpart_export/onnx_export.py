@@ -11,15 +11,15 @@ from pathlib import Path
 
 import onnx
 import torch
+from onnx import compose
+from torch import nn
+
 from goodpart.atomic import write_file
 from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
 from goodpart.errors import ExportError, UsageError
 from goodpart.profile import Profile
 from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
 from goodpart.strict_json import encode
-from onnx import compose
-from torch import nn
-
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import OPSET, PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 import torch
+
 from goodpart.backbone import INPUT, Backbone
 from goodpart.spec import Channels, FrameSpec
-
 from goodpart_export.prologue import PIXELS
 from goodpart_export.trunk import Trunk
 

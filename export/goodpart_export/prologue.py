@@ -1,8 +1,9 @@
 """Prologue: the raw frame to resized pixels, as ONNX operators. The part of the graph that stands before the trunk."""
 
 import onnx
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from onnx import parser
+
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 
 OPSET = 18
 """The first opset whose Resize can antialias; old enough for every onnxruntime of the last years."""

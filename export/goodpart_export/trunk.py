@@ -1,9 +1,10 @@
 """Trunk: resized pixels to embeddings, in torch. The part of the graph that torch exports."""
 
 import torch
+from torch import nn
+
 from goodpart.profile import Profile
 from goodpart.spec import GridSpec
-from torch import nn
 
 STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
 CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+
 from goodpart.errors import ExportError, UsageError
 from goodpart.profile import STAGES
 from goodpart.spec import WeightsSource, WeightsSpec
-from torch import nn
-
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
 _DOWNLOAD_TIMEOUT_S = 30.0

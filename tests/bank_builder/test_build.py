@@ -9,6 +9,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+
 from goodpart.bundle import read_bundle
 from goodpart.errors import BundleMissingError, ContractError, FrameError, UsageError
 from goodpart.inspection import Verdict

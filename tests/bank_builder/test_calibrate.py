@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from goodpart.calibration import STD_FLOOR
 from goodpart.errors import UsageError
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from goodpart.errors import UsageError
-from goodpart_bank_builder.coreset import random_coreset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from goodpart.errors import UsageError
+from goodpart_bank_builder.coreset import random_coreset
 from small_parts import unit_vectors
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+
 from goodpart.errors import UsageError
 from goodpart_bank_builder import demo_data
 from goodpart_bank_builder.demo_data import (

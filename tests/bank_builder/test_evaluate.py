@@ -6,11 +6,12 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
+
 from goodpart.errors import FrameError, UsageError
 from goodpart_bank_builder.cli import main
 from goodpart_bank_builder.dataset import read_categories
 from goodpart_bank_builder.evaluate import evaluate_category
-from sklearn.metrics import roc_auc_score
 from small_parts import draw_defect, draw_good
 
 

@@ -2,6 +2,7 @@
 
 import hnswlib
 import numpy as np
+
 from goodpart.profile import IndexSpec
 from goodpart_bank_builder.index import build_index, measure_recall, save_index
 from small_parts import unit_vectors

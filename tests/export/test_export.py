@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
 from goodpart.profile import IndexSpec, Profile

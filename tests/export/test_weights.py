@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from goodpart.errors import ExportError, UsageError
 from goodpart.spec import WeightsSource
 from goodpart_export import load_weights

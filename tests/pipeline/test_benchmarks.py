@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from goodpart.bundle import read_bundle
 from goodpart.strict_json import encode
 from goodpart_export import load_weights

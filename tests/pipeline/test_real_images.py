@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from goodpart.backbone import Backbone
 from goodpart.images import find_images, read_image
 from goodpart.inspection import Verdict

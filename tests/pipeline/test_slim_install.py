@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from small_parts import draw_defect, draw_good
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from goodpart.cli import main as goodpart
 from goodpart_bank_builder.cli import main as goodpart_bank
 from goodpart_export.cli import main as goodpart_export

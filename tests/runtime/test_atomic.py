@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from goodpart.atomic import check_target, staged_folder, write_file
 from goodpart.errors import UsageError
 

@@ -3,11 +3,12 @@
 import hnswlib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from goodpart.bank import Bank, nearest_distances, products
 from goodpart.errors import InferenceError, UsageError
 from goodpart.profile import IndexSpec
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SIGMA = 0.02
 

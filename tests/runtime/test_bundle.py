@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import onnx
 import pytest
+
 from broken_bundles import change_json, repair, write_manifest_aware
 from goodpart.bundle import read_bundle
 from goodpart.errors import (

@@ -6,10 +6,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from goodpart.calibration import STD_FLOOR, Calibration, quantile_rank, threshold_for
-from goodpart.errors import UsageError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from goodpart.calibration import STD_FLOOR, Calibration, quantile_rank, threshold_for
+from goodpart.errors import UsageError
 
 CALIBRATION = Calibration(
     method="leave-one-image-out",

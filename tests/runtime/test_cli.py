@@ -7,6 +7,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+
 from broken_bundles import change_json
 from goodpart import cli
 from goodpart.cli import main

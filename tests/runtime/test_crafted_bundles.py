@@ -9,6 +9,9 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from broken_bundles import change_json, repair, write_manifest_aware
 from goodpart.backbone import Backbone
 from goodpart.bundle import read_bundle
@@ -23,8 +26,6 @@ from goodpart.errors import (
     VersionError,
 )
 from goodpart.inspector import Inspector
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_parts import draw_good
 
 

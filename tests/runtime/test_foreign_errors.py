@@ -5,10 +5,12 @@ import shutil
 import tokenize
 from pathlib import Path
 
-import goodpart.bank
 import hnswlib
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+import goodpart.bank
 from broken_bundles import write_manifest_aware
 from goodpart.atomic import staged_folder, write_file
 from goodpart.backbone import Backbone
@@ -20,7 +22,6 @@ from goodpart.index_file import read_vectors
 from goodpart.inspector import Inspector
 from goodpart.profile import IndexSpec
 from goodpart.strict_json import parse
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from small_parts import RGB, draw_good
 
 

@@ -4,13 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
 from goodpart.backbone import Backbone
 from goodpart.errors import FrameError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.spec import Roi
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from small_parts import GRAY, RGB, THERMAL, draw_defect, draw_good
 
 GOOD = draw_good(77)

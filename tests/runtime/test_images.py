@@ -9,6 +9,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+
 from goodpart.errors import FrameError, ImageFileError, UsageError
 from goodpart.images import find_images, read_image
 from small_parts import BGR, GRAY, RGB, THERMAL, draw_good

@@ -7,11 +7,12 @@ import sys
 import hnswlib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from broken_bundles import write_manifest_aware
 from goodpart.errors import ContractError
 from goodpart.index_file import read_vectors
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HEADER = struct.Struct("<6QiI3QdQ")
 FIELDS = ["level0", "capacity", "count", "element", "label", "data", "top", "entry", "upper_links", "level0_links", "M"]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from goodpart.bank import Bank
 from goodpart.errors import UsageError
 from goodpart.inspection import Verdict

@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import goodpart
 import goodpart.errors
 import goodpart_export
-import pytest
 from goodpart.errors import GoodpartError
 
 EXPECTED = {

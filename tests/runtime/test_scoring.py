@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from goodpart.calibration import Calibration
-from goodpart.scoring import calibrate, enlarge, image_score, to_display
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from goodpart.calibration import Calibration
+from goodpart.scoring import calibrate, enlarge, image_score, to_display
 
 CALIBRATION = Calibration(
     method="leave-one-image-out",

@@ -5,13 +5,14 @@ import enum
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from goodpart.calibration import Calibration, threshold_for
 from goodpart.errors import ManifestError
 from goodpart.profile import STAGES, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
 from goodpart.strict_json import decode, encode
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 class Colour(enum.Enum):
