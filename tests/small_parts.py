@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.profile import IndexSpec, Profile
+from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 TINY = Profile(
@@ -15,6 +15,7 @@ TINY = Profile(
     input_width_px=48,
     neighbours=3,
     top_k=4,
+    coreset=CoresetMethod.RANDOM,
     bank_vectors=400,
     index=IndexSpec(links=8, ef_construction=32, ef_search=8),
 )

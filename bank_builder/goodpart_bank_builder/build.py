@@ -22,7 +22,7 @@ from goodpart.profile import Profile
 from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
-from goodpart_bank_builder.coreset import Coreset, random_coreset
+from goodpart_bank_builder.coreset import Coreset, choose_coreset
 from goodpart_bank_builder.dataset import dataset_digest
 from goodpart_bank_builder.embed import Embedded, embed_images
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
@@ -104,7 +104,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     profile = backbone.spec.profile
     embedded = embed_images(backbone, paths, skip_unreadable=config.skip_unreadable)
     quantile_rank(len(embedded.paths), config.false_reject_rate)
-    coreset = random_coreset(embedded.embeddings, size=profile.bank_vectors, seed=config.seed)
+    coreset = choose_coreset(embedded.embeddings, method=profile.coreset, size=profile.bank_vectors, seed=config.seed)
     distances = held_out_distances(embedded.embeddings, coreset, neighbours=profile.neighbours)
     calibration = make_calibration(distances, top_k=profile.top_k, false_reject_rate=config.false_reject_rate)
     index = build_index(coreset.vectors, profile.index, seed=config.seed)

@@ -14,8 +14,9 @@ from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, BuildReport, build_bundle
 from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.demo_data import write_demo_data
+from goodpart_bank_builder.demo_data import DEFECTS, TEST_GOOD, TEST_PER_KIND, TRAIN_GOOD, write_demo_data
 from goodpart_bank_builder.evaluate import CategoryFigures, evaluate_category, find_bundles, summary
+from goodpart_bank_builder.progress import progress_bar
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,15 +151,12 @@ def _shown(figure: float | None) -> str:
 
 
 def _demo_data(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
+    total = TRAIN_GOOD + TEST_GOOD + TEST_PER_KIND * len(DEFECTS)
+    with progress_bar(doing="drawing", total=total, unit="images") as bar:
 
-    bar = tqdm(desc="drawing", unit=" images", file=sys.stderr, disable=None)
+        def on_image(done: int, total: int) -> None:
+            bar.update(done - bar.n)
 
-    def on_image(done: int, total: int) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-
-    with bar:
         drawn = write_demo_data(options.out, seed=options.seed, on_image=on_image)
     kinds = ", ".join(f"{count} {kind}" for kind, count in drawn.defects.items())
     print(f"{options.out}: {drawn.train_good} good to train; to test {drawn.test_good} good, {kinds}")

@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from typing_extensions import Never
 
 T = TypeVar("T")
 
@@ -12,15 +15,29 @@ T = TypeVar("T")
 def progress(items: Iterable[T], *, doing: str, total: int, unit: str) -> Iterable[T]:
     """The items, while a bar on stderr shows how far and how long.
 
-    Where stderr is no terminal (a log, a pipe) a bar would be a thousand lines, so it is one line when the work begins.
-
     Args:
         items: what is worked on.
         doing: what is done, in one or two words.
         total: how many items.
         unit: what one item is called.
     """
-    if not sys.stderr.isatty():
+    with progress_bar(doing=doing, total=total, unit=unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def progress_bar(*, doing: str, total: int, unit: str) -> "tqdm[Never]":
+    """A bar to be updated by hand, for work that is no loop over items; a context manager.
+
+    Where stderr is no terminal (a log, a pipe) a bar would be a thousand lines, so it is one line when the work begins.
+
+    Args:
+        doing: what is done, in one or two words.
+        total: how many units.
+        unit: what one unit is called.
+    """
+    terminal = sys.stderr.isatty()
+    if not terminal:
         print(f"{doing}: {total} {unit}", file=sys.stderr, flush=True)
-        return items
-    return tqdm(items, desc=doing, total=total, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True)
+    return tqdm(desc=doing, total=total, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True, disable=not terminal)

@@ -5,11 +5,19 @@ file) and writes it into the backbone's metadata, whence it travels into every b
 """
 
 import dataclasses
+import enum
 
 from goodpart.errors import UsageError
 
 STAGES = ("layer1", "layer2", "layer3")
 """The stages of ResNet-18 that a profile may take features from, fine to coarse."""
+
+
+class CoresetMethod(enum.Enum):
+    """How the bank's vectors are chosen among the patches of the good images."""
+
+    RANDOM = "random"
+    GREEDY = "greedy"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,7 @@ class Profile:
         input_height_px, input_width_px: what frames are resized to, 32 to 4096, multiples of 16.
         neighbours: K, bank vectors whose mean distance is the patch distance (paper, method).
         top_k: patches whose mean calibrated score is the image score (paper, method).
+        coreset: how the bank's vectors are chosen.
         bank_vectors: the most vectors the bank keeps.
         index: the HNSW graph.
     """
@@ -58,6 +67,7 @@ class Profile:
     input_width_px: int
     neighbours: int
     top_k: int
+    coreset: CoresetMethod
     bank_vectors: int
     index: IndexSpec
 

@@ -5,8 +5,9 @@ import pytest
 
 from goodpart.calibration import STD_FLOOR
 from goodpart.errors import UsageError
+from goodpart.profile import CoresetMethod
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
-from goodpart_bank_builder.coreset import random_coreset
+from goodpart_bank_builder.coreset import choose_coreset
 from small_parts import unit_vectors
 
 
@@ -23,21 +24,23 @@ def brute_force(embeddings, coreset, neighbours):
 @pytest.mark.parametrize("neighbours", [1, 5])
 def test_distances_are_those_of_brute_force_without_the_own_patches(neighbours):
     embeddings = unit_vectors(6, 70, 16)
-    coreset = random_coreset(embeddings, size=300, seed=0)
+    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=300, seed=0)
     found = held_out_distances(embeddings, coreset, neighbours=neighbours)
     np.testing.assert_allclose(found, brute_force(embeddings, coreset, neighbours), atol=1e-7)
 
 
 def test_own_patches_would_make_the_statistics_too_small():
     embeddings = unit_vectors(6, 30, 16)
-    coreset = random_coreset(embeddings, size=1000, seed=0)
+    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0)
     assert held_out_distances(embeddings, coreset, neighbours=1).min() > 0.01  # with its own patches: all 0
 
 
 def test_too_few_other_images_are_refused():
     embeddings = unit_vectors(1, 30, 16)
     with pytest.raises(UsageError, match="more good images"):
-        held_out_distances(embeddings, random_coreset(embeddings, size=1000, seed=0), neighbours=3)
+        held_out_distances(
+            embeddings, choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0), neighbours=3
+        )
 
 
 def test_mean_and_deviation_are_those_of_all_patches_and_scores_are_top_k_means():

@@ -11,7 +11,7 @@ import torch
 
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
-from goodpart.profile import IndexSpec, Profile
+from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Roi
 from goodpart_export import export_backbone, load_weights
 from goodpart_export.cli import main
@@ -88,6 +88,7 @@ def test_several_stages_with_neighbourhood_agree_with_torch(export_tiny):
         input_width_px=96,
         neighbours=1,
         top_k=2,
+        coreset=CoresetMethod.GREEDY,
         bank_vectors=100,
         index=IndexSpec(links=8, ef_construction=32, ef_search=8),
     )

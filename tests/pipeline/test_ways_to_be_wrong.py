@@ -91,7 +91,7 @@ def test_bundle_with_a_flipped_byte(bundle, expect_one_line, name):
 def test_bundle_with_a_backbone_of_another_width(bundle, tmp_path, expect_one_line):
     profile = tmp_path / "wide.json"
     facts = {"name": "wide", "stages": ["layer2"], "neighbourhood": 1, "input_height_px": 64, "input_width_px": 48}
-    rest = {"neighbours": TINY.neighbours, "top_k": TINY.top_k, "bank_vectors": TINY.bank_vectors}
+    rest = {"neighbours": TINY.neighbours, "top_k": TINY.top_k, "coreset": "greedy", "bank_vectors": 400}
     index = {"links": 8, "ef_construction": 32, "ef_search": 8}
     profile.write_text(json.dumps({**facts, **rest, "index": index}))
     wide = tmp_path / "wide.onnx"

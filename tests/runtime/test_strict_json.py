@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from goodpart.calibration import Calibration, threshold_for
 from goodpart.errors import ManifestError
-from goodpart.profile import STAGES, IndexSpec, Profile
+from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
 from goodpart.strict_json import decode, encode
 
@@ -155,6 +155,7 @@ profiles = st.builds(
     input_width_px=st.integers(2, 256).map(lambda side: side * 16),
     neighbours=st.integers(1, 100),
     top_k=st.integers(1, 100),
+    coreset=st.sampled_from(CoresetMethod),
     bank_vectors=st.integers(101, 10_000_000),
     index=st.builds(
         IndexSpec, links=st.integers(2, 128), ef_construction=st.integers(128, 10_000), ef_search=st.integers(1, 10_000)
