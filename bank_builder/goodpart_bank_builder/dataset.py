@@ -57,8 +57,8 @@ def read_categories(folder: Path) -> list[Category]:
     Raises:
         UsageError: it is neither, or a test set without images.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: expected a category or a folder of categories, found {found_at(folder)}")
+    if (found := found_at(folder)) != "a folder":
+        raise UsageError(f"{folder}: expected a category or a folder of categories, found {found}")
     folders = (
         [folder]
         if (folder / "test").is_dir()

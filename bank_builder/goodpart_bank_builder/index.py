@@ -1,5 +1,6 @@
 """The HNSW index of a bank, built so that the same vectors give the same bytes."""
 
+import os
 from pathlib import Path
 
 import hnswlib
@@ -68,6 +69,7 @@ def save_index(index: hnswlib.Index, path: Path) -> None:
         UsageError: hnswlib cannot write there.
     """
     try:
-        index.save_index(str(path))
+        # as bytes, for a folder's name need not be UTF-8
+        index.save_index(os.fsencode(path))
     except RuntimeError as error:
         raise UsageError(f"{path}: expected a disk that takes the index, found {error}") from error

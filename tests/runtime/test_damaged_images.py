@@ -52,6 +52,13 @@ def test_cut_at_any_length_a_file_is_refused_or_unharmed(tmp_path, name):
     assert refused > len(data) - 20
 
 
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "progressive.jpg"])
+def test_a_missing_end_is_noticed_before_any_decoder_fills_it_with_grey(tmp_path, name):
+    (tmp_path / name).write_bytes(FILES[name][:-20])
+    with pytest.raises(ImageFileError, match="found a truncated file"):
+        read_image(tmp_path / name, RGB)
+
+
 @pytest.mark.parametrize(
     "data",
     [
