@@ -9,7 +9,6 @@ the spread over seeds says how much of a figure is luck. A Markdown table goes t
 
 import argparse
 import contextlib
-import dataclasses
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from goodpart.command import print_json, run
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.spec import Channels, FrameSpec, PixelType
+from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_bank_builder.dataset import Category, read_categories
 from goodpart_bank_builder.evaluate import MEAN_OF, evaluate_category
@@ -71,7 +71,7 @@ def _accuracy(options: argparse.Namespace) -> int:
             **headline("accuracy", seed=None, digest=None, packages=_PACKAGES),
             "seeds": options.seeds,
             "threads": options.threads,
-            "profile": dataclasses.asdict(exported.backbone.profile),
+            "profile": to_plain(exported.backbone.profile),
             "weights_sha256": exported.backbone.weights.sha256,
             "backbone_sha256": exported.sha256,
             "categories": rows,
@@ -107,7 +107,7 @@ def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
     config.out.parent.mkdir(parents=True, exist_ok=True)
     report = build_bundle(config)
     evaluated = evaluate_category(Inspector.load(config.out, threads=config.threads), category)
-    return {"bundle_digest": report.digest, "recall": report.recall, **dataclasses.asdict(evaluated)}
+    return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(evaluated)}
 
 
 def _spread(figures: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -12,6 +12,7 @@ from goodpart.errors import FrameError, UsageError
 from goodpart.images import load_opencv, read_image
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
+from goodpart.strict_json import to_plain
 from goodpart_bank_builder.dataset import Category, TestImage
 from goodpart_bank_builder.metrics import auprc, auroc, mean_of
 from goodpart_bank_builder.progress import progress
@@ -126,7 +127,7 @@ def summary(figures: dict[str, CategoryFigures], missing: list[str]) -> dict[str
     """All figures as plain numbers: `categories` by name, their `mean`, and the `missing` categories."""
     mean = {name: mean_of([getattr(row, name) for row in figures.values()]) for name in MEAN_OF}
     return {
-        "categories": {name: dataclasses.asdict(row) for name, row in figures.items()},
+        "categories": {name: to_plain(row) for name, row in figures.items()},
         "mean": mean,
         "missing": missing,
     }
