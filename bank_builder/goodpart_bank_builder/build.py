@@ -20,7 +20,7 @@ from goodpart.images import find_images
 from goodpart.inspector import Inspector
 from goodpart.profile import Profile
 from goodpart.scoring import image_score
-from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance
+from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
 from goodpart_bank_builder.coreset import Coreset, choose_coreset
 from goodpart_bank_builder.dataset import dataset_digest
@@ -59,8 +59,15 @@ class BuildConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
+        # now, and not when the manifest is written after minutes of work
+        check_name(self.product)
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+
+    @property
+    def product(self) -> str:
+        """The product's name."""
+        return self.out.resolve().name if self.name is None else self.name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,7 +123,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
-        name=config.name or config.out.resolve().name,
+        name=config.product,
         backbone=backbone.spec,
         bank=BankSpec(vectors=len(coreset.vectors), recall=recall),
         provenance=_provenance(config, embedded),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from goodpart.bundle import MANIFEST
 from goodpart.errors import FrameError, UsageError
-from goodpart.images import load_opencv, read_image
+from goodpart.images import read_image, read_mask
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
@@ -141,12 +141,13 @@ def _read_mask(image: TestImage, shape: tuple[int, ...]) -> npt.NDArray[np.bool_
     """`(H, W) bool`, True on the defect; all False for a good image."""
     if image.mask is None:
         return np.zeros(shape, np.bool_)
-    cv2 = load_opencv("reading masks")
-    mask = cv2.imdecode(np.fromfile(image.mask, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if mask is None or mask.shape != shape:
-        found = "an unreadable file" if mask is None else f"{mask.shape[0]}x{mask.shape[1]}"
-        raise FrameError(f"{image.mask}: expected a mask of {shape[0]}x{shape[1]} pixels like its image, found {found}")
-    return np.asarray(mask > 0)
+    mask = read_mask(image.mask)
+    if mask.shape != shape:
+        raise FrameError(
+            f"{image.mask}: expected a mask of {shape[0]}x{shape[1]} pixels like its image, "
+            f"found {mask.shape[0]}x{mask.shape[1]}"
+        )
+    return mask
 
 
 def _share(flags: npt.NDArray[np.bool_]) -> float | None:

@@ -30,14 +30,26 @@ _NPY_ERRORS = (OSError, ValueError, TypeError, OverflowError, EOFError, SyntaxEr
 def find_images(folder: Path) -> list[Path]:
     """All image files below a folder, sorted by relative path; hidden files and folders are left out.
 
+    Linked folders are followed, each once, so that a link to a folder above does not go round for ever.
+
     Raises:
-        UsageError: no such folder, or no image in it.
+        UsageError: no such folder, no image in it, or a folder in it that cannot be read.
     """
+
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"{error.filename}: expected a readable folder, found none ({error.strerror})") from error
+
     if (at := found_at(folder)) != "a folder":
         raise UsageError(f"{folder}: expected a folder of images, found {at}")
-    found = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    found: list[Path] = []
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         found += [Path(parent, name) for name in files if is_image(Path(name))]
     if not found:
         raise UsageError(f"{folder}: expected images ({', '.join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))}), found none")
@@ -78,6 +90,20 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
         return spec.check(frame)
     except FrameError as error:
         raise FrameError(f"{path}: {error}") from error
+
+
+def read_mask(path: Path) -> npt.NDArray[np.bool_]:
+    """Decodes a defect mask: whatever is not black is defective.
+
+    Returns:
+        `(H, W) bool`, True on the defect.
+
+    Raises:
+        ImageFileError: missing, empty, truncated or otherwise undecodable.
+        MissingExtraError: OpenCV is not installed.
+    """
+    image = _read_opencv(path)
+    return np.asarray((image if image.ndim == 2 else image.max(axis=2)) > 0)
 
 
 def load_npy(source: Path | BinaryIO, *, where: str) -> npt.NDArray[Any]:

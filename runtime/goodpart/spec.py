@@ -20,6 +20,16 @@ FORMAT_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def check_name(name: str) -> None:
+    """Refuses what cannot be a product's name.
+
+    Raises:
+        UsageError: empty, longer than 128 characters, or not printable.
+    """
+    if not name or len(name) > 128 or not name.isprintable():
+        raise UsageError(f"name: expected 1 to 128 printable characters, found {name[:200]!r}; give another one")
+
+
 class Channels(enum.Enum):
     """The channels of a frame, in memory order."""
 
@@ -252,8 +262,7 @@ class Manifest:
     files: dict[str, FileFacts]
 
     def __post_init__(self) -> None:
-        if not self.name or len(self.name) > 128 or not self.name.isprintable():
-            raise UsageError(f"name: expected 1 to 128 printable characters, found {self.name!r}")
+        check_name(self.name)
         if self.bank.vectors < self.backbone.profile.neighbours:
             raise UsageError(
                 f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"

@@ -122,6 +122,12 @@ def test_a_rate_that_so_few_images_cannot_support_fails_before_any_work(config, 
         build_bundle(BuildConfig(**{**config, "false_reject_rate": 0.01}))
 
 
+@pytest.mark.parametrize("name", ["", "x" * 129, "two\nlines", "\udcff"])
+def test_a_name_that_no_manifest_takes_fails_before_any_work(config, name):
+    with pytest.raises(UsageError, match="printable"):
+        BuildConfig(**config, name=name)
+
+
 def test_an_existing_bundle_is_kept_unless_forced(config):
     build_bundle(BuildConfig(**config))
     before = (config["out"] / "manifest.json").read_bytes()

@@ -118,6 +118,22 @@ def test_a_mask_of_another_size_is_named(inspector, category):
         figures_of(inspector, category)
 
 
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_a_mask_that_cannot_be_read_is_named(inspector, category, content):
+    (category / "ground_truth" / "block" / "002_mask.png").write_bytes(content)
+    with pytest.raises(FrameError, match=r"002_mask\.png"):
+        figures_of(inspector, category)
+
+
+def test_coloured_and_16_bit_masks_count_like_grey_ones(inspector, category):
+    before = figures_of(inspector, category).pixel_auroc
+    changes = [lambda mask: np.dstack([mask * 0, mask // 200, mask * 0]), lambda mask: mask.astype(np.uint16)]
+    for at, change in enumerate(changes):
+        path = str(category / "ground_truth" / "block" / f"{at:03}_mask.png")
+        cv2.imwrite(path, change(cv2.imread(path, cv2.IMREAD_GRAYSCALE)))
+    assert figures_of(inspector, category).pixel_auroc == before
+
+
 MAKE = {
     "nothing": lambda path: None,
     "empty": lambda path: path.mkdir(),

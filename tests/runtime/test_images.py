@@ -202,6 +202,17 @@ def test_images_are_found_recursively_sorted_and_without_hidden_ones(tmp_path):
     assert found == ["a.tiff", "b/1.JPG", "b/2.png", "c.npy"]
 
 
+def test_linked_folders_are_followed_once(tmp_path):
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "2.png").write_bytes(b"")
+    (tmp_path / "set" / "a" / "1.png").write_bytes(b"")
+    (tmp_path / "set" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
+    found = [path.relative_to(tmp_path / "set").as_posix() for path in find_images(tmp_path / "set")]
+    assert found == ["a/1.png", "link/2.png"]
+
+
 def test_a_folder_without_images(tmp_path):
     (tmp_path / "notes.txt").write_text("none")
     places = {tmp_path: "found none", tmp_path / "x": "found nothing", tmp_path / "notes.txt": "a file"}
