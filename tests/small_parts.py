@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.calibration import Calibration
 from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 
@@ -23,6 +24,15 @@ RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, 
 BGR = FrameSpec(channels=Channels.BGR, dtype=PixelType.UINT8, value_range=None, roi=None)
 GRAY = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT8, value_range=None, roi=None)
 THERMAL = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT16, value_range=(1000, 5000), roi=None)
+
+CALIBRATION = Calibration(
+    method="leave-one-image-out",
+    mean=0.1,
+    std=0.05,
+    scores=tuple(float(number) for number in range(1, 21)),
+    false_reject_rate=0.1,
+    threshold=19.0,
+)
 
 
 def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray[np.uint8]:

@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import STD_FLOOR, Calibration, quantile_rank, threshold_for
+from goodpart.calibration import STD_FLOOR, quantile_rank, threshold_for
 from goodpart.errors import UsageError
-
-CALIBRATION = Calibration(
-    method="leave-one-image-out",
-    mean=0.1,
-    std=0.05,
-    scores=tuple(float(number) for number in range(1, 21)),
-    false_reject_rate=0.1,
-    threshold=19.0,
-)
+from small_parts import CALIBRATION
 
 
 @pytest.mark.parametrize(

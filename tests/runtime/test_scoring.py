@@ -6,17 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import Calibration
 from goodpart.scoring import calibrate, enlarge, image_score, to_display
+from small_parts import CALIBRATION
 
-CALIBRATION = Calibration(
-    method="leave-one-image-out",
-    mean=0.1,
-    std=0.05,
-    scores=tuple(float(number) for number in range(1, 21)),
-    false_reject_rate=0.1,
-    threshold=19.0,
-)
 sizes = st.integers(1, 40)
 
 
