@@ -23,7 +23,7 @@ from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
 from goodpart_bank_builder.coreset import Coreset, choose_coreset
-from goodpart_bank_builder.dataset import dataset_digest
+from goodpart_bank_builder.dataset import dataset_digest, refuse_category, refuse_copies
 from goodpart_bank_builder.embed import Embedded, embed_images
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.index import build_index, measure_recall, save_index
@@ -105,12 +105,14 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
     check_target(config.out, force=config.force, mark=MANIFEST)
+    refuse_category(config.good_dir)
     paths = find_images(config.good_dir)
     quantile_rank(len(paths), config.false_reject_rate)
     backbone = Backbone.load(config.backbone, threads=config.threads)
     profile = backbone.spec.profile
     embedded = embed_images(backbone, paths, skip_unreadable=config.skip_unreadable)
     quantile_rank(len(embedded.paths), config.false_reject_rate)
+    refuse_copies(embedded.paths)
     coreset = choose_coreset(embedded.embeddings, method=profile.coreset, size=profile.bank_vectors, seed=config.seed)
     distances = held_out_distances(embedded.embeddings, coreset, neighbours=profile.neighbours)
     calibration = make_calibration(distances, top_k=profile.top_k, false_reject_rate=config.false_reject_rate)

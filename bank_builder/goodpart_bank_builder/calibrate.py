@@ -16,7 +16,8 @@ def held_out_distances(
 ) -> npt.NDArray[np.float64]:
     """Exact patch distances of every good image to the bank without that image's own patches.
 
-    Statistics against a bank that contains the patches themselves would be too small.
+    Statistics against a bank that contains the patches themselves would be too small. A vector that other images have,
+    too, stays: the bank would hold it without this image.
 
     Args:
         embeddings: `(n, P, D) float32` of n images.
@@ -29,7 +30,8 @@ def held_out_distances(
     Raises:
         UsageError: without one image fewer than K vectors are left.
     """
-    fewest = len(coreset.images) - int(np.bincount(coreset.images, minlength=1).max())
+    owned = coreset.images[coreset.images >= 0]
+    fewest = len(coreset.images) - int(np.bincount(owned, minlength=1).max())
     if fewest < neighbours:
         raise UsageError(
             f"expected at least {neighbours} bank vectors (K) from other images for every image, found {fewest}; "

@@ -25,7 +25,7 @@ class Coreset:
 
     Attributes:
         vectors: `(N, D) float32` distinct unit vectors.
-        images: `(N,) int64` the image each comes from.
+        images: `(N,) int64` the image each comes from, -1 if two or more images have it.
         duplicates: embeddings that were left out because an identical one is there.
     """
 
@@ -51,18 +51,18 @@ def choose_coreset(embeddings: npt.NDArray[np.float32], *, method: CoresetMethod
     """
     patches = embeddings.shape[1]
     flat = embeddings.reshape(-1, embeddings.shape[2])
-    distinct = _first_of_each(flat)
+    distinct, owners = _distinct(flat, np.repeat(np.arange(len(embeddings)), patches))
     if len(distinct) < 2:
         raise UsageError(f"expected images with some structure, found {len(distinct)} distinct patch in {len(flat)}")
-    kept = distinct
+    chosen = np.arange(len(distinct))
     if len(distinct) > size:
         rng = np.random.default_rng(seed)
         if method is CoresetMethod.RANDOM:
-            kept = rng.choice(distinct, size, replace=False)
+            chosen = rng.choice(len(distinct), size, replace=False)
         else:
-            kept = distinct[farthest_first(_project(flat, rng)[distinct], size, first=int(rng.integers(len(distinct))))]
-        kept = np.sort(kept)
-    return Coreset(vectors=flat[kept], images=kept // patches, duplicates=len(flat) - len(distinct))
+            chosen = farthest_first(_project(flat, rng)[distinct], size, first=int(rng.integers(len(distinct))))
+        chosen.sort()
+    return Coreset(vectors=flat[distinct[chosen]], images=owners[chosen], duplicates=len(flat) - len(distinct))
 
 
 def farthest_first(points: npt.NDArray[np.float32], size: int, *, first: int) -> npt.NDArray[np.int64]:
@@ -137,8 +137,15 @@ def _project(vectors: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.
     return np.asarray(vectors @ matrix)
 
 
-def _first_of_each(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Positions of the first of every group of identical rows, ascending."""
+def _distinct(
+    vectors: npt.NDArray[np.float32], images: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions of the first of every group of identical rows, ascending, and the image that has it, -1 for several."""
     rows = np.ascontiguousarray(vectors).view(np.dtype((np.void, vectors.shape[1] * vectors.itemsize))).ravel()
-    _, first = np.unique(rows, return_index=True)
-    return np.sort(first)
+    _, first, group = np.unique(rows, return_index=True, return_inverse=True)
+    last = np.zeros(len(first), np.int64)
+    np.maximum.at(last, group, images)
+    # the first of a group comes from its lowest image, because rows stand image by image
+    owners = np.where(images[first] == last, last, -1)
+    order = np.argsort(first)
+    return first[order], owners[order]

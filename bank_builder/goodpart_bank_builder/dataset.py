@@ -42,12 +42,38 @@ class Category:
     images: tuple[TestImage, ...]
 
 
+def refuse_copies(paths: Sequence[Path]) -> None:
+    """Refuses the same file twice: each copy would count as a part that the other has never seen.
+
+    Raises:
+        UsageError: naming the first pair.
+    """
+    seen: dict[str, Path] = {}
+    for path in paths:
+        original = seen.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
+        if original != path:
+            raise UsageError(f"{path}: expected different photographs, found a copy of {original}; remove one of them")
+
+
+def refuse_category(folder: Path) -> None:
+    """Refuses a whole category where a folder of good images is meant: its defects would be learned as good.
+
+    Raises:
+        UsageError: the folder holds `test/` or `ground_truth/`.
+    """
+    for name in ("test", "ground_truth"):
+        if (folder / name).is_dir():
+            raise UsageError(
+                f"{folder}: expected a folder of good images alone, found {name}/ in it; give {folder / 'train' / GOOD}"
+            )
+
+
 def dataset_digest(paths: Sequence[Path], folder: Path) -> str:
     """sha256 over the relative names and contents of images, in the order given."""
     digest = hashlib.sha256()
     for path in paths:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from goodpart.backbone import Backbone
 from goodpart.errors import FrameError, UsageError
 from goodpart.images import read_image
+from goodpart.spec import no_signal
 from goodpart_bank_builder.progress import progress
 
 
@@ -47,7 +48,7 @@ def embed_images(backbone: Backbone, paths: Sequence[Path], *, skip_unreadable: 
     skipped: list[Path] = []
     for path in progress(paths, doing="embedding", total=len(paths), unit="images"):
         try:
-            embeddings[len(kept)] = backbone.embed(read_image(path, backbone.spec.frame))
+            embeddings[len(kept)] = _embed(backbone, path)
         except FrameError as error:
             if not skip_unreadable:
                 raise
@@ -58,3 +59,12 @@ def embed_images(backbone: Backbone, paths: Sequence[Path], *, skip_unreadable: 
     if not kept:
         raise UsageError(f"expected readable images, found none among {len(paths)}")
     return Embedded(paths=tuple(kept), embeddings=embeddings[: len(kept)], skipped=tuple(skipped))
+
+
+def _embed(backbone: Backbone, path: Path) -> npt.NDArray[np.float32]:
+    """`(P, D) float32` of one file; what an Inspector would call UNKNOWN is refused: it would be learned as good."""
+    frame = read_image(path, backbone.spec.frame)
+    reason = no_signal(backbone.spec.frame.inspected(frame))
+    if reason is not None:
+        raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
+    return backbone.embed(frame)

@@ -16,6 +16,7 @@ from goodpart.calibration import Calibration
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
+from goodpart.spec import no_signal
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Inspector:
         score = image_score(scores, profile.top_k)
         if not np.isfinite(score):
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
-        reason = _no_signal(self.backbone.spec.frame.inspected(frame))
+        reason = no_signal(self.backbone.spec.frame.inspected(frame))
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.calibration.threshold)
         patches = scores.astype(np.float32).reshape(grid.rows, grid.columns)
         patches.flags.writeable = False
@@ -152,13 +153,3 @@ class Inspector:
 def _judge(score: float, threshold: float) -> Verdict:
     """GOOD has to be earned: whatever does not compare as at most the threshold is a DEFECT."""
     return Verdict.GOOD if score <= threshold else Verdict.DEFECT
-
-
-def _no_signal(pixels: npt.NDArray[np.generic]) -> str | None:
-    """Why a well-formed frame cannot be judged, or None."""
-    first = pixels[0, 0]
-    # a few rows tell most frames apart from a constant one, so the full pass is rare
-    some = pixels[:: max(1, pixels.shape[0] // 16)]
-    if (some == first).all() and (pixels == first).all():
-        return f"no signal: every pixel is {first.tolist()}"
-    return None

@@ -122,6 +122,29 @@ def test_a_rate_that_so_few_images_cannot_support_fails_before_any_work(config, 
         build_bundle(BuildConfig(**{**config, "false_reject_rate": 0.01}))
 
 
+def test_a_copy_of_a_photograph_is_named(config, good_dir, tmp_path):
+    folder = shutil.copytree(good_dir, tmp_path / "some")
+    shutil.copy(folder / "03.png", folder / "copy.png")
+    with pytest.raises(UsageError, match=r"copy\.png: .* a copy of .*03\.png"):
+        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+
+
+def test_a_frame_without_signal_is_not_learned(config, good_dir, tmp_path):
+    folder = shutil.copytree(good_dir, tmp_path / "some")
+    cv2.imwrite(str(folder / "black.png"), np.zeros((90, 70, 3), np.uint8))
+    with pytest.raises(FrameError, match=r"black\.png: .*no signal"):
+        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+    assert build_bundle(BuildConfig(**{**config, "good_dir": folder}, skip_unreadable=True)).skipped_images == 1
+
+
+@pytest.mark.parametrize("name", ["test", "ground_truth"])
+def test_a_whole_category_is_not_learned_as_good(config, good_dir, tmp_path, name):
+    folder = shutil.copytree(good_dir, tmp_path / "some")
+    (folder / name).mkdir()
+    with pytest.raises(UsageError, match="train/good"):
+        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+
+
 @pytest.mark.parametrize("name", ["", "x" * 129, "two\nlines", "\udcff"])
 def test_a_name_that_no_manifest_takes_fails_before_any_work(config, name):
     with pytest.raises(UsageError, match="printable"):

@@ -35,6 +35,15 @@ def test_own_patches_would_make_the_statistics_too_small():
     assert held_out_distances(embeddings, coreset, neighbours=1).min() > 0.01  # with its own patches: all 0
 
 
+def test_a_shared_background_is_no_surprise_to_any_image():
+    """Every image has the same flat background: none may find it missing in a bank without itself."""
+    embeddings = unit_vectors(6, 30, 16)
+    embeddings[:, 10:] = embeddings[0, 10]
+    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0)
+    distances = held_out_distances(embeddings, coreset, neighbours=1)
+    np.testing.assert_allclose(distances[:, 10:], 0.0, atol=1e-6)
+
+
 def test_too_few_other_images_are_refused():
     embeddings = unit_vectors(1, 30, 16)
     with pytest.raises(UsageError, match="more good images"):

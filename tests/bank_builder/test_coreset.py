@@ -44,6 +44,17 @@ def test_identical_vectors_are_kept_once_and_counted(method):
     assert coreset.duplicates == 7
 
 
+def test_a_vector_that_several_images_have_belongs_to_none():
+    embeddings = unit_vectors(3, 10, 8)
+    embeddings[2, 4] = embeddings[0, 0]
+    embeddings[1, 5] = embeddings[1, 6]
+    coreset = choose_coreset(embeddings, method=RANDOM, size=100, seed=0)
+    owner = {vector.tobytes(): image for vector, image in zip(coreset.vectors, coreset.images, strict=True)}
+    assert owner[embeddings[0, 0].tobytes()] == -1
+    assert owner[embeddings[1, 5].tobytes()] == 1
+    assert sorted(np.unique(coreset.images)) == [-1, 0, 1, 2]
+
+
 @both
 def test_a_set_without_structure_is_refused(method):
     with pytest.raises(UsageError, match="structure"):
