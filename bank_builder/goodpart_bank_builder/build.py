@@ -13,7 +13,7 @@ import numpy.typing as npt
 from goodpart.atomic import check_target, staged_folder
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
-from goodpart.bundle import BANK, MANIFEST, write_bundle
+from goodpart.bundle import BANK, MANIFEST_SHA256, OWN_FILES, write_bundle
 from goodpart.calibration import Calibration, quantile_rank
 from goodpart.errors import UsageError
 from goodpart.images import find_images
@@ -104,7 +104,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
-    check_target(config.out, force=config.force, mark=MANIFEST)
+    check_target(config.out, force=config.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     refuse_category(config.good_dir)
     paths = find_images(config.good_dir)
     quantile_rank(len(paths), config.false_reject_rate)
@@ -156,7 +156,7 @@ def _publish(
     golden: dict[str, npt.NDArray[Any]],
 ) -> str:
     """Writes everything beside the target, reads it back, and only then lets it appear; returns the digest."""
-    with staged_folder(config.out, force=config.force, mark=MANIFEST) as staging:
+    with staged_folder(config.out, force=config.force, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
         (staging / "golden").mkdir()
         for file, frame in golden.items():
             np.save(staging / file, frame, allow_pickle=False)

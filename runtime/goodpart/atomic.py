@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,13 +15,15 @@ from goodpart.errors import UsageError
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def check_target(out: Path, *, force: bool, mark: str) -> None:
+def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> None:
     """Refuses a target folder that may not be written; call it before any long work.
 
     Args:
         out: the folder to be.
         force: whether an older one may be replaced.
-        mark: the file that shows that a folder is an older output, so that `force` never destroys anything else.
+        mark: a file that every older output holds.
+        own: the relative names of all files that an older output may hold; with anything else in it a folder is never
+            replaced, so that `force` destroys nothing foreign.
 
     Raises:
         UsageError: it exists and `force` is off, or it is not an older output.
@@ -36,21 +39,25 @@ def check_target(out: Path, *, force: bool, mark: str) -> None:
         )
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
         raise UsageError(f"{out}: --force replaces only a folder that holds {mark}; name another")
+    for path in out.rglob("*"):
+        name = path.relative_to(out).as_posix()
+        if not path.is_dir() and not own.fullmatch(name):
+            raise UsageError(f"{out}: --force replaces only an older output, found {name} in it; move it away first")
 
 
 @contextlib.contextmanager
-def staged_folder(out: Path, *, force: bool = False, mark: str) -> Iterator[Path]:
+def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[str]) -> Iterator[Path]:
     """A temporary folder that becomes `out` when the block ends without an error, and vanishes otherwise.
 
     Args:
         out: the target; its parents are made.
         force: replace an older output; the two folders are exchanged in one step.
-        mark: as in `check_target`.
+        mark, own: as in `check_target`.
 
     Raises:
         UsageError: as in `check_target`, the disk refuses, or this system cannot exchange two folders.
     """
-    check_target(out, force=force, mark=mark)
+    check_target(out, force=force, mark=mark, own=own)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))

@@ -33,6 +33,9 @@ MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
 BACKBONE, BANK, CALIBRATION = "backbone.onnx", "bank.hnsw", "calibration.json"
 
 _MANIFEST_LIMIT_BYTES = 1 << 20
+OWN_FILES = re.compile(r"manifest\.(json|sha256)|backbone\.onnx|bank\.hnsw|calibration\.json|golden/[0-9]{3}\.npy")
+"""The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
+
 _GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
 
 

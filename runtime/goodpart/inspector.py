@@ -16,7 +16,7 @@ from goodpart.calibration import Calibration
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
-from goodpart.spec import no_signal
+from goodpart.spec import GoldenFrame, no_signal
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,9 @@ class Inspector:
             threads=threads,
         )
         inspector = cls(backbone=backbone, bank=bank, calibration=bundle.calibration, bundle=bundle)
-        # the first call allocates and tunes; better now than on the first part
-        inspector._inspect_golden(bundle.manifest.golden[0].file)
+        # the first call allocates and tunes, better now than on the first part; and a bundle that does not give its own
+        # score here must not judge anything
+        inspector._check_golden(bundle.manifest.golden[0])
         _log.info("loaded %s, digest %s", folder, bundle.digest)
         return inspector
 
@@ -128,26 +129,23 @@ class Inspector:
             SelfTestError: one has no score, or one that is off by more than the manifest allows.
             ContractError: one is not a frame as the manifest declares them.
         """
-        manifest = self.bundle.manifest
-        errors = {}
-        for golden in manifest.golden:
-            found = self._inspect_golden(golden.file).score
-            errors[golden.file] = abs(found - golden.score)
-            # written so that a non-finite error fails
-            if not errors[golden.file] <= manifest.golden_tolerance:
-                raise SelfTestError(
-                    f"{self.bundle.folder / golden.file}: expected score {golden.score:.4f} within "
-                    f"{manifest.golden_tolerance}, found {found:.4f}; "
-                    f"this machine does not reproduce the bundle's scores"
-                )
-        return errors
+        return {golden.file: self._check_golden(golden) for golden in self.bundle.manifest.golden}
 
-    def _inspect_golden(self, file: str) -> Inspection:
+    def _check_golden(self, golden: GoldenFrame) -> float:
+        """How far a golden frame's score is off, or SelfTestError."""
+        where, tolerance = self.bundle.folder / golden.file, self.bundle.manifest.golden_tolerance
         try:
-            return self.inspect(self.bundle.read_golden(file))
+            found = self.inspect(self.bundle.read_golden(golden.file)).score
         except InferenceError as error:
             # the frame is the bundle's own, so this is no frame's fault
-            raise SelfTestError(f"{self.bundle.folder / file}: expected a score, found none ({error})") from error
+            raise SelfTestError(f"{where}: expected a score, found none ({error})") from error
+        # written so that a non-finite error fails
+        if not abs(found - golden.score) <= tolerance:
+            raise SelfTestError(
+                f"{where}: expected score {golden.score:.4f} within {tolerance}, found {found:.4f}; "
+                f"this machine does not reproduce the bundle's scores"
+            )
+        return abs(found - golden.score)
 
 
 def _judge(score: float, threshold: float) -> Verdict:

@@ -1,5 +1,6 @@
 """Output appears whole or not at all."""
 
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from goodpart.atomic import check_target, staged_folder, write_file
 from goodpart.errors import UsageError
 
-MARK = "manifest.json"
+MARK, OWN = "manifest.json", re.compile(r"manifest\.json|golden/x")
 
 
 def fill(folder, text="new"):
@@ -23,7 +24,7 @@ def listing(folder):
 
 def test_the_folder_appears_at_the_end(tmp_path):
     out = tmp_path / "deep" / "out"
-    with staged_folder(out, mark=MARK) as staging:
+    with staged_folder(out, mark=MARK, own=OWN) as staging:
         fill(staging)
         assert not out.exists()
         assert staging.parent == out.parent  # the same file system, so that a rename suffices
@@ -34,7 +35,7 @@ def test_the_folder_appears_at_the_end(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_error_inside_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), staged_folder(tmp_path / "out", mark=MARK) as staging:
+    with pytest.raises(error), staged_folder(tmp_path / "out", mark=MARK, own=OWN) as staging:
         fill(staging)
         raise error
     assert listing(tmp_path) == []
@@ -42,13 +43,13 @@ def test_an_error_inside_leaves_nothing(tmp_path, error):
 
 def test_forcing_keeps_the_old_one_until_the_new_one_is_whole(tmp_path):
     out = tmp_path / "out"
-    with staged_folder(out, mark=MARK) as staging:
+    with staged_folder(out, mark=MARK, own=OWN) as staging:
         fill(staging, "old")
-    with pytest.raises(ValueError, match="no"), staged_folder(out, force=True, mark=MARK) as staging:
+    with pytest.raises(ValueError, match="no"), staged_folder(out, force=True, mark=MARK, own=OWN) as staging:
         fill(staging)
         raise ValueError("no")
     assert (out / "golden" / "x").read_text() == "old"
-    with staged_folder(out, force=True, mark=MARK) as staging:
+    with staged_folder(out, force=True, mark=MARK, own=OWN) as staging:
         fill(staging)
         assert (out / MARK).read_text() == "old"
     assert (out / "golden" / "x").read_text() == "new"
@@ -58,8 +59,8 @@ def test_forcing_keeps_the_old_one_until_the_new_one_is_whole(tmp_path):
 def test_an_existing_target_needs_force(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(UsageError, match="--force"):
-        check_target(tmp_path / "out", force=False, mark=MARK)
-    check_target(tmp_path / "out", force=True, mark=MARK)  # an empty folder holds nothing to lose
+        check_target(tmp_path / "out", force=False, mark=MARK, own=OWN)
+    check_target(tmp_path / "out", force=True, mark=MARK, own=OWN)  # an empty folder holds nothing to lose
 
 
 def test_force_replaces_nothing_but_an_older_output(tmp_path):
@@ -69,12 +70,24 @@ def test_force_replaces_nothing_but_an_older_output(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "thesis")
     for name in ("thesis", "file", "link"):
         with pytest.raises(UsageError, match="only a folder that holds"):
-            check_target(tmp_path / name, force=True, mark=MARK)
+            check_target(tmp_path / name, force=True, mark=MARK, own=OWN)
+
+
+def test_force_removes_nothing_foreign_beside_an_older_output(tmp_path):
+    app = tmp_path / "webapp"
+    (app / "src").mkdir(parents=True)
+    (app / MARK).write_text("{}")
+    (app / "src" / "code.js").write_text("years of work")
+    with pytest.raises(UsageError, match=r"found src/code\.js in it"):
+        check_target(app, force=True, mark=MARK, own=OWN)
 
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("1")
-    with pytest.raises(UsageError, match="can be written"), staged_folder(tmp_path / "file" / "out", mark=MARK):
+    with (
+        pytest.raises(UsageError, match="can be written"),
+        staged_folder(tmp_path / "file" / "out", mark=MARK, own=OWN),
+    ):
         pass
     with pytest.raises(UsageError, match="can be written"):
         write_file(tmp_path / "file" / "out", b"1")
@@ -102,7 +115,7 @@ def test_a_full_disk_leaves_the_old_and_says_so(tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "m").write_bytes(b"old")
     script = f"""
-import resource, signal
+import re, resource, signal
 from pathlib import Path
 from goodpart.atomic import staged_folder, write_file
 from goodpart.errors import UsageError
@@ -114,12 +127,12 @@ try:
 except UsageError as error:
     print(error)
 try:
-    with staged_folder(folder / "out", mark="m") as staging:
+    with staged_folder(folder / "out", mark="m", own=re.compile("m")) as staging:
         (staging / "m").write_bytes(b"x" * 5000)
 except UsageError as error:
     print(error)
 try:
-    with staged_folder(folder / "old", mark="m", force=True) as staging:
+    with staged_folder(folder / "old", mark="m", own=re.compile("m"), force=True) as staging:
         (staging / "m").write_bytes(b"x" * 5000)
 except UsageError as error:
     print(error)

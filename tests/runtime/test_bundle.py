@@ -274,3 +274,8 @@ def test_a_file_that_changes_after_it_was_checked_is_noticed(bundle):
     (bundle / "golden" / "000.npy").write_bytes(b"other")
     with pytest.raises(IntegrityError):
         checked.read_golden("golden/000.npy")
+
+
+def test_a_calibration_that_no_golden_frame_confirms_is_refused_at_load(bundle):
+    change_json(bundle / "calibration.json", lambda facts: facts.update(mean=5.0))
+    refused(bundle, SelfTestError, "golden/000.npy", "does not reproduce")

@@ -15,7 +15,7 @@ from broken_bundles import write_manifest_aware
 from goodpart.atomic import staged_folder, write_file
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
-from goodpart.bundle import read_bundle
+from goodpart.bundle import OWN_FILES, read_bundle
 from goodpart.errors import GoodpartError, IntegrityError, UsageError
 from goodpart.images import find_images, read_image
 from goodpart.index_file import read_vectors
@@ -67,7 +67,7 @@ def test_errors_about_names_that_no_file_can_have():
     for call in (lambda: find_images(long), lambda: read_bundle(long), lambda: Inspector.load(long)):
         with pytest.raises(GoodpartError, match="File name too long"):
             call()
-    with pytest.raises(UsageError, match="File name too long"), staged_folder(long, mark="manifest.json"):
+    with pytest.raises(UsageError, match="File name too long"), staged_folder(long, mark="m", own=OWN_FILES):
         pass
 
 
