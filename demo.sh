@@ -33,12 +33,18 @@ say "build: $data/train/good to $bundle"
 say "evaluate: $bundle on $data"
 "$BIN/goodpart-bank" evaluate "$bundle" --data "$data" --json "$out/metrics.json"
 
+rm -rf "$out/overlays" && mkdir "$out/overlays"
 say "score: one good and one defective frame"
-good=$(find "$data/test/good" -type f | sort | head -n 1)
-defective=$(find "$data/test" -type f -not -path "*/good/*" | sort | head -n 1)
-# exit code 1 says that a defect was found, which is what a demo hopes for
-"$BIN/goodpart" score "$bundle" "$good" --maps "$out/overlays/good" || [ $? -eq 1 ]
-"$BIN/goodpart" score "$bundle" "$defective" --maps "$out/overlays/defective" || [ $? -eq 1 ]
+# awk reads to the end, where head would break the pipe; exit code 1 says that a defect was found, which a demo hopes for
+first_image() { { find "$@" -type f -not -name '.*' 2> /dev/null || true; } | sort | awk 'NR == 1'; }
+for part in good defective; do
+    if [ $part = good ]; then frame=$(first_image "$data/test/good"); else frame=$(first_image "$data/test" -not -path "*/good/*"); fi
+    if [ -z "$frame" ]; then
+        echo "no $part frame in $data/test"
+    else
+        "$BIN/goodpart" score "$bundle" "$frame" --maps "$out/overlays/$part" || [ $? -eq 1 ]
+    fi
+done
 
 say "done: metrics in $out/metrics.json, overlay pictures:"
 find "$out/overlays" -name "*.png" | sort

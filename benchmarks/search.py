@@ -149,7 +149,8 @@ def _plain(bundle: Bundle, ef: int, threads: int) -> Way:
 def _index(bundle: Bundle, ef: int) -> hnswlib.Index:
     """The bundle's graph, whose bytes were checked when it was loaded."""
     index = hnswlib.Index("cosine", bundle.manifest.backbone.grid.dimension)
-    index.load_index(str(bundle.bank_path), max_elements=bundle.manifest.bank.vectors)
+    with bundle.open_bank() as path:
+        index.load_index(str(path), max_elements=bundle.manifest.bank.vectors)
     index.set_ef(max(ef, bundle.manifest.backbone.profile.neighbours))
     return index
 

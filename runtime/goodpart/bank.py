@@ -85,7 +85,15 @@ class Bank:
 
     @classmethod
     def load(
-        cls, path: Path, *, vectors: int, dimension: int, neighbours: int, index: IndexSpec, threads: int = 1
+        cls,
+        path: Path,
+        *,
+        vectors: int,
+        dimension: int,
+        neighbours: int,
+        index: IndexSpec,
+        threads: int = 1,
+        where: str | None = None,
     ) -> "Bank":
         """Loads an index file whose sha256 has been checked.
 
@@ -95,18 +103,19 @@ class Bank:
             neighbours: K.
             index: how it was built.
             threads: see the constructor.
+            where: how messages call the file; None for its path.
 
         Raises:
             ContractError: the file is not what the manifest says, or hnswlib refuses it.
         """
-        kept = read_vectors(path, vectors=vectors, dimension=dimension, links=index.links)
+        kept = read_vectors(path, vectors=vectors, dimension=dimension, links=index.links, where=where)
         loaded = hnswlib.Index("cosine", dimension)
         try:
             # as bytes, for a folder's name need not be UTF-8
             loaded.load_index(os.fsencode(path), max_elements=vectors)
         except RuntimeError as error:
             raise ContractError(
-                f"{path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
+                f"{where or path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
             ) from error
         return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads, vectors=kept)
 

@@ -8,7 +8,9 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +58,25 @@ class Bundle:
     calibration: Calibration
     backbone: bytes
 
-    @property
-    def bank_path(self) -> Path:
-        """The HNSW index; hnswlib reads only from a path."""
-        return self.folder / BANK
+    @contextlib.contextmanager
+    def open_bank(self) -> Iterator[Path]:
+        """A path under which hnswlib, which reads only from paths, finds the index: the very bytes that were checked.
+
+        They lie in memory (on Linux) or in a private temporary file, so that nothing can exchange them on the way.
+
+        Raises:
+            IntegrityError: the file has changed since it was checked.
+        """
+        data = _read_checked(self.folder, BANK, self.manifest.files[BANK])
+        if hasattr(os, "memfd_create"):
+            with os.fdopen(os.memfd_create(BANK), "wb", buffering=0) as file:
+                _write_all(file, data)
+                yield Path(f"/proc/self/fd/{file.fileno()}")
+        else:
+            with tempfile.TemporaryDirectory() as private:
+                path = Path(private, BANK)
+                path.write_bytes(data)
+                yield path
 
     def read_golden(self, file: str) -> npt.NDArray[Any]:
         """One golden frame, checked again.
@@ -187,6 +204,13 @@ def _facts(path: Path) -> FileFacts:
             digest.update(block)
             size_bytes += len(block)
     return FileFacts(size_bytes=size_bytes, sha256=digest.hexdigest())
+
+
+def _write_all(file: io.RawIOBase, data: bytes) -> None:
+    """One write may take only a part (2 GB on Linux)."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 @contextlib.contextmanager

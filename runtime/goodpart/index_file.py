@@ -17,7 +17,9 @@ from goodpart.errors import ContractError
 _HEADER = struct.Struct("<6QiI3QdQ")
 
 
-def read_vectors(path: Path, *, vectors: int, dimension: int, links: int) -> npt.NDArray[np.float32]:
+def read_vectors(
+    path: Path, *, vectors: int, dimension: int, links: int, where: str | None = None
+) -> npt.NDArray[np.float32]:
     """Checks every fact and every link of an index file, and gives its vectors.
 
     hnswlib's own `get_items` makes a Python list of lists on the way: 300 ms and 200 MB for 20,000 vectors instead of
@@ -26,6 +28,7 @@ def read_vectors(path: Path, *, vectors: int, dimension: int, links: int) -> npt
     Args:
         path: written by hnswlib, space `cosine`.
         vectors, dimension, links: N, D and M, which it must have.
+        where: how messages call the file; None for its path.
 
     Returns:
         `(N, D) float32` what it holds, by label.
@@ -33,34 +36,35 @@ def read_vectors(path: Path, *, vectors: int, dimension: int, links: int) -> npt
     Raises:
         ContractError: it is not such a file.
     """
+    where = str(path) if where is None else where
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER.size)
             body = np.fromfile(file, np.uint8)
     except OSError as error:
-        raise ContractError(f"{path}: expected an HNSW index, found none ({error.strerror})") from error
+        raise ContractError(f"{where}: expected an HNSW index, found none ({error.strerror})") from error
     if len(head) < _HEADER.size:
-        raise ContractError(f"{path}: expected an HNSW index, found {len(head)} bytes")
+        raise ContractError(f"{where}: expected an HNSW index, found {len(head)} bytes")
     element_bytes = 8 * links + 4 + 4 * dimension + 8
-    top, entry = _check_header(path, head, vectors=vectors, dimension=dimension, links=links)
+    top, entry = _check_header(where, head, vectors=vectors, dimension=dimension, links=links)
     if len(body) < vectors * element_bytes or len(body) % 4 != 0:
-        raise ContractError(f"{path}: expected a whole HNSW index, found {len(head) + len(body)} bytes")
+        raise ContractError(f"{where}: expected a whole HNSW index, found {len(head) + len(body)} bytes")
     elements = body[: vectors * element_bytes].reshape(vectors, element_bytes)
     near = np.ascontiguousarray(elements[:, : 8 * links + 4]).view("<u4")
-    levels, far = _upper_lists(path, body[vectors * element_bytes :].view("<u4"), vectors, links)
+    levels, far = _upper_lists(where, body[vectors * element_bytes :].view("<u4"), vectors, links)
     if entry >= vectors or levels[entry] != top or levels.max() != top:
-        raise ContractError(f"{path}: expected an entry point on the top level, found vector {entry} and level {top}")
-    _check_links(path, near, levels, np.zeros(vectors, np.int64))
-    _check_links(path, far, levels, _level_of_lists(levels))
+        raise ContractError(f"{where}: expected an entry point on the top level, found vector {entry} and level {top}")
+    _check_links(where, near, levels, np.zeros(vectors, np.int64))
+    _check_links(where, far, levels, _level_of_lists(levels))
     labels = np.ascontiguousarray(elements[:, -8:]).view("<u8").ravel()
     if not np.array_equal(np.sort(labels), np.arange(vectors)):
-        raise ContractError(f"{path}: expected the labels 0 to {vectors - 1}, found others; rebuild the bundle")
+        raise ContractError(f"{where}: expected the labels 0 to {vectors - 1}, found others; rebuild the bundle")
     found = np.empty((vectors, dimension), np.float32)
     found[labels] = np.ascontiguousarray(elements[:, 8 * links + 4 : -8]).view("<f4")
     return found
 
 
-def _check_header(path: Path, head: bytes, *, vectors: int, dimension: int, links: int) -> tuple[int, int]:
+def _check_header(where: str, head: bytes, *, vectors: int, dimension: int, links: int) -> tuple[int, int]:
     """Compares the header with the manifest; gives the top level and the entry point."""
     level0_at, capacity, count, element_bytes, label_at, data_at, top, entry, upper, level0, found_links, _, _ = (
         _HEADER.unpack(head)
@@ -79,13 +83,13 @@ def _check_header(path: Path, head: bytes, *, vectors: int, dimension: int, link
     for fact, (expected, found) in wanted.items():
         if expected != found:
             raise ContractError(
-                f"{path}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle"
+                f"{where}: expected {fact} {expected} as in manifest.json, found {found}; rebuild the bundle"
             )
     return top, entry
 
 
 def _upper_lists(
-    path: Path, words: npt.NDArray[np.uint32], vectors: int, links: int
+    where: str, words: npt.NDArray[np.uint32], vectors: int, links: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """`(N,) int64` top level of every vector, and `(L, 1 + M) uint32` all link lists above level 0."""
     plain, at = words.tolist(), 0
@@ -95,7 +99,7 @@ def _upper_lists(
         at += 1 + plain[at] // 4
     lengths = words[heads].astype(np.int64)
     if len(heads) != vectors or at != len(plain) or (lengths % (4 * (1 + links))).any():
-        raise ContractError(f"{path}: expected the link lists of {vectors} vectors, found others; rebuild the bundle")
+        raise ContractError(f"{where}: expected the link lists of {vectors} vectors, found others; rebuild the bundle")
     return lengths // (4 * (1 + links)), np.delete(words, heads).reshape(-1, 1 + links)
 
 
@@ -106,11 +110,11 @@ def _level_of_lists(levels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _check_links(
-    path: Path, lists: npt.NDArray[np.uint32], levels: npt.NDArray[np.int64], own: npt.NDArray[np.int64]
+    where: str, lists: npt.NDArray[np.uint32], levels: npt.NDArray[np.int64], own: npt.NDArray[np.int64]
 ) -> None:
     """Every link leads to a vector that is there and reaches the level `own` of its list."""
     counts, targets = lists[:, :1], lists[:, 1:]
     used = np.arange(targets.shape[1]) < counts
     reached = levels[np.minimum(targets, len(levels) - 1)] >= own[:, np.newaxis]
     if (counts > targets.shape[1]).any() or (used & ((targets >= len(levels)) | ~reached)).any():
-        raise ContractError(f"{path}: expected links between {len(levels)} vectors, found others; rebuild the bundle")
+        raise ContractError(f"{where}: expected links between {len(levels)} vectors, found others; rebuild the bundle")

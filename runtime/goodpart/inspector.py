@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from goodpart.backbone import Backbone, check_backbone
 from goodpart.bank import Bank
-from goodpart.bundle import Bundle, read_bundle
+from goodpart.bundle import BANK, Bundle, read_bundle
 from goodpart.calibration import Calibration
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
@@ -51,14 +51,16 @@ class Inspector:
         facts = bundle.manifest.backbone
         backbone = Backbone(bundle.backbone, threads=threads, where=str(Path(folder) / "backbone.onnx"))
         check_backbone(backbone, facts, str(folder))
-        bank = Bank.load(
-            bundle.bank_path,
-            vectors=bundle.manifest.bank.vectors,
-            dimension=facts.grid.dimension,
-            neighbours=facts.profile.neighbours,
-            index=facts.profile.index,
-            threads=threads,
-        )
+        with bundle.open_bank() as path:
+            bank = Bank.load(
+                path,
+                vectors=bundle.manifest.bank.vectors,
+                dimension=facts.grid.dimension,
+                neighbours=facts.profile.neighbours,
+                index=facts.profile.index,
+                threads=threads,
+                where=str(bundle.folder / BANK),
+            )
         inspector = cls(backbone=backbone, bank=bank, calibration=bundle.calibration, bundle=bundle)
         # the first call allocates and tunes, better now than on the first part; and a bundle that does not give its own
         # score here must not judge anything

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goodpart.command import print_json
-from goodpart.errors import FrameError, found_at
+from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.images import find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
@@ -50,7 +50,17 @@ def score(options: argparse.Namespace) -> int:
 
 
 def _images_at(given: Path) -> list[Path]:
-    return find_images(given) if found_at(given) == "a folder" else [given]
+    """The images that one argument means.
+
+    Raises:
+        UsageError: nothing lies there; a file that cannot be decoded is a matter of its own.
+    """
+    at = found_at(given)
+    if at == "a folder":
+        return find_images(given)
+    if at != "a file":
+        raise UsageError(f"{given}: expected an image file or a folder of them, found {at}")
+    return [given]
 
 
 def _overlay_names(paths: list[Path]) -> dict[Path, Path]:

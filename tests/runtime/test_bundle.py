@@ -279,3 +279,13 @@ def test_a_file_that_changes_after_it_was_checked_is_noticed(bundle):
 def test_a_calibration_that_no_golden_frame_confirms_is_refused_at_load(bundle):
     change_json(bundle / "calibration.json", lambda facts: facts.update(mean=5.0))
     refused(bundle, SelfTestError, "golden/000.npy", "does not reproduce")
+
+
+def test_an_index_exchanged_after_the_check_is_not_loaded(bundle, tmp_path):
+    checked = read_bundle(bundle)
+    kept = (bundle / "bank.hnsw").read_bytes()
+    with checked.open_bank() as path:
+        (bundle / "bank.hnsw").write_bytes(b"another")
+        assert path.read_bytes() == kept
+    with pytest.raises(IntegrityError, match=r"bank\.hnsw"), checked.open_bank():
+        pass
