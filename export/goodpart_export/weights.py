@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import pickle
 import socket
 import sys
@@ -43,6 +44,10 @@ def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tupl
     kind = WeightsSource.IMAGENET if source == WeightsSource.IMAGENET.value else WeightsSource.FILE
     network = models.resnet18(weights=None)
     sha256 = _fill(network, path, stages)
+    if kind is WeightsSource.IMAGENET and not sha256.startswith(_hash_prefix(path)):
+        raise ExportError(
+            f"{path}: expected sha256 {_hash_prefix(path)}..., found {sha256}; remove it to download it again"
+        )
     return network.eval(), WeightsSpec(source=kind, name=path.name, sha256=sha256, seed=None)
 
 
@@ -64,6 +69,11 @@ def _downloaded(models: Any) -> Path:
     return path
 
 
+def _hash_prefix(path: Path) -> str:
+    """What the sha256 of a torchvision download begins with: the last part of its name."""
+    return path.stem.rpartition("-")[2]
+
+
 @contextlib.contextmanager
 def _time_limit() -> Iterator[None]:
     """A silent network ends in an error: torchvision's download has no time limit of its own."""
@@ -80,7 +90,7 @@ def _fill(network: nn.Module, path: Path, stages: tuple[str, ...]) -> str:
     try:
         data = path.read_bytes()
         # weights_only: a pickle from elsewhere must not run code
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"--weights {path}: expected a file, found none ({error.strerror})") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:

@@ -16,6 +16,8 @@ from goodpart.spec import BackboneSpec
 METADATA_KEY = "goodpart.backbone"
 """Under this key an exported ONNX file carries its BackboneSpec as JSON."""
 
+_NORM_TOLERANCE = 1e-3
+
 INPUT, OUTPUT = "frame", "embeddings"
 
 _FOREIGN_ERRORS = (
@@ -116,8 +118,15 @@ class Backbone:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}"
             ) from error
+        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
+        if embeddings.shape != wanted:
+            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
         if not np.isfinite(embeddings).all():
             raise InferenceError("backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest")
+        norms = np.linalg.norm(embeddings, axis=1)
+        # certified search compares HNSW's cosines with plain products; a patch without any feature is all zero
+        if not np.all((np.abs(norms - 1.0) < _NORM_TOLERANCE) | (norms == 0.0)):
+            raise InferenceError("backbone: expected unit vectors, found others; export it again")
         return np.asarray(embeddings, dtype=np.float32)
 
     def _read_spec(self, where: str) -> BackboneSpec:

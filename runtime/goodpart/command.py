@@ -1,6 +1,7 @@
 """What the three command line tools share: options, exit codes, one-line errors."""
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -28,9 +29,13 @@ def run(main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentPars
         parser: the command's parser.
         argv: arguments without the program's name; None for the process's own.
     """
+    _mend_streams()
     options = parser.parse_args(argv)
-    # a service manager's stop is an interruption too: clean up what is half done
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    # a service manager's stop and a closed terminal are interruptions too: clean up what is half done
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
     try:
         return main(options)
     except GoodpartError as error:
@@ -45,7 +50,8 @@ def run(main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentPars
         text = f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
         return _report(parser.prog, text, 2, show=options.traceback)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def print_json(value: object) -> None:
@@ -75,6 +81,15 @@ def integers(count: int, names: str) -> Callable[[str], tuple[int, ...]]:
         return tuple(int(part) for part in parts)
 
     return parse
+
+
+def _mend_streams() -> None:
+    """Output never fails for want of a stream (`>&-`) or because a file's name is not UTF-8."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - it lasts as long as the process
+        elif isinstance(getattr(sys, name), io.TextIOWrapper):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -77,6 +77,7 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
         MissingExtraError: needs OpenCV, which is not installed.
     """
     suffix = path.suffix.lower()
+    _refuse_devices(path)
     if suffix == ".npy":
         frame = load_npy(path, where=str(path))
     elif suffix in (".pgm", ".ppm"):
@@ -156,9 +157,21 @@ def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
     return image
 
 
+def _refuse_devices(path: Path) -> None:
+    """A pipe named like an image would block for ever, a device would never end."""
+    try:
+        special = path.exists() and not path.is_file()
+    except OSError:
+        return  # reading it will tell
+    if special:
+        raise ImageFileError(f"{path}: expected an image file, found a folder, pipe or device")
+
+
 def _read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
+    except MemoryError as error:
+        raise ImageFileError(f"{path}: expected an image that fits into memory, found a larger file") from error
     except OSError as error:
         raise ImageFileError(f"{path}: expected a readable image file, found none ({error.strerror})") from error
     if not data:
@@ -182,6 +195,8 @@ def _read_netpbm(path: Path) -> npt.NDArray[Any]:
         raise ImageFileError(
             f"{path}: expected {expected_bytes} bytes of pixels for {width}x{height}, found {found_bytes}"
         )
+    if data[header.end() + expected_bytes :].strip():
+        raise ImageFileError(f"{path}: expected one picture, found more behind it; split them")
     pixels = np.frombuffer(data, dtype, count=expected_bytes // dtype.itemsize, offset=header.end())
     return pixels.reshape(shape).astype(dtype.newbyteorder("="))
 
@@ -193,7 +208,13 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
     if _is_truncated(data):
         raise ImageFileError(f"{path}: expected a whole image, found a truncated file; copy it again")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        buffer, flags = np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+        if data.startswith((b"II", b"MM")):
+            # a TIFF may hold several pictures, and a verdict about the first says nothing about the others
+            _, pages = cv2.imdecodemulti(buffer, flags)
+            if len(pages) > 1:
+                raise ImageFileError(f"{path}: expected one picture, found {len(pages)} pages; split them")
+        image = cv2.imdecode(buffer, flags)
     except cv2.error as error:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
     if image is None:

@@ -200,8 +200,17 @@ class BackboneSpec:
     weights: WeightsSpec
 
     def __post_init__(self) -> None:
+        if self.profile.input_height_px * self.grid.columns != self.profile.input_width_px * self.grid.rows:
+            raise UsageError(
+                f"grid: expected the shape of the {self.profile.input_height_px}x{self.profile.input_width_px} input, "
+                f"found {self.grid.rows}x{self.grid.columns}"
+            )
         if self.profile.top_k > self.grid.patches:
-            raise UsageError(f"profile top_k: expected at most {self.grid.patches} patches, found {self.profile.top_k}")
+            raise UsageError(
+                f"profile top_k: expected at most the {self.grid.patches} patches of a "
+                f"{self.profile.input_height_px}x{self.profile.input_width_px} input, found {self.profile.top_k}; "
+                f"give a larger input size"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

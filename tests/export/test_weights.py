@@ -9,6 +9,7 @@ import torch
 from goodpart.errors import ExportError, UsageError
 from goodpart.spec import WeightsSource
 from goodpart_export import load_weights
+from goodpart_export import weights as weights_module
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
 LAYER1 = ("layer1",)
@@ -96,6 +97,10 @@ def test_imagenet_comes_from_torchvisions_cache(tmp_path, monkeypatch, state):
     name = Path(import_torchvision_models().ResNet18_Weights.IMAGENET1K_V1.url).name
     (tmp_path / "checkpoints").mkdir()
     torch.save(state, tmp_path / "checkpoints" / name)
+    with pytest.raises(ExportError, match=r"expected sha256 f37072fd\.\.\., found .* remove it"):
+        load_weights("imagenet", stages=LAYER1)
+    # as if it were the true one
+    monkeypatch.setattr(weights_module, "_hash_prefix", lambda path: "")
     network, weights = load_weights("imagenet", stages=LAYER1)
     assert (weights.source, weights.name) == (WeightsSource.IMAGENET, name)
     assert torch.equal(network.get_parameter("conv1.weight"), state["conv1.weight"])

@@ -249,3 +249,26 @@ except MissingExtraError as error:
     assert lines[:2] == ["(40, 31, 3)"] * 2, done.stderr
     assert lines[2].startswith("x.png: ")
     assert "pip install 'goodpart[images]'" in lines[2]
+
+
+@pytest.mark.parametrize("suffix", ["png", "npy", "pgm"])
+def test_a_pipe_named_like_an_image_does_not_block(tmp_path, suffix):
+    os.mkfifo(tmp_path / f"x.{suffix}")
+    with pytest.raises(ImageFileError, match="pipe"):
+        read_image(tmp_path / f"x.{suffix}", RGB)
+
+
+def test_a_tiff_of_several_pages_is_refused(tmp_path):
+    assert cv2.imwritemulti(str(tmp_path / "x.tif"), [COLOUR, COLOUR])
+    with pytest.raises(ImageFileError, match="2 pages"):
+        read_image(tmp_path / "x.tif", RGB)
+
+
+def test_a_netpbm_file_of_several_pictures_is_refused(tmp_path):
+    path = netpbm(tmp_path / "x.ppm", COLOUR)
+    data = path.read_bytes()
+    path.write_bytes(data + b"\n")
+    read_image(path, RGB)
+    path.write_bytes(data + data)
+    with pytest.raises(ImageFileError, match="more behind it"):
+        read_image(path, RGB)
