@@ -98,16 +98,15 @@ def read_categories(folder: Path) -> list[Category]:
 def _read_category(folder: Path) -> Category:
     kinds = sorted(path for path in (folder / "test").iterdir() if path.is_dir() and not path.name.startswith("."))
     images = [
-        TestImage(path=path, kind=kind.name, mask=_mask(folder / "ground_truth" / kind.name, path))
-        for kind in kinds
-        for path in find_images(kind)
+        TestImage(path=path, kind=kind.name, mask=_mask(folder, path)) for kind in kinds for path in find_images(kind)
     ]
     if not images:
         raise UsageError(f"{folder / 'test'}: expected folders of images, such as good/ and scratch/, found none")
     return Category(name=folder.resolve().name, images=tuple(images))
 
 
-def _mask(folder: Path, image: Path) -> Path | None:
-    """A defect's mask: `<stem>_mask.png` as in MVTec AD, or the same name as in other sets."""
+def _mask(category: Path, image: Path) -> Path | None:
+    """A defect's mask: `<stem>_mask.png` as in MVTec AD, or the same name as in other sets, where its image lies."""
+    folder = category / "ground_truth" / image.parent.relative_to(category / "test")
     candidates = (folder / f"{image.stem}_mask.png", folder / f"{image.stem}.png", folder / f"{image.stem}.bmp")
     return next((path for path in candidates if path.is_file()), None)

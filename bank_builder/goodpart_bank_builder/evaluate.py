@@ -14,7 +14,7 @@ from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.dataset import Category, TestImage
-from goodpart_bank_builder.metrics import auprc, auroc, mean_of
+from goodpart_bank_builder.metrics import PixelCounts, auprc, auroc, mean_of
 from goodpart_bank_builder.progress import progress
 
 
@@ -90,8 +90,7 @@ def evaluate_category(inspector: Inspector, category: Category) -> CategoryFigur
     """
     scores: list[float] = []
     verdicts: list[Verdict] = []
-    maps: list[npt.NDArray[np.float32]] = []
-    masks: list[npt.NDArray[np.bool_]] = []
+    pixels = PixelCounts()
     for image in progress(category.images, doing=category.name, total=len(category.images), unit="images"):
         inspection = inspector.inspect(read_image(image.path, inspector.backbone.spec.frame))
         scores.append(inspection.score)
@@ -99,8 +98,7 @@ def evaluate_category(inspector: Inspector, category: Category) -> CategoryFigur
         if image.mask is not None or not image.is_defective:
             # the sigmoid saturates in float32, so pixel metrics take the calibrated scores themselves
             calibrated = inspection.calibrated_map()
-            maps.append(calibrated.ravel())
-            masks.append(_read_mask(image, calibrated.shape).ravel())
+            pixels.add(calibrated, _read_mask(image, calibrated.shape))
     defective = np.array([image.is_defective for image in category.images])
     rejected = np.array([verdict is not Verdict.GOOD for verdict in verdicts])
     manifest, calibration = inspector.bundle.manifest, inspector.calibration
@@ -115,7 +113,7 @@ def evaluate_category(inspector: Inspector, category: Category) -> CategoryFigur
         threshold=calibration.threshold,
         image_auroc=auroc(defective, np.array(scores)),
         image_auprc=auprc(defective, np.array(scores)),
-        pixel_auroc=_pixel_auroc(maps, masks),
+        pixel_auroc=pixels.auroc(),
         false_reject_rate=_share(rejected[~defective]),
         escape_rate=_share(~rejected[defective]),
         warning=manifest.backbone.weights.warning,
@@ -131,10 +129,6 @@ def summary(figures: dict[str, CategoryFigures], missing: list[str]) -> dict[str
         "mean": mean,
         "missing": missing,
     }
-
-
-def _pixel_auroc(maps: list[npt.NDArray[np.float32]], masks: list[npt.NDArray[np.bool_]]) -> float | None:
-    return auroc(np.concatenate(masks), np.concatenate(maps)) if any(mask.any() for mask in masks) else None
 
 
 def _read_mask(image: TestImage, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

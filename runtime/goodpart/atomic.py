@@ -29,6 +29,10 @@ def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> 
         UsageError: it exists and `force` is off, or it is not an older output.
     """
     try:
+        place = next(folder for folder in out.absolute().parents if folder.exists())
+        # permissions do not tell of read-only disks and the like: only trying does
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".partial", dir=place):
+            pass
         if not out.exists() and not out.is_symlink():
             return
     except OSError as error:

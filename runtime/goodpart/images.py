@@ -18,6 +18,9 @@ from goodpart.errors import FrameError, ImageFileError, MissingExtraError, Usage
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
+OVERLAY_SUFFIX = ".overlay.png"
+"""How overlays are called; a folder that holds frames and their overlays is still a folder of frames."""
+
 OPENCV_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 # comments may stand between any two numbers
@@ -57,8 +60,10 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name is one that `read_image` takes."""
-    return not path.name.startswith(".") and path.suffix.lower() in OWN_SUFFIXES | OPENCV_SUFFIXES
+    """Whether a file's name is one that `read_image` takes, and not an overlay's."""
+    if path.name.startswith(".") or path.name.endswith(OVERLAY_SUFFIX):
+        return False
+    return path.suffix.lower() in OWN_SUFFIXES | OPENCV_SUFFIXES
 
 
 def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from goodpart.command import print_json
 from goodpart.errors import FrameError, UsageError, found_at
-from goodpart.images import find_images, load_opencv, read_image
+from goodpart.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
 from goodpart.overlay import write_overlay
@@ -69,7 +69,7 @@ def _overlay_names(paths: list[Path]) -> dict[Path, Path]:
     places = {path: Path(os.path.normpath(path.absolute())) for path in paths}
     root = os.path.commonpath([place.parent for place in places.values()])
     # the suffix stays in the name: part.png and part.jpg are two frames
-    return {path: place.relative_to(root).with_name(place.name + ".overlay.png") for path, place in places.items()}
+    return {path: place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()}
 
 
 def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:

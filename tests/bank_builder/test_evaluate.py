@@ -134,6 +134,18 @@ def test_coloured_and_16_bit_masks_count_like_grey_ones(inspector, category):
     assert figures_of(inspector, category).pixel_auroc == before
 
 
+def test_masks_of_nested_images_are_their_own(inspector, category):
+    before = figures_of(inspector, category).pixel_auroc
+    for folder in ("test", "ground_truth"):
+        (category / folder / "block" / "a").mkdir()
+        for at in (3, 4):
+            name = f"{at:03}.png" if folder == "test" else f"{at:03}_mask.png"
+            (category / folder / "block" / name).rename(
+                category / folder / "block" / "a" / name.replace(f"{at:03}", f"{at - 3:03}")
+            )
+    assert figures_of(inspector, category).pixel_auroc == pytest.approx(before)
+
+
 MAKE = {
     "nothing": lambda path: None,
     "empty": lambda path: path.mkdir(),

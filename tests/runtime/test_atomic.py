@@ -90,6 +90,8 @@ def test_a_place_that_cannot_be_written(tmp_path):
     ):
         pass
     with pytest.raises(UsageError, match="can be written"):
+        check_target(tmp_path / "file" / "out", force=False, mark=MARK, own=OWN)  # before any long work
+    with pytest.raises(UsageError, match="can be written"):
         write_file(tmp_path / "file" / "out", b"1")
 
 
