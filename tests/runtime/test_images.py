@@ -195,21 +195,12 @@ def test_missing_files_and_folders_named_like_images(tmp_path, suffix):
 
 
 def test_images_are_found_recursively_sorted_and_without_hidden_ones(tmp_path):
-    for name in (
-        "b/2.png",
-        "b/1.JPG",
-        "a.tiff",
-        "c.npy",
-        "c.npy.overlay.png",
-        "notes.txt",
-        ".hidden.png",
-        ".git/3.png",
-        "b/._1.jpg",
-    ):
+    images = ["a.tiff", "b/1.JPG", "b/2.png", "c.npy"]
+    others = [".hidden.png", ".git/3.png", "b/._1.jpg", "notes.txt", "c.npy.overlay.png"]
+    for name in (*reversed(images), *others):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
-    assert found == images
+    assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == images
 
 
 def test_linked_folders_are_followed_once(tmp_path):
