@@ -35,13 +35,17 @@ say "evaluate: $bundle on $data"
 
 rm -rf "$out/overlays" && mkdir "$out/overlays"
 say "score: one good and one defective frame"
-# awk reads to the end, where head would break the pipe; exit code 1 says that a defect was found, which a demo hopes for
+# awk reads to the end, where head would break the pipe
 first_image() { { find "$@" -type f -not -name '.*' 2> /dev/null || true; } | sort | awk 'NR == 1'; }
 for part in good defective; do
-    if [ $part = good ]; then frame=$(first_image "$data/test/good"); else frame=$(first_image "$data/test" -not -path "*/good/*"); fi
+    case $part in
+        good) frame=$(first_image "$data/test/good") ;;
+        defective) frame=$(first_image "$data/test" -not -path "*/good/*") ;;
+    esac
     if [ -z "$frame" ]; then
         echo "no $part frame in $data/test"
     else
+        # exit code 1 says that a defect was found, which a demo hopes for
         "$BIN/goodpart" score "$bundle" "$frame" --maps "$out/overlays/$part" || [ $? -eq 1 ]
     fi
 done

@@ -23,7 +23,7 @@ from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
 from goodpart_bank_builder.coreset import Coreset, choose_coreset
-from goodpart_bank_builder.dataset import dataset_digest, refuse_category, refuse_copies
+from goodpart_bank_builder.dataset import dataset_digest, refuse_category
 from goodpart_bank_builder.embed import Embedded, embed_images
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.index import build_index, measure_recall, save_index
@@ -111,8 +111,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     backbone = Backbone.load(config.backbone, threads=config.threads)
     profile = backbone.spec.profile
     embedded = embed_images(backbone, paths, skip_unreadable=config.skip_unreadable)
-    quantile_rank(len(embedded.paths), config.false_reject_rate)
-    refuse_copies(embedded.paths)
+    quantile_rank(len(embedded.contents), config.false_reject_rate)
     coreset = choose_coreset(embedded.embeddings, method=profile.coreset, size=profile.bank_vectors, seed=config.seed)
     distances = held_out_distances(embedded.embeddings, coreset, neighbours=profile.neighbours)
     calibration = make_calibration(distances, top_k=profile.top_k, false_reject_rate=config.false_reject_rate)
@@ -121,7 +120,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     bank = Bank(index, neighbours=profile.neighbours, ef_search=profile.index.ef_search, threads=config.threads)
     inspector = Inspector(backbone=backbone, bank=bank, calibration=calibration)
     worst = [image_score(grid, profile.top_k) for grid in distances]
-    frames = choose_golden(embedded.paths, worst, backbone.spec.frame)
+    frames = choose_golden(list(embedded.contents), worst, backbone.spec.frame)
     golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -137,7 +136,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     return BuildReport(
         bundle=str(config.out),
         digest=digest,
-        images=len(embedded.paths),
+        images=len(embedded.contents),
         skipped_images=len(embedded.skipped),
         bank=(len(coreset.vectors), coreset.vectors.shape[1]),
         duplicates=coreset.duplicates,
@@ -178,8 +177,8 @@ def _recall(index: hnswlib.Index, coreset: Coreset, embedded: Embedded, profile:
 
 def _provenance(config: BuildConfig, embedded: Embedded) -> Provenance:
     return Provenance(
-        dataset_sha256=dataset_digest(embedded.paths, config.good_dir),
-        images=len(embedded.paths),
+        dataset_sha256=dataset_digest(embedded.contents, config.good_dir),
+        images=len(embedded.contents),
         skipped_images=len(embedded.skipped),
         patches=embedded.embeddings.shape[0] * embedded.embeddings.shape[1],
         seed=config.seed,

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.errors import UsageError, found_at
@@ -42,19 +41,6 @@ class Category:
     images: tuple[TestImage, ...]
 
 
-def refuse_copies(paths: Sequence[Path]) -> None:
-    """Refuses the same file twice: each copy would count as a part that the other has never seen.
-
-    Raises:
-        UsageError: naming the first pair.
-    """
-    seen: dict[str, Path] = {}
-    for path in paths:
-        original = seen.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
-        if original != path:
-            raise UsageError(f"{path}: expected different photographs, found a copy of {original}; remove one of them")
-
-
 def refuse_category(folder: Path) -> None:
     """Refuses a whole category where a folder of good images is meant: its defects would be learned as good.
 
@@ -68,13 +54,17 @@ def refuse_category(folder: Path) -> None:
             )
 
 
-def dataset_digest(paths: Sequence[Path], folder: Path) -> str:
-    """sha256 over the relative names and contents of images, in the order given."""
-    digest = hashlib.sha256()
-    for path in paths:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def dataset_digest(contents: dict[Path, str], folder: Path) -> str:
+    """sha256 over the relative names and the contents' sha256 of images, in the order given.
+
+    Args:
+        contents: the sha256 of every file.
+        folder: what the names are relative to.
+    """
+    whole = hashlib.sha256()
+    for path, content in contents.items():
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
 
 
 def read_categories(folder: Path) -> list[Category]:

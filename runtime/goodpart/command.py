@@ -32,7 +32,8 @@ def run(main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentPars
     _mend_streams()
     options = parser.parse_args(argv)
     # a service manager's stop and a closed terminal are interruptions too: clean up what is half done
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
+    before = {number: signal.getsignal(number) for number in map(signal.Signals.__getitem__, names)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)

@@ -219,7 +219,9 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
             _, pages = cv2.imdecodemulti(buffer, flags)
             if len(pages) > 1:
                 raise ImageFileError(f"{path}: expected one picture, found {len(pages)} pages; split them")
-        image = cv2.imdecode(buffer, flags)
+            image = pages[0] if pages else None
+        else:
+            image = cv2.imdecode(buffer, flags)
     except cv2.error as error:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
     if image is None:

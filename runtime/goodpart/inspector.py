@@ -16,7 +16,7 @@ from goodpart.calibration import Calibration
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
-from goodpart.spec import GoldenFrame, no_signal
+from goodpart.spec import GoldenFrame
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Inspector:
         score = image_score(scores, profile.top_k)
         if not np.isfinite(score):
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
-        reason = no_signal(self.backbone.spec.frame.inspected(frame))
+        reason = self.backbone.spec.frame.no_signal(frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.calibration.threshold)
         patches = scores.astype(np.float32).reshape(grid.rows, grid.columns)
         patches.flags.writeable = False

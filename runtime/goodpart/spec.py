@@ -133,19 +133,15 @@ class FrameSpec:
         rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
         return frame[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px]
 
-
-def no_signal(pixels: npt.NDArray[np.generic]) -> str | None:
-    """Why a well-formed frame can neither be judged nor learned from, or None.
-
-    Args:
-        pixels: what is inspected of it, `(H, W)` or `(H, W, 3)`.
-    """
-    first = pixels[0, 0]
-    # a few rows tell most frames apart from a constant one, so the full pass is rare
-    some = pixels[:: max(1, pixels.shape[0] // 16)]
-    if (some == first).all() and (pixels == first).all():
-        return f"no signal: every pixel is {first.tolist()}"
-    return None
+    def no_signal(self, frame: npt.NDArray[np.generic]) -> str | None:
+        """Why a checked frame can neither be judged nor learned from, or None."""
+        pixels = self.inspected(frame)
+        first = pixels[0, 0]
+        # a few rows tell most frames apart from a constant one, so the full pass is rare
+        some = pixels[:: max(1, pixels.shape[0] // 16)]
+        if (some == first).all() and (pixels == first).all():
+            return f"no signal: every pixel is {first.tolist()}"
+        return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

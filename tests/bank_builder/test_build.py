@@ -188,7 +188,7 @@ def test_an_error_while_writing_leaves_nothing(config, monkeypatch):
     assert not list(config["out"].parent.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_build_leaves_nothing_and_says_so(config, tmp_path, number):
     # the child stops itself at the worst moment: everything is written, nothing is published yet
     script = (

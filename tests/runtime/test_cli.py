@@ -206,3 +206,11 @@ def test_a_reader_that_goes_away_is_no_crash(built_bundle, frames):
     assert json.loads(done.stdout)["verdict"] == "DEFECT"
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
+def test_a_closed_stream_changes_no_exit_code(built_bundle, frames, closed):
+    command = f"{sys.executable} -m goodpart.cli score {built_bundle} {frames / 'defect.npy'} {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "unexpected" not in done.stderr

@@ -163,3 +163,39 @@ def test_a_manifest_with_any_other_bytes_is_refused_or_means_the_same(built_bund
         read_bundle(folder)
     except BundleError as error:
         assert "\n" not in str(error)
+
+
+def with_tail(model_path, *nodes, constants=()):
+    """The bytes of a backbone whose embeddings pass through further operators."""
+    model = onnx.load(model_path)
+    model.graph.node[-1].output[0] = "before"
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(constants)
+    return model.SerializeToString()
+
+
+def test_embeddings_that_are_no_unit_vectors_void_the_proof_and_are_refused(tiny_backbone):
+    tripled = onnx.helper.make_node("Mul", ["before", "three"], ["embeddings"])
+    three = onnx.numpy_helper.from_array(np.float32(3), "three")
+    backbone = Backbone(with_tail(tiny_backbone, tripled, constants=[three]))
+    with pytest.raises(InferenceError, match="unit vectors"):
+        backbone.embed(draw_good(0))
+
+
+def test_embeddings_whose_count_depends_on_the_frame_are_refused(tiny_backbone):
+    rows = [
+        onnx.helper.make_node("Shape", ["frame"], ["size"], start=0, end=1),
+        onnx.helper.make_node("Slice", ["before", "zero", "size", "zero"], ["embeddings"]),
+    ]
+    zero = onnx.numpy_helper.from_array(np.zeros(1, np.int64), "zero")
+    backbone = Backbone(with_tail(tiny_backbone, *rows, constants=[zero]))
+    with pytest.raises(InferenceError, match=r"expected embeddings \(192, 64\), found \(90, 64\)"):
+        backbone.embed(draw_good(0))
+
+
+def test_a_grid_of_another_shape_than_the_input_is_refused(bundle):
+    def widen(facts):
+        facts["backbone"]["grid"].update(rows=8, columns=24)
+
+    change_json(bundle / "manifest.json", widen)
+    refused(bundle, ManifestError, "manifest.json", "grid: expected the shape of the 64x48 input, found 8x24")
