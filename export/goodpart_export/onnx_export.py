@@ -16,10 +16,11 @@ from torch import nn
 
 from goodpart.atomic import write_file
 from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
-from goodpart.errors import ExportError, UsageError
+from goodpart.errors import ExportError, ManifestError, UsageError, found_at
 from goodpart.profile import Profile
 from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
-from goodpart.strict_json import encode
+from goodpart.strict_json import encode, parse
+from goodpart_export.input_size import InputChoice
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import OPSET, PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of
@@ -36,6 +37,7 @@ class ExportReport:
         parity: largest difference of any embedding value between torch and onnxruntime, from the resized pixels onward.
         parity_limit: beyond which the export would have failed.
         backbone: what the file is.
+        input_choice: how its input size was chosen by looking at images, or None for the profile's or a given one.
         versions: of the packages that made it.
     """
 
@@ -46,11 +48,19 @@ class ExportReport:
     parity: float
     parity_limit: float
     backbone: BackboneSpec
+    input_choice: InputChoice | None
     versions: dict[str, str]
 
 
 def export_backbone(
-    network: nn.Module, out: Path, *, profile: Profile, frame: FrameSpec, weights: WeightsSpec, force: bool = False
+    network: nn.Module,
+    out: Path,
+    *,
+    profile: Profile,
+    frame: FrameSpec,
+    weights: WeightsSpec,
+    input_choice: InputChoice | None = None,
+    force: bool = False,
 ) -> ExportReport:
     """Writes `out` and, beside it, the report as `<out stem>.report.json`.
 
@@ -60,16 +70,14 @@ def export_backbone(
         profile: stages, neighbourhood, input size and all that travels with them.
         frame: the raw frame that the graph takes.
         weights: where the network's weights came from.
-        force: replace an existing file.
+        input_choice: how the profile came to its input size, for the report.
+        force: replace existing files.
 
     Raises:
-        UsageError: the file exists and `force` is off, or it cannot be written.
+        UsageError: as in `check_out`, or a file cannot be written.
         ExportError: the exporter failed, gave another opset or a side file, or parity is beyond the limit.
     """
-    if out.exists() and not force:
-        raise UsageError(
-            f"{out}: expected a new file, found an existing one; name another or give --force to replace it"
-        )
+    check_out(out, force=force)
     trunk = Trunk(network, profile)
     spec = BackboneSpec(frame=frame, grid=grid_of(profile), profile=profile, weights=weights)
     height_px, width_px = profile.input_height_px, profile.input_width_px
@@ -93,6 +101,7 @@ def export_backbone(
         parity=parity,
         parity_limit=LIMIT,
         backbone=spec,
+        input_choice=input_choice,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
     )
     write_file(report_path(out), encode(report))
@@ -102,6 +111,37 @@ def export_backbone(
 def report_path(out: Path) -> Path:
     """Where the report of a backbone lies."""
     return out.with_name(out.stem + ".report.json")
+
+
+def check_out(out: Path, *, force: bool) -> None:
+    """Refuses a target that may not be written; call it before any long work.
+
+    Args:
+        out: the ONNX file to be.
+        force: whether existing files may be replaced.
+
+    Raises:
+        UsageError: a folder lies there or where the report belongs; or, with `force` off, a file lies there, or a file
+            that is not the report of such a backbone lies where the report belongs.
+    """
+    for path in (out, report_path(out)):
+        found = found_at(path)
+        if found == "a folder":
+            raise UsageError(f"{path}: expected a new file, found a folder; name another with --out")
+        if found == "a file" and not force and (path == out or not _is_report_of(path, out)):
+            raise UsageError(
+                f"{path}: expected a new file, found an existing one; name another with --out, or give --force to "
+                f"replace it"
+            )
+
+
+def _is_report_of(path: Path, out: Path) -> bool:
+    """Whether an existing file is the report of an earlier backbone of the same name."""
+    try:
+        plain = parse(path.read_bytes(), where=str(path)) if path.is_file() else None
+    except (OSError, ManifestError):
+        return False
+    return isinstance(plain, dict) and plain.get("file") == out.name and {"parity", "backbone"} <= plain.keys()
 
 
 def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelProto:

@@ -25,7 +25,7 @@ class Trunk(nn.Module):
             profile: stages and neighbourhood.
         """
         super().__init__()
-        self._used, self._neighbourhood = profile.stages, profile.neighbourhood
+        self._used, self._grid, self._neighbourhood = profile.stages, profile.grid, profile.neighbourhood
         self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
         count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
         self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
@@ -42,26 +42,34 @@ class Trunk(nn.Module):
             pixels: `(1, 3, H, W) float32` RGB grey levels, 0 to 255.
 
         Returns:
-            `(P, D) float32` unit vectors, patches row by row on the finest stage's grid.
+            `(P, D) float32` unit vectors, patches row by row on the grid of the profile's stage.
         """
         x = self.stem((pixels - self.mean) / self.std)
-        features: list[torch.Tensor] = []
+        features: dict[str, torch.Tensor] = {}
         for name, stage in self.stages.items():
             x = stage(x)
             if name in self._used:
-                features.append(x)
-        size = features[0].shape[-2:]
-        finer = [features[0], *(nn.functional.interpolate(coarse, size, mode="bilinear") for coarse in features[1:])]
-        grid = torch.cat(finer, dim=1) if len(finer) > 1 else finer[0]
+                features[name] = x
+        size = features[self._grid].shape[-2:]
+        fitted = [self._fitted(name, found, size) for name, found in features.items()]
+        grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
         if self._neighbourhood > 1:
             side = self._neighbourhood
             grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
         return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
 
+    def _fitted(self, name: str, found: torch.Tensor, size: torch.Size) -> torch.Tensor:
+        """A stage's features on the common grid."""
+        step = STRIDES_PX[self._grid] // STRIDES_PX[name]
+        if step > 1:
+            # the maximum and not the mean: a thin crack fills only one of the finer patches
+            return nn.functional.max_pool2d(found, step)
+        return found if found.shape[-2:] == size else nn.functional.interpolate(found, size, mode="bilinear")
+
 
 def grid_of(profile: Profile) -> GridSpec:
     """The patches that a profile gives."""
-    stride_px = STRIDES_PX[profile.stages[0]]
+    stride_px = STRIDES_PX[profile.grid]
     return GridSpec(
         rows=profile.input_height_px // stride_px,
         columns=profile.input_width_px // stride_px,

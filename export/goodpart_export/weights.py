@@ -19,6 +19,7 @@ from goodpart.spec import WeightsSource, WeightsSpec
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
 _DOWNLOAD_TIMEOUT_S = 30.0
+_LARGEST_SEED = 2**32 - 1
 
 
 def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tuple[nn.Module, WeightsSpec]:
@@ -28,12 +29,14 @@ def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tupl
         source: "imagenet" (torchvision's download and cache), "untrained", or the path of a state dict, whole or
             truncated.
         stages: the stages that are needed; keys of later stages may be missing.
-        seed: for "untrained".
+        seed: for "untrained", 0 to 2**32 - 1.
 
     Raises:
-        UsageError: no such file.
+        UsageError: no such file, or the seed is out of range.
         ExportError: the download is impossible, or a key is missing or misshapen, or the file is not a state dict.
     """
+    if not 0 <= seed <= _LARGEST_SEED:
+        raise UsageError(f"--seed: expected 0 to {_LARGEST_SEED}, found {seed}; give another")
     models = import_torchvision_models()
     if source == WeightsSource.UNTRAINED.value:
         with torch.random.fork_rng(devices=[]):

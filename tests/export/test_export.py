@@ -1,6 +1,7 @@
 """The exported graph: reproducible, self-contained, equal to torch, and the same picture whatever the channel order."""
 
 import dataclasses
+import importlib.metadata
 import json
 
 import cv2
@@ -9,9 +10,9 @@ import onnx
 import pytest
 import torch
 
+import goodpart_export
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
-from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Roi
 from goodpart_export import export_backbone, load_weights
 from goodpart_export.cli import main
@@ -80,17 +81,8 @@ def test_parity_notices_other_weights(export_tiny):
 
 
 def test_several_stages_with_neighbourhood_agree_with_torch(export_tiny):
-    profile = Profile(
-        name="two",
-        stages=("layer2", "layer3"),
-        neighbourhood=3,
-        input_height_px=64,
-        input_width_px=96,
-        neighbours=1,
-        top_k=2,
-        coreset=CoresetMethod.GREEDY,
-        bank_vectors=100,
-        index=IndexSpec(links=8, ef_construction=32, ef_search=8),
+    profile = dataclasses.replace(
+        TINY, name="two", stages=("layer2", "layer3"), neighbourhood=3, input_height_px=64, input_width_px=96
     )
     backbone = Backbone.load(export_tiny(profile=profile))  # the export itself fails beyond the limit
     embeddings = backbone.embed(draw_good(0))
@@ -164,6 +156,52 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path):
     assert Backbone.load(out).spec.grid == grid_of(TINY)
 
 
+@pytest.mark.parametrize("text", ["my notes", "[1, 2]", '{"file": "b.onnx"}'])
+def test_a_report_that_is_not_ours_is_kept_unless_forced(tmp_path, capsys, text):
+    out, notes = tmp_path / "b.onnx", tmp_path / "b.report.json"
+    notes.write_text(text)
+    command = ["--weights", "untrained", "--size", "64x64", "--out", str(out)]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "b.report.json: expected a new file, found an existing one" in error
+    assert "--force" in error
+    assert not out.exists()
+    assert notes.read_text() == text
+    assert main([*command, "--force"]) == 0
+    assert json.loads(notes.read_text())["file"] == "b.onnx"
+
+
+def test_a_report_left_of_an_earlier_backbone_is_replaced(tmp_path, capsys):
+    out, report = tmp_path / "b.onnx", tmp_path / "b.report.json"
+    command = ["--weights", "untrained", "--size", "64x64"]
+    assert main([*command, "--out", str(out)]) == 0
+    before = report.read_bytes()
+    assert main([*command, "--out", str(tmp_path / "b.model")]) == 2, "its report would replace that of b.onnx"
+    assert report.read_bytes() == before
+    out.unlink()
+    assert main([*command, "--out", str(out)]) == 0
+    assert report.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["b.onnx", "b.report.json"])
+def test_a_folder_is_never_replaced(tmp_path, capsys, name):
+    (tmp_path / name).mkdir()
+    assert main(["--weights", "untrained", "--out", str(tmp_path / "b.onnx"), "--force"]) == 2
+    assert f"{name}: expected a new file, found a folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_version_is_the_installed_one(capsys, monkeypatch):
+    installed = importlib.metadata.version("goodpart-export")
+    assert goodpart_export.__version__ == installed
+    for version in (installed, "9.8.7"):
+        monkeypatch.setattr(importlib.metadata, "version", lambda name, told=version: told)
+        with pytest.raises(SystemExit) as stop:
+            main(["--version"])
+        assert stop.value.code == 0
+        assert capsys.readouterr().out == f"goodpart-export {version}\n"
+
+
 def test_the_command_line_prints_reduction_and_parity(tmp_path, capsys):
     out = tmp_path / "b.onnx"
     command = ["--weights", "untrained", "--size", "64x64", "--frame-size", "640x960", "--out", str(out)]
@@ -197,6 +235,8 @@ def test_the_command_line_takes_thermal_cameras_with_a_region(tmp_path, capsys):
         (["--size", "50x50"], "multiples of 16"),
         (["--profile", "nonsense"], "expected one of"),
         (["--roi", "0,0,0,5"], "roi"),
+        (["--seed", "-1"], "--seed: expected 0 to 4294967295, found -1"),
+        (["--seed", "4294967296"], "--seed: expected 0 to 4294967295, found 4294967296"),
     ],
 )
 def test_options_that_cannot_work_are_usage_errors(tmp_path, capsys, options, words):

@@ -92,6 +92,12 @@ def test_untrained_weights_are_seeded_and_leave_torchs_generator_alone():
     assert (weights.source, weights.seed, weights.sha256) == (WeightsSource.UNTRAINED, 1, None)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_a_usage_error(seed):
+    with pytest.raises(UsageError, match=rf"expected 0 to 4294967295, found {seed}"):
+        load_weights("untrained", stages=LAYER1, seed=seed)
+
+
 def test_imagenet_comes_from_torchvisions_cache(tmp_path, monkeypatch, state):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     name = Path(import_torchvision_models().ResNet18_Weights.IMAGENET1K_V1.url).name

@@ -1,0 +1,164 @@
+"""Input size: the height and width that keep what the frames show in proportion.
+
+Squashing a tall part into a square costs accuracy (commutators: image AUROC .875 squashed, .949 at their own aspect).
+What is decided here from the sizes of good images, and why, goes into the export's report.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from goodpart.errors import UsageError
+
+AREA_TOLERANCE = 0.15
+"""How much larger or smaller than the profile's own input, as a share of its area, a chosen one may be."""
+
+SPAN_LIMIT = 1.5
+"""The 90th percentile of the aspects over the 10th, beyond which no size suits all images."""
+
+DISTORTION_LIMIT_PERCENT = 25.0
+"""Beyond this the median aspect is too slender for any allowed size."""
+
+# what a profile accepts
+_STEP_PX, _SMALLEST_PX, _LARGEST_PX = 16, 32, 4096
+
+# aspects nearer to each other than this, in logarithms, are the same
+_DIGITS = 9
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InputChoice:
+    """An input size that was chosen by looking at images, and why. An aspect is height / width of what is inspected.
+
+    Attributes:
+        images, images_found: how many images were looked at, and how many the folder holds.
+        seen_height_px, seen_width_px: median height and width of what is inspected, in frame pixels.
+        median_aspect: what the size was chosen for; the median of logarithms, so that 1:2 and 2:1 make 1.
+        aspect_p10, aspect_p90: 10th and 90th percentile of the aspects.
+        input_height_px, input_width_px: the chosen size.
+        distortion_percent: how much a part of the median aspect is still stretched along one side, 0 for not at all.
+        frame_pixels_per_input_pixel: median number of frame pixels that make one input pixel; below 1 frames are
+            enlarged.
+        warning: why no size suits the images, or None.
+    """
+
+    images: int
+    images_found: int
+    seen_height_px: float
+    seen_width_px: float
+    median_aspect: float
+    aspect_p10: float
+    aspect_p90: float
+    input_height_px: int
+    input_width_px: int
+    distortion_percent: float
+    frame_pixels_per_input_pixel: float
+    warning: str | None
+
+    def describe(self) -> str:
+        """The choice and its reasons in one line, for messages."""
+        looked = f"{self.images}" if self.images == self.images_found else f"{self.images} of {self.images_found}"
+        return (
+            f"input {self.input_height_px}x{self.input_width_px} (HxW) chosen: median aspect (height / width) of "
+            f"{looked} images {self.median_aspect:.3g}, 10th to 90th percentile {self.aspect_p10:.3g} to "
+            f"{self.aspect_p90:.3g}; remaining distortion {self.distortion_percent:.1f} %, "
+            f"{self.frame_pixels_per_input_pixel:.3g} frame pixels make one input pixel"
+        )
+
+
+def choose_input(seen_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int], images_found: int) -> InputChoice:
+    """The input size for images of the given sizes.
+
+    Args:
+        seen_px: height and width of the inspected part of every image looked at, in frame pixels, at least one.
+        own_px: height and width of the profile's own input; the chosen one has about its area.
+        images_found: how many images there are.
+
+    Raises:
+        UsageError: no sizes.
+    """
+    if not seen_px:
+        raise UsageError("input size: expected the sizes of images, found none")
+    sides_px = np.array(seen_px, np.float64)
+    aspects = np.exp(np.quantile(np.log(sides_px[:, 0] / sides_px[:, 1]), (0.1, 0.5, 0.9)))
+    low, median, high = (float(aspect) for aspect in aspects)
+    height_px, width_px = choose_size(median, own_px=own_px)
+    return InputChoice(
+        images=len(seen_px),
+        images_found=images_found,
+        seen_height_px=float(np.median(sides_px[:, 0])),
+        seen_width_px=float(np.median(sides_px[:, 1])),
+        median_aspect=round(median, 4),
+        aspect_p10=round(low, 4),
+        aspect_p90=round(high, 4),
+        input_height_px=height_px,
+        input_width_px=width_px,
+        distortion_percent=round(_distortion_percent(height_px / width_px, median), 2),
+        frame_pixels_per_input_pixel=round(float(np.median(sides_px.prod(axis=1))) / (height_px * width_px), 3),
+        warning=_warning(low, median, high, chosen=height_px / width_px),
+    )
+
+
+def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:
+    """The allowed size whose aspect is nearest, as a ratio, to the one asked for; of equals the nearest in area.
+
+    Args:
+        aspect: height / width, above 0.
+        own_px: height and width of the profile's own input.
+
+    Returns:
+        Height and width, multiples of 16 from 32 pixels up, of the profile's own area within 15 %. A larger aspect
+        never gives a smaller one.
+
+    Raises:
+        UsageError: the aspect is not a positive finite number.
+    """
+    if not 0.0 < aspect < math.inf:
+        raise UsageError(f"aspect: expected a positive height / width, found {aspect}")
+    own_area = own_px[0] * own_px[1]
+
+    def how_bad(size_px: tuple[int, int]) -> tuple[float, float, bool, int]:
+        height_px, width_px = size_px
+        off = round(abs(math.log(height_px / width_px) - math.log(aspect)), _DIGITS)
+        return off, abs(math.log(height_px * width_px / own_area)), size_px != own_px, width_px
+
+    return min(allowed_sizes(own_px), key=how_bad)
+
+
+def allowed_sizes(own_px: tuple[int, int]) -> list[tuple[int, int]]:
+    """All heights and widths that a profile accepts and that have the area of its own input within 15 %.
+
+    Args:
+        own_px: height and width of the profile's own input; one of those returned.
+    """
+    own_area = own_px[0] * own_px[1]
+    sides_px = range(_SMALLEST_PX, _LARGEST_PX + 1, _STEP_PX)
+    return [
+        (height_px, width_px)
+        for height_px in sides_px
+        for width_px in sides_px
+        if abs(height_px * width_px - own_area) <= AREA_TOLERANCE * own_area
+    ]
+
+
+def _distortion_percent(aspect: float, true_aspect: float) -> float:
+    """By how much one side is stretched against the other, whichever it is."""
+    return 100.0 * (max(aspect / true_aspect, true_aspect / aspect) - 1.0)
+
+
+def _warning(low: float, median: float, high: float, *, chosen: float) -> str | None:
+    if high / low > SPAN_LIMIT:
+        return (
+            f"the images' aspects differ {high / low:.2g}-fold between the 10th and the 90th percentile, so that no "
+            f"input size suits all: there the parts are stretched by {_distortion_percent(chosen, low):.0f} % and "
+            f"{_distortion_percent(chosen, high):.0f} %; crop them alike (--roi), or export one backbone for each shape"
+        )
+    distortion = _distortion_percent(chosen, median)
+    if distortion > DISTORTION_LIMIT_PERCENT:
+        return (
+            f"no input size of about the profile's area comes near the median aspect {median:.3g}: parts are stretched "
+            f"by {distortion:.0f} %; inspect a part of the frame (--roi), or give --size"
+        )
+    return None
