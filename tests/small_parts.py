@@ -4,20 +4,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.calibration import Calibration
+from goodpart.calibration import Calibration, CalibrationMethod
 from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 TINY = Profile(
     name="tiny",
     stages=("layer1",),
+    grid="layer1",
     neighbourhood=1,
     input_height_px=64,
     input_width_px=48,
     neighbours=3,
-    top_k=4,
+    top_share=4 / 192,
     coreset=CoresetMethod.RANDOM,
     bank_vectors=400,
+    smoothing=0.0,
     index=IndexSpec(links=8, ef_construction=32, ef_search=8),
 )
 RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
@@ -26,12 +28,15 @@ GRAY = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT8, value_range=None
 THERMAL = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT16, value_range=(1000, 5000), roi=None)
 
 CALIBRATION = Calibration(
-    method="leave-one-image-out",
+    method=CalibrationMethod.CROSS_CONFORMAL,
+    promise="about a tenth",
     mean=0.1,
     std=0.05,
     scores=tuple(float(number) for number in range(1, 21)),
+    peaks=tuple(float(number) for number in range(11, 31)),
     false_reject_rate=0.1,
     threshold=19.0,
+    pixel_threshold=29.0,
 )
 
 
@@ -43,6 +48,12 @@ def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray
     cv2.circle(frame, centre, 25, (210.0, 200.0, 190.0), -1)
     cv2.circle(frame, centre, 9, (60.0, 60.0, 70.0), -1)
     return np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+
+
+def draw_blotched(seed: int) -> npt.NDArray[np.uint8]:
+    """A washer with blotches of its own: all such washers differ about as much from each other."""
+    blotches = np.random.default_rng(seed).uniform(-90, 90, (9, 7, 3))
+    return np.clip(draw_good(seed) + cv2.resize(blotches, (70, 90)), 0, 255).astype(np.uint8)
 
 
 def draw_defect(seed: int) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,8 @@ inspection.verdict, inspection.score
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank, PatchDistances
 from goodpart.bundle import Bundle, read_bundle
-from goodpart.calibration import Calibration
+from goodpart.calibration import Calibration, CalibrationMethod
+from goodpart.device import DeviceSettings
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -27,6 +28,7 @@ from goodpart.errors import (
 )
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
+from goodpart.regions import Region
 
 __version__ = "0.1.0"
 
@@ -37,7 +39,9 @@ __all__ = [
     "BundleError",
     "BundleMissingError",
     "Calibration",
+    "CalibrationMethod",
     "ContractError",
+    "DeviceSettings",
     "ExportError",
     "FrameError",
     "GoodpartError",
@@ -49,6 +53,7 @@ __all__ = [
     "ManifestError",
     "MissingExtraError",
     "PatchDistances",
+    "Region",
     "SelfTestError",
     "UsageError",
     "Verdict",

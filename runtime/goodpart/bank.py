@@ -17,7 +17,8 @@ from goodpart.index_file import read_vectors
 from goodpart.profile import IndexSpec
 
 _MARGIN = 1e-6
-"""How far above the next upper bound the k-th worst exact distance must lie: covers float32 rounding of both sides."""
+"""How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, must lie:
+covers float32 rounding of both sides."""
 
 _BLOCK = 64
 """Bank vectors whose largest similarity is taken together when neighbours are sought."""
@@ -32,7 +33,7 @@ class PatchDistances:
 
     Attributes:
         distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The
-            `top_k` highest are exact; the others are exact or upper bounds that lie below them.
+            `top_k` highest, and all above the limit, are exact; the others are exact or upper bounds that lie below.
         recomputed: how many are exact.
     """
 
@@ -119,12 +120,13 @@ class Bank:
             ) from error
         return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads, vectors=kept)
 
-    def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int) -> PatchDistances:
+    def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
         """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
 
         Args:
             embeddings: `(P, D) float32` finite unit vectors.
             top_k: 1 to P.
+            exact_above: a distance; every patch above it is exact, too.
 
         Raises:
             InferenceError: another width (hnswlib would read past the end), or non-finite values.
@@ -139,7 +141,8 @@ class Bank:
             if recomputed == len(order):
                 break
             kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
-            if kth_worst >= bounds[order[recomputed]] + _MARGIN:
+            highest_left = bounds[order[recomputed]] + _MARGIN
+            if kth_worst >= highest_left and exact_above >= highest_left:
                 break
         if not np.isfinite(distances).all():
             raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")

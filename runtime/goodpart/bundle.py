@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from goodpart import strict_json
@@ -32,10 +33,12 @@ from goodpart.images import load_npy
 from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
 
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
-BACKBONE, BANK, CALIBRATION = "backbone.onnx", "bank.hnsw", "calibration.json"
+BACKBONE, BANK, CALIBRATION, IGNORE = "backbone.onnx", "bank.hnsw", "calibration.json", "ignore.npy"
 
 _MANIFEST_LIMIT_BYTES = 1 << 20
-OWN_FILES = re.compile(r"manifest\.(json|sha256)|backbone\.onnx|bank\.hnsw|calibration\.json|golden/[0-9]{3}\.npy")
+OWN_FILES = re.compile(
+    r"manifest\.(json|sha256)|backbone\.onnx|bank\.hnsw|calibration\.json|ignore\.npy|golden/[0-9]{3}\.npy"
+)
 """The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
 
 _GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
@@ -50,6 +53,7 @@ class Bundle:
         digest: sha256 of the manifest, which names every other file's sha256: the bundle's identity.
         manifest, calibration: what it states.
         backbone: the ONNX file's bytes, the very ones that were checked.
+        ignored: `(rows, columns) bool` patches that never count, read-only, or None if all do.
     """
 
     folder: Path
@@ -57,6 +61,7 @@ class Bundle:
     manifest: Manifest
     calibration: Calibration
     backbone: bytes
+    ignored: npt.NDArray[np.bool_] | None
 
     @contextlib.contextmanager
     def open_bank(self) -> Iterator[Path]:
@@ -117,14 +122,22 @@ def read_bundle(folder: Path) -> Bundle:
     for name in sorted(set(manifest.files) - set(whole)):
         _check_file(folder, name, manifest.files[name])
     calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
-    return Bundle(folder=folder, digest=digest, manifest=manifest, calibration=calibration, backbone=whole[BACKBONE])
+    return Bundle(
+        folder=folder,
+        digest=digest,
+        manifest=manifest,
+        calibration=calibration,
+        backbone=whole[BACKBONE],
+        ignored=_read_ignored(folder, manifest),
+    )
 
 
 def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
     """Writes what is missing into a folder that already holds the bank and the golden frames.
 
     Args:
-        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.hnsw` and `golden/*.npy`.
+        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.hnsw`, `golden/*.npy` and, where
+            some patches never count, `ignore.npy`.
         manifest: complete but for `files`, which is filled in here.
         backbone: the ONNX file.
         calibration: see there.
@@ -135,6 +148,7 @@ def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibrati
     (folder / BACKBONE).write_bytes(backbone)
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
     names = [BACKBONE, BANK, CALIBRATION, *(golden.file for golden in manifest.golden)]
+    names += [IGNORE] if (folder / IGNORE).exists() else []
     files = {name: _facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))
     digest = hashlib.sha256(text).hexdigest()
@@ -160,11 +174,28 @@ def _check_names(manifest: Manifest, folder: Path) -> None:
     if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
         raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
     expected, found = {BACKBONE, BANK, CALIBRATION, *golden}, set(manifest.files)
-    if expected != found:
+    if expected != found - {IGNORE}:
         raise ContractError(
             f"{folder / MANIFEST}: expected the files {sorted(expected)}, found missing {sorted(expected - found)} and "
-            f"foreign {sorted(found - expected)}"
+            f"foreign {sorted(found - expected - {IGNORE})}"
         )
+
+
+def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | None:
+    if IGNORE not in manifest.files:
+        return None
+    where, grid = str(folder / IGNORE), manifest.backbone.grid
+    try:
+        ignored = load_npy(io.BytesIO(_read_checked(folder, IGNORE, manifest.files[IGNORE])), where=where)
+    except FrameError as error:
+        raise ContractError(str(error)) from error
+    if ignored.dtype != np.bool_ or ignored.shape != (grid.rows, grid.columns) or ignored.all():
+        raise ContractError(
+            f"{where}: expected a bool array ({grid.rows}, {grid.columns}) that leaves some patches, found "
+            f"{ignored.dtype} {ignored.shape} with {np.count_nonzero(ignored)} set"
+        )
+    ignored.flags.writeable = False
+    return ignored
 
 
 def _read(folder: Path, name: str, limit_bytes: int) -> bytes:

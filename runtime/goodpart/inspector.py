@@ -13,6 +13,7 @@ from goodpart.backbone import Backbone, check_backbone
 from goodpart.bank import Bank
 from goodpart.bundle import BANK, Bundle, read_bundle
 from goodpart.calibration import Calibration
+from goodpart.device import read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
@@ -26,25 +27,40 @@ class Inspector:
 
     Attributes:
         backbone, bank, calibration: the parts.
+        threshold, pixel_threshold: the bundle's own, or what this device has set instead, in sigmas.
     """
 
     def __init__(
-        self, *, backbone: Backbone, bank: Bank, calibration: Calibration, bundle: Bundle | None = None
+        self,
+        *,
+        backbone: Backbone,
+        bank: Bank,
+        calibration: Calibration,
+        ignored: npt.NDArray[np.bool_] | None = None,
+        bundle: Bundle | None = None,
     ) -> None:
-        """Puts an Inspector together from parts; `load` is the usual way."""
+        """Puts an Inspector together from parts; `load` is the usual way.
+
+        Args:
+            backbone, bank, calibration: the parts.
+            ignored: `(rows, columns) bool` patches that never count, None if all do.
+            bundle: what they came from.
+        """
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
-        self._bundle = bundle
+        self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
+        self._ignored, self._bundle = ignored, bundle
+        self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Inspector":
-        """Verifies every byte of a bundle, loads it and warms up.
+        """Verifies every byte of a bundle, loads it, applies this device's settings for it and warms up.
 
         Args:
             folder: the bundle.
             threads: threads for one frame, at most the number of cores.
 
         Raises:
-            BundleError: the bundle is refused; which of its kinds says why.
+            BundleError: the bundle, or the device file beside it, is refused; which of its kinds says why.
             UsageError: a thread count out of range.
         """
         bundle = read_bundle(Path(folder))
@@ -61,7 +77,12 @@ class Inspector:
                 threads=threads,
                 where=str(bundle.folder / BANK),
             )
-        inspector = cls(backbone=backbone, bank=bank, calibration=bundle.calibration, bundle=bundle)
+        inspector = cls(
+            backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
+        )
+        settings = read_device(bundle)
+        if settings is not None:
+            inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
         # the first call allocates and tunes, better now than on the first part; and a bundle that does not give its own
         # score here must not judge anything
         inspector._check_golden(bundle.manifest.golden[0])
@@ -91,25 +112,29 @@ class Inspector:
         began = time.perf_counter()
         embeddings = self.backbone.embed(frame)
         embedded = time.perf_counter()
-        profile, grid = self.backbone.spec.profile, self.backbone.spec.grid
-        found = self.bank.search(embeddings, top_k=profile.top_k)
+        counted = embeddings[self._counted]
+        top_k = self.backbone.spec.profile.top_k(len(counted))
+        limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
+        found = self.bank.search(counted, top_k=top_k, exact_above=limit)
         searched = time.perf_counter()
         scores = calibrate(found.distances, self.calibration)
-        score = image_score(scores, profile.top_k)
+        score = image_score(scores, top_k)
         if not np.isfinite(score):
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
         reason = self.backbone.spec.frame.no_signal(frame)
-        verdict = Verdict.UNKNOWN if reason else _judge(score, self.calibration.threshold)
-        patches = scores.astype(np.float32).reshape(grid.rows, grid.columns)
-        patches.flags.writeable = False
+        verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
+        grid = self._grid(scores)
         ended = time.perf_counter()
         return Inspection(
             verdict=verdict,
             reason=reason,
             score=score,
-            threshold=self.calibration.threshold,
+            threshold=self.threshold,
+            pixel_threshold=self.pixel_threshold,
             p_value=self.calibration.p_value(score),
-            grid=patches,
+            grid=grid,
+            ignored=self._ignored,
+            smoothing=self.backbone.spec.profile.smoothing,
             frame_height_px=frame.shape[0],
             frame_width_px=frame.shape[1],
             roi=self.backbone.spec.frame.roi,
@@ -132,6 +157,14 @@ class Inspector:
             ContractError: one is not a frame as the manifest declares them.
         """
         return {golden.file: self._check_golden(golden) for golden in self.bundle.manifest.golden}
+
+    def _grid(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """`(rows, columns) float32` read-only scores; patches that never count get the lowest one."""
+        shape = self.backbone.spec.grid
+        grid = np.full(shape.patches, scores.min(), np.float32)
+        grid[self._counted] = scores
+        grid.flags.writeable = False
+        return grid.reshape(shape.rows, shape.columns)
 
     def _check_golden(self, golden: GoldenFrame) -> float:
         """How far a golden frame's score is off, or SelfTestError."""

@@ -6,6 +6,7 @@ file) and writes it into the backbone's metadata, whence it travels into every b
 
 import dataclasses
 import enum
+import math
 
 from goodpart.errors import UsageError
 
@@ -50,25 +51,30 @@ class Profile:
 
     Attributes:
         name: short name, shown by `goodpart info`.
-        stages: stages of ResNet-18 whose features are concatenated on the finest one's grid.
+        stages: stages of ResNet-18 whose features are concatenated.
+        grid: the stage on whose grid: finer features are max-pooled onto it, coarser ones enlarged bilinearly.
         neighbourhood: side of the square of patches that are averaged before the embedding is made, 1 for none, odd.
         input_height_px, input_width_px: what frames are resized to, 32 to 4096, multiples of 16.
         neighbours: K, bank vectors whose mean distance is the patch distance (paper, method).
-        top_k: patches whose mean calibrated score is the image score (paper, method).
+        top_share: share of the grid's patches whose mean calibrated score is the image score, above 0 to 1 (paper,
+            method, where it is a count: top-k).
         coreset: how the bank's vectors are chosen.
         bank_vectors: the most vectors the bank keeps.
+        smoothing: standard deviation, in patches, of the Gaussian that smooths pixel maps, 0 for none, at most 16.
         index: the HNSW graph.
     """
 
     name: str
     stages: tuple[str, ...]
+    grid: str
     neighbourhood: int
     input_height_px: int
     input_width_px: int
     neighbours: int
-    top_k: int
+    top_share: float
     coreset: CoresetMethod
     bank_vectors: int
+    smoothing: float
     index: IndexSpec
 
     def __post_init__(self) -> None:
@@ -78,6 +84,8 @@ class Profile:
             raise UsageError(
                 f"profile stages: expected some of {list(STAGES)} in this order, found {list(self.stages)}"
             )
+        if self.grid not in self.stages:
+            raise UsageError(f"profile grid: expected one of the stages {list(self.stages)}, found {self.grid!r}")
         if self.neighbourhood not in (1, 3, 5, 7):
             raise UsageError(f"profile neighbourhood: expected 1, 3, 5 or 7 patches, found {self.neighbourhood}")
         for side_px in (self.input_height_px, self.input_width_px):
@@ -85,9 +93,15 @@ class Profile:
                 raise UsageError(f"input size: expected multiples of 16 from 32 to 4096 pixels, found {side_px}")
         if not 1 <= self.neighbours <= 100:
             raise UsageError(f"profile neighbours: expected 1 to 100, found {self.neighbours}")
-        if self.top_k < 1:
-            raise UsageError(f"profile top_k: expected at least 1, found {self.top_k}")
+        if not 0.0 < self.top_share <= 1.0:
+            raise UsageError(f"profile top_share: expected more than 0 and at most 1, found {self.top_share}")
+        if not 0.0 <= self.smoothing <= 16.0:
+            raise UsageError(f"profile smoothing: expected 0 to 16 patches, found {self.smoothing}")
         if not self.neighbours < self.bank_vectors <= 10_000_000:
             raise UsageError(
                 f"profile bank_vectors: expected {self.neighbours + 1} to 10000000, found {self.bank_vectors}"
             )
+
+    def top_k(self, patches: int) -> int:
+        """How many of `patches` make the image score: the share of them, rounded, at least 1."""
+        return max(1, math.floor(self.top_share * patches + 0.5))

@@ -12,6 +12,7 @@ from goodpart.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
 from goodpart.overlay import write_overlay
+from goodpart.strict_json import to_plain
 
 REFUSED = "REFUSED"
 """What a frame without a verdict is listed as."""
@@ -93,6 +94,7 @@ def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrain
         "threshold": inspection.threshold,
         "margin": inspection.margin,
         "p_value": inspection.p_value,
+        "regions": to_plain(inspection.regions),
         "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
     }
     if untrained:

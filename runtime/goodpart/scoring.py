@@ -32,18 +32,21 @@ def image_score(scores: npt.NDArray[np.float64], top_k: int) -> float:
     return float(np.sort(scores)[-top_k:].mean())
 
 
-def enlarge(grid: npt.NDArray[np.float32], height_px: int, width_px: int) -> npt.NDArray[np.float32]:
+def enlarge(
+    grid: npt.NDArray[np.float32], height_px: int, width_px: int, *, smoothing: float = 0.0
+) -> npt.NDArray[np.float32]:
     """Bilinear enlargement with aligned pixel areas and held edges (as torch's `align_corners=False`).
 
     Args:
         grid: `(rows, columns) float32`.
         height_px, width_px: size of the result.
+        smoothing: standard deviation, in patches, of a Gaussian that smooths the grid first (as PatchCore's maps).
 
     Returns:
         `(height_px, width_px) float32`.
     """
-    rows = _interpolation(grid.shape[0], height_px)
-    columns = _interpolation(grid.shape[1], width_px)
+    rows = _interpolation(grid.shape[0], height_px) @ _gaussian(grid.shape[0], smoothing)
+    columns = _interpolation(grid.shape[1], width_px) @ _gaussian(grid.shape[1], smoothing)
     return np.asarray((rows @ grid) @ columns.T, dtype=np.float32)
 
 
@@ -71,3 +74,12 @@ def _interpolation(count: int, size_px: int) -> npt.NDArray[np.float32]:
     if count > 1:
         matrix[at, lower + 1] += share
     return matrix
+
+
+def _gaussian(count: int, std: float) -> npt.NDArray[np.float32]:
+    """`(count, count) float32` matrix that smooths one axis; what lies beyond its ends has no weight."""
+    if std == 0.0:
+        return np.eye(count, dtype=np.float32)
+    apart = np.arange(count)[:, np.newaxis] - np.arange(count)
+    weights = np.exp(-0.5 * (apart / std) ** 2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)

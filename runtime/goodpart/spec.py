@@ -201,12 +201,6 @@ class BackboneSpec:
                 f"grid: expected the shape of the {self.profile.input_height_px}x{self.profile.input_width_px} input, "
                 f"found {self.grid.rows}x{self.grid.columns}"
             )
-        if self.profile.top_k > self.grid.patches:
-            raise UsageError(
-                f"profile top_k: expected at most the {self.grid.patches} patches of a "
-                f"{self.profile.input_height_px}x{self.profile.input_width_px} input, found {self.profile.top_k}; "
-                f"give a larger input size"
-            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -228,10 +222,11 @@ class BankSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a bundle was built from: dataset digest, counts, seed and the versions of what built it."""
+    """What a bundle was built from: dataset digest, counts of images, parts and patches, seed, versions."""
 
     dataset_sha256: str
     images: int
+    parts: int
     skipped_images: int
     patches: int
     seed: int

@@ -74,6 +74,54 @@ def test_the_worst_patches_are_those_of_brute_force(scene):
     check_certified(make_bank(vectors, neighbours, ef_search), queries, neighbours, top_k)
 
 
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(scenes(), st.floats(-0.05, 1.05))
+def test_every_patch_above_a_limit_is_that_of_brute_force(scene, at):
+    vectors, queries, neighbours, top_k, ef_search = scene
+    bank = make_bank(vectors, neighbours, ef_search)
+    true = brute_force(bank.vectors, queries, neighbours)
+    limit = true.min() + at * (true.max() - true.min())  # from below all to above all
+    found = bank.search(queries, top_k=top_k, exact_above=limit)
+    above = true > limit + 2e-7
+    np.testing.assert_allclose(found.distances[above], true[above], atol=1e-7)
+    assert (found.distances[true <= limit - 2e-7] <= limit).all()  # none is taken for one
+    assert found.recomputed >= above.sum()
+    np.testing.assert_allclose(np.sort(found.distances)[-top_k:], np.sort(true)[-top_k:], atol=1e-7)
+
+
+def test_a_limit_that_rounding_hides_is_seen():
+    """HNSW's float32 distances are upper bounds but for rounding."""
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(400, 64))), unit(rng.normal(size=(200, 64)))
+    bank = make_bank(vectors, ef_search=400, links=16, ef_construction=200)
+    true, bounds = brute_force(bank.vectors, queries, 3), bank._upper_bounds(queries)
+    hidden = np.flatnonzero((bounds < true) & (bounds < np.median(bounds)))
+    assert len(hidden) > 3
+    for row in hidden:
+        found = bank.search(queries, top_k=1, exact_above=bounds[row]).distances[row]
+        assert found > bounds[row]
+        assert found == pytest.approx(true[row], abs=1e-12)
+
+
+def test_no_more_than_needed_is_recomputed_for_a_limit():
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(2000, 16)))
+    queries = unit(np.concatenate([vectors[:900] + rng.normal(0, 0.01, (900, 16)), rng.normal(size=(100, 16))]))
+    bank = make_bank(vectors, neighbours=1, ef_search=64, links=16, ef_construction=100)
+    few, some = (bank.search(queries, top_k=5, exact_above=limit).recomputed for limit in (np.inf, 0.02))
+    assert few < 100 <= some < 250
+    assert bank.search(queries, top_k=5, exact_above=-1.0).recomputed == 1000
+
+
+@pytest.mark.parametrize("limit", [np.nan, -np.inf])
+def test_a_limit_that_is_none_makes_everything_exact(limit):
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(300, 16))), unit(rng.normal(size=(90, 16)))
+    found = make_bank(vectors).search(queries, top_k=1, exact_above=limit)
+    assert found.recomputed == 90
+    np.testing.assert_allclose(found.distances, brute_force(vectors, queries, 3), atol=1e-7)
+
+
 def test_plain_hnsw_would_have_been_wrong():
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng.normal(size=(3000, 16))), unit(rng.normal(size=(200, 16)))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from broken_bundles import change_json
-from goodpart import cli
 from goodpart.cli import main
 from small_parts import draw_defect, draw_good
 
@@ -55,6 +54,10 @@ def test_a_json_line_per_frame_of_a_folder(built_bundle, frames, capsys):
     assert [line["verdict"] for line in (defect, good, refused, unknown)] == ["DEFECT", "GOOD", "REFUSED", "UNKNOWN"]
     assert defect["margin"] == pytest.approx(defect["score"] - defect["threshold"])
     assert set(defect["timings_ms"]) == {"embed", "search", "score"}
+    boxes = {"y_px", "x_px", "height_px", "width_px", "area_share", "peak", "peak_y_px", "peak_x_px"}
+    assert defect["regions"]
+    assert all(set(region) == boxes for region in defect["regions"])
+    assert "regions" not in refused
     assert 0 < defect["p_value"] <= 1
     assert defect["untrained"]
     assert "float32" in refused["error"]
@@ -112,9 +115,11 @@ def test_info_says_what_the_bundle_is(built_bundle, capsys):
         "washer",
         "uint8 RGB (H, W, 3)",
         "400 x 64",
-        "24 images",
         "UNTRAINED",
-        "false-reject rate 0.1",
+        "false-reject rate 0.1 (target: ",
+        "cross-conformal, from 24 held-out good parts",
+        "24 images of 24 parts",
+        "top-k = 4",
         "tiny",
     ):
         assert words in text
@@ -195,7 +200,7 @@ def test_an_unexpected_exception_never_reads_as_a_defect(built_bundle, monkeypat
     def fail(folder):
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr(cli, "read_bundle", fail)
+    monkeypatch.setattr("goodpart.info.read_bundle", fail)
     assert main(["info", str(built_bundle)]) == 2
     assert "unexpected ZeroDivisionError: surprise" in capsys.readouterr().err
 

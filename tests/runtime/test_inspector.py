@@ -17,7 +17,12 @@ from small_parts import draw_defect, draw_good
 def with_threshold(inspector, threshold):
     """The same parts with another threshold."""
     calibration = dataclasses.replace(
-        inspector.calibration, scores=(threshold,) * 20, threshold=threshold, false_reject_rate=0.5
+        inspector.calibration,
+        scores=(threshold,) * 20,
+        peaks=(threshold,) * 20,
+        false_reject_rate=0.5,
+        threshold=threshold,
+        pixel_threshold=threshold,
     )
     return Inspector(backbone=inspector.backbone, bank=inspector.bank, calibration=calibration)
 

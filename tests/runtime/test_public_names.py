@@ -15,10 +15,10 @@ import goodpart_export
 from goodpart.errors import GoodpartError
 
 EXPECTED = {
-    "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "ContractError", "ExportError",
-    "FrameError", "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError",
-    "ManifestError", "MissingExtraError", "PatchDistances", "SelfTestError", "UsageError", "Verdict", "VersionError",
-    "__version__", "read_bundle",
+    "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod",
+    "ContractError", "DeviceSettings", "ExportError", "FrameError", "GoodpartError", "ImageFileError", "InferenceError",
+    "Inspection", "Inspector", "IntegrityError", "ManifestError", "MissingExtraError", "PatchDistances", "Region",
+    "SelfTestError", "UsageError", "Verdict", "VersionError", "__version__", "read_bundle",
 }  # fmt: skip
 
 
@@ -35,11 +35,14 @@ def test_goodpart_has_exactly_these_names():
 def test_goodpart_export_has_exactly_these_names():
     assert goodpart_export.__all__ == [
         "ExportReport",
+        "InputChoice",
         "__version__",
+        "choose_input",
         "export_backbone",
         "load_profile",
         "load_weights",
         "shipped_profiles",
+        "survey",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,28 @@ def test_enlarging_is_torchs_bilinear_interpolation(rows, columns, height, width
         torch.from_numpy(grid)[None, None], (height, width), mode="bilinear", align_corners=False
     )
     np.testing.assert_allclose(enlarge(grid, height, width), expected[0, 0].numpy(), atol=1e-5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(rows=st.integers(1, 12), columns=st.integers(1, 12), std=st.floats(0.2, 16))
+def test_smoothing_is_a_gaussian_without_weight_beyond_the_edges(rows, columns, std):
+    grid = np.random.default_rng(rows * 100 + columns).normal(size=(rows, columns)).astype(np.float32)
+
+    def blurred(values):
+        return scipy.ndimage.gaussian_filter(values.astype(np.float64), std, mode="constant", truncate=12 / min(std, 1))
+
+    expected = blurred(grid) / blurred(np.ones_like(grid))
+    np.testing.assert_allclose(enlarge(grid, rows, columns, smoothing=std), expected, atol=1e-5)
+    # smooth first, then enlarge
+    np.testing.assert_allclose(
+        enlarge(grid, 30, 17, smoothing=std), enlarge(expected.astype(np.float32), 30, 17), atol=1e-5
+    )
+
+
+def test_no_smoothing_is_none():
+    grid = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    np.testing.assert_array_equal(enlarge(grid, 7, 5, smoothing=0.0), grid)
+    np.testing.assert_array_equal(enlarge(grid, 50, 40), enlarge(grid, 50, 40, smoothing=0.0))
 
 
 def test_calibrated_scores_are_deviations_from_good_patches():

@@ -2,13 +2,14 @@
 
 import dataclasses
 import enum
+import functools
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import Calibration, threshold_for
+from goodpart.calibration import Calibration, CalibrationMethod, threshold_for
 from goodpart.errors import ManifestError
 from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
@@ -146,17 +147,20 @@ frames = st.builds(
     value_range=st.tuples(st.integers(0, 999), st.integers(1000, 65535)),
     roi=rois,
 )
-profiles = st.builds(
+stages = st.sets(st.sampled_from(STAGES), min_size=1).map(lambda chosen: tuple(s for s in STAGES if s in chosen))
+profiles = stages.flatmap(lambda chosen: profiles_of(stages=st.just(chosen), grid=st.sampled_from(chosen)))
+profiles_of = functools.partial(
+    st.builds,
     Profile,
     name=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20),
-    stages=st.sets(st.sampled_from(STAGES), min_size=1).map(lambda chosen: tuple(s for s in STAGES if s in chosen)),
     neighbourhood=st.sampled_from([1, 3, 5, 7]),
     input_height_px=st.integers(2, 256).map(lambda side: side * 16),
     input_width_px=st.integers(2, 256).map(lambda side: side * 16),
     neighbours=st.integers(1, 100),
-    top_k=st.integers(1, 100),
+    top_share=st.floats(0.0, 1.0, exclude_min=True),
     coreset=st.sampled_from(CoresetMethod),
     bank_vectors=st.integers(101, 10_000_000),
+    smoothing=st.floats(0.0, 16.0),
     index=st.builds(
         IndexSpec, links=st.integers(2, 128), ef_construction=st.integers(128, 10_000), ef_search=st.integers(1, 10_000)
     ),
@@ -166,15 +170,19 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 @st.composite
 def calibrations(draw):
-    scores = tuple(sorted(draw(st.lists(finite, min_size=9, max_size=30))))
+    pairs = draw(st.lists(st.tuples(finite, finite), min_size=9, max_size=30))
+    scores, peaks = (tuple(sorted(numbers)) for numbers in zip(*pairs, strict=True))
     rate = draw(st.floats(0.1, 0.99))
     return Calibration(
-        method="leave-one-image-out",
+        method=draw(st.sampled_from(CalibrationMethod)),
+        promise=draw(st.text(max_size=9)),
         mean=draw(finite),
         std=draw(st.floats(1e-4, 1e9)),
         scores=scores,
+        peaks=peaks,
         false_reject_rate=rate,
         threshold=threshold_for(scores, rate),
+        pixel_threshold=threshold_for(peaks, rate),
     )
 
 

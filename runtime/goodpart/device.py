@@ -1,0 +1,80 @@
+"""Device file: what one embedded PC has set for a bundle, beside it. A bundle itself never changes."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from goodpart import strict_json
+from goodpart.atomic import write_file
+from goodpart.bundle import Bundle
+from goodpart.errors import BundleMissingError, ContractError, UsageError
+
+_LIMIT_BYTES = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceSettings:
+    """What replaces a bundle's own choices on this device.
+
+    Attributes:
+        bundle: digest of the bundle that they were made for.
+        threshold: image score above which the verdict is DEFECT, in sigmas.
+        pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas.
+    """
+
+    bundle: str
+    threshold: float
+    pixel_threshold: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.threshold) and math.isfinite(self.pixel_threshold)):
+            raise UsageError(f"threshold: expected finite numbers, found {self.threshold} and {self.pixel_threshold}")
+
+
+def device_path(folder: Path) -> Path:
+    """Where the device file of a bundle lies: `<bundle folder>.device.json`, beside the folder itself, not a link."""
+    real = folder.resolve()
+    return real.with_name(real.name + ".device.json")
+
+
+def read_device(bundle: Bundle) -> DeviceSettings | None:
+    """This device's settings for a bundle, or None if it has none.
+
+    Raises:
+        BundleMissingError: the file cannot be read.
+        ManifestError: malformed.
+        ContractError: it was made for another bundle: whether its threshold fits this one, nobody has said.
+    """
+    path = device_path(bundle.folder)
+    try:
+        if not path.exists():
+            return None
+        if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
+            raise ContractError(f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else")
+        text = path.read_bytes()
+    except OSError as error:
+        raise BundleMissingError(f"{path}: expected a readable device file, found none ({error.strerror})") from error
+    settings = strict_json.decode(DeviceSettings, text, where=str(path))
+    if settings.bundle != bundle.digest:
+        raise ContractError(
+            f"{path}: expected settings for bundle {bundle.digest}, found those for {settings.bundle}; set them again "
+            f"with goodpart threshold, or remove them with its --reset"
+        )
+    return settings
+
+
+def write_device(bundle: Bundle, settings: DeviceSettings | None) -> Path:
+    """Writes, or with None removes, the settings of a bundle; the change takes effect when the bundle is loaded next.
+
+    Raises:
+        UsageError: the disk refuses.
+    """
+    path = device_path(bundle.folder)
+    if settings is not None:
+        write_file(path, strict_json.encode(settings))
+        return path
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: expected a file that can be removed, found {error.strerror}") from error
+    return path

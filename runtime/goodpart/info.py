@@ -1,0 +1,73 @@
+"""`goodpart info`: what a bundle is."""
+
+import argparse
+
+import numpy as np
+
+from goodpart.bundle import Bundle, read_bundle
+from goodpart.command import print_json
+from goodpart.device import read_device
+from goodpart.spec import FrameSpec, WeightsSource, WeightsSpec
+from goodpart.strict_json import to_plain
+
+
+def info(options: argparse.Namespace) -> int:
+    """Prints what a bundle is, and what this device has set for it."""
+    bundle = read_bundle(options.bundle)
+    if options.json:
+        facts = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
+        print_json({"digest": bundle.digest, **facts, "device": to_plain(read_device(bundle))})
+        return 0
+    for label, text in _facts(bundle).items():
+        print(f"{label:<12}{text}")
+    if (warning := bundle.manifest.backbone.weights.warning) is not None:
+        print(f"\n{warning}")
+    return 0
+
+
+def _facts(bundle: Bundle) -> dict[str, str]:
+    manifest, calibration = bundle.manifest, bundle.calibration
+    facts, origin = manifest.backbone, manifest.provenance
+    profile = facts.profile
+    found = {
+        "bundle": f"{manifest.name}, format version {manifest.format_version}",
+        "digest": bundle.digest,
+        "frame": _frame(facts.frame),
+        "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
+        f"patches of {facts.grid.dimension} values",
+        "profile": f"{profile.name}: {'+'.join(profile.stages)}, K = {profile.neighbours}, "
+        f"top-k = {profile.top_k(_counted(bundle))}",
+        "weights": _weights(facts.weights),
+        "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
+        "calibration": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, from "
+        f"{len(calibration.scores)} held-out good parts",
+        "threshold": f"{calibration.threshold:.4f} sigmas, false-reject rate {calibration.false_reject_rate:g} "
+        f"({calibration.promise})",
+        "built from": f"{origin.images} images of {origin.parts} parts ({origin.skipped_images} skipped), seed "
+        f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
+        "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
+    }
+    if bundle.ignored is not None:
+        found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
+    if (settings := read_device(bundle)) is not None:
+        found["this device"] = f"threshold {settings.threshold:.4f} sigmas instead of the bundle's"
+    return found
+
+
+def _counted(bundle: Bundle) -> int:
+    return bundle.manifest.backbone.grid.patches if bundle.ignored is None else int((~bundle.ignored).sum())
+
+
+def _frame(frame: FrameSpec) -> str:
+    text = frame.describe()
+    if frame.value_range is not None:
+        text += f", values {frame.value_range}"
+    if (roi := frame.roi) is not None:
+        text += f", region Y,X,H,W = {roi.y_px},{roi.x_px},{roi.height_px},{roi.width_px}"
+    return text
+
+
+def _weights(weights: WeightsSpec) -> str:
+    if weights.source is WeightsSource.UNTRAINED:
+        return f"{weights.source.value}, seed {weights.seed}"
+    return f"{weights.name} ({weights.source.value}), sha256 {weights.sha256}"

@@ -1,0 +1,69 @@
+"""`goodpart threshold`: shows a bundle's threshold, or moves it on this device."""
+
+import argparse
+import math
+
+from goodpart.bundle import Bundle, read_bundle
+from goodpart.calibration import threshold_for
+from goodpart.command import print_json
+from goodpart.device import DeviceSettings, device_path, read_device, write_device
+from goodpart.errors import UsageError
+from goodpart.strict_json import to_plain
+
+
+def threshold(options: argparse.Namespace) -> int:
+    """Writes or removes the device file as asked, then says which threshold holds.
+
+    Raises:
+        UsageError: a rate that the held-out parts do not support, a value that is no number, or the disk refuses.
+    """
+    bundle = read_bundle(options.bundle)
+    if options.reset:
+        write_device(bundle, None)
+        settings = None
+    elif options.value is None and options.false_reject_rate is None:
+        settings = read_device(bundle)
+    else:
+        settings = _settings(bundle, options)
+        write_device(bundle, settings)
+    _show(bundle, settings, as_json=options.json)
+    return 0
+
+
+def _settings(bundle: Bundle, options: argparse.Namespace) -> DeviceSettings:
+    calibration = bundle.calibration
+    if options.value is not None:
+        if not math.isfinite(options.value):
+            raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
+        return DeviceSettings(
+            bundle=bundle.digest, threshold=options.value, pixel_threshold=calibration.pixel_threshold
+        )
+    return DeviceSettings(
+        bundle=bundle.digest,
+        threshold=threshold_for(calibration.scores, options.false_reject_rate),
+        pixel_threshold=threshold_for(calibration.peaks, options.false_reject_rate),
+    )
+
+
+def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
+    calibration = bundle.calibration
+    holds = calibration.threshold if settings is None else settings.threshold
+    rate, parts = calibration.rate_of(holds), len(calibration.scores)
+    if as_json:
+        print_json(
+            {
+                "threshold": holds,
+                "pixel_threshold": (calibration if settings is None else settings).pixel_threshold,
+                "supported_false_reject_rate": rate,
+                "held_out_parts": parts,
+                "bundle_threshold": calibration.threshold,
+                "device_file": None if settings is None else str(device_path(bundle.folder)),
+                "device": to_plain(settings),
+            }
+        )
+        return
+    origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
+    print(f"threshold   {holds:.4f} sigmas, {origin}")
+    print(f"supports    a false-reject rate of {rate:.4g} or more, by {parts} held-out good parts")
+    if settings is not None:
+        print(f"the bundle  {calibration.threshold:.4f} sigmas; an Inspector reads the file when it loads the bundle")
