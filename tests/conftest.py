@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from goodpart.inspector import Inspector
@@ -83,6 +84,28 @@ def built_bundle(tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_
     """A bundle that no test may change."""
     out = tmp_path_factory.mktemp("bundles") / "washer"
     build_bundle(BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
+    return out
+
+
+@pytest.fixture(scope="session")
+def ignore_mask(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture that ignores the lower part of a washer's frame: all pixel rows from 40 on, patches from row 7 on."""
+    path = tmp_path_factory.mktemp("mask") / "ignore.png"
+    picture = np.zeros((90, 70), np.uint8)
+    picture[40:] = 255
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+@pytest.fixture(scope="session")
+def masked_bundle(
+    tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path, ignore_mask: Path
+) -> Path:
+    """A bundle with an ignore mask that no test may change."""
+    out = tmp_path_factory.mktemp("bundles") / "masked"
+    build_bundle(
+        BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
+    )
     return out
 
 

@@ -13,22 +13,18 @@ import numpy.typing as npt
 from goodpart.atomic import check_target, staged_folder
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
-from goodpart.bundle import BANK, MANIFEST_SHA256, OWN_FILES, write_bundle
-from goodpart.calibration import Calibration, quantile_rank
+from goodpart.bundle import BANK, IGNORE, MANIFEST_SHA256, OWN_FILES, write_bundle
+from goodpart.calibration import Calibration, CalibrationMethod
 from goodpart.errors import UsageError
 from goodpart.images import find_images
 from goodpart.inspector import Inspector
-from goodpart.profile import Profile
-from goodpart.scoring import image_score
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
-from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
-from goodpart_bank_builder.coreset import Coreset, choose_coreset
 from goodpart_bank_builder.dataset import dataset_digest, refuse_category
-from goodpart_bank_builder.embed import Embedded, embed_images
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.index import build_index, measure_recall, save_index
+from goodpart_bank_builder.learn import Learned, learn
+from goodpart_bank_builder.parts import group_parts, make_folds
 
-_RECALL_QUERIES = 1000
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
 
@@ -42,7 +38,11 @@ class BuildConfig:
         out: the bundle folder to make.
         name: the product; None for the name of `out`.
         false_reject_rate: share of good parts that the threshold may reject, 0 to 1.
-        seed: of the subsample and the index.
+        calibration: how good parts are held out.
+        group: regular expression that tells from an image's name which part it shows; None for one part per image.
+        group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
+        ignore: picture of the parts of the frame that never count, or None.
+        seed: of the folds, the coresets and the index.
         threads: for embedding.
         skip_unreadable: leave out images that cannot be read.
         force: replace an existing bundle.
@@ -53,6 +53,10 @@ class BuildConfig:
     out: Path
     name: str | None = None
     false_reject_rate: float = 0.05
+    calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
+    group: str | None = None
+    group_gap: int = 0
+    ignore: Path | None = None
     seed: int = 0
     threads: int = 1
     skip_unreadable: bool = False
@@ -63,6 +67,8 @@ class BuildConfig:
         check_name(self.product)
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+        if self.group_gap < 0:
+            raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
 
     @property
     def product(self) -> str:
@@ -78,10 +84,13 @@ class BuildReport:
         bundle: the folder.
         digest: its identity.
         images, skipped_images: good images that went in, and that could not be read.
+        parts: good parts that they show.
+        lookalikes: pairs of near-identical images that were held out apart as if they showed two parts, nearest first.
         bank: vectors and values per vector.
         duplicates: patches left out because an identical one is in the bank.
+        ignored_patches: patches of a frame that never count.
         recall: of plain HNSW for good patches, 0 to 1.
-        calibration: scale and threshold.
+        calibration: scale and thresholds.
         warning: what results of the bundle must be marked with (untrained weights), or None.
     """
 
@@ -89,8 +98,11 @@ class BuildReport:
     digest: str
     images: int
     skipped_images: int
+    parts: int
+    lookalikes: tuple[tuple[str, str], ...]
     bank: tuple[int, int]
     duplicates: int
+    ignored_patches: int
     recall: float
     calibration: Calibration
     warning: str | None
@@ -100,50 +112,54 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     """Builds a bundle; it appears at `config.out` whole, after its own self-test, or not at all.
 
     Raises:
-        UsageError: folders, rate or target that cannot work.
+        UsageError: folders, parts, rate, mask or target that cannot work.
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
     check_target(config.out, force=config.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     refuse_category(config.good_dir)
-    paths = find_images(config.good_dir)
-    quantile_rank(len(paths), config.false_reject_rate)
+    parts = group_parts(find_images(config.good_dir), config.good_dir, pattern=config.group, gap=config.group_gap)
+    method, rate = config.calibration, config.false_reject_rate
+    folds = make_folds(parts, method=method, false_reject_rate=rate, seed=config.seed)
     backbone = Backbone.load(config.backbone, threads=config.threads)
+    learned = learn(
+        backbone,
+        parts,
+        folds,
+        method=method,
+        false_reject_rate=rate,
+        seed=config.seed,
+        ignore=config.ignore,
+        skip_unreadable=config.skip_unreadable,
+    )
+    index, recall = _index(learned, backbone, config)
     profile = backbone.spec.profile
-    embedded = embed_images(backbone, paths, skip_unreadable=config.skip_unreadable)
-    quantile_rank(len(embedded.contents), config.false_reject_rate)
-    coreset = choose_coreset(embedded.embeddings, method=profile.coreset, size=profile.bank_vectors, seed=config.seed)
-    distances = held_out_distances(embedded.embeddings, coreset, neighbours=profile.neighbours)
-    calibration = make_calibration(distances, top_k=profile.top_k, false_reject_rate=config.false_reject_rate)
-    index = build_index(coreset.vectors, profile.index, seed=config.seed)
-    recall = _recall(index, coreset, embedded, profile)
     bank = Bank(index, neighbours=profile.neighbours, ef_search=profile.index.ef_search, threads=config.threads)
-    inspector = Inspector(backbone=backbone, bank=bank, calibration=calibration)
-    worst = [image_score(grid, profile.top_k) for grid in distances]
-    frames = choose_golden(list(embedded.contents), worst, backbone.spec.frame)
+    inspector = Inspector(backbone=backbone, bank=bank, calibration=learned.calibration, ignored=learned.ignored)
+    frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=config.product,
         backbone=backbone.spec,
-        bank=BankSpec(vectors=len(coreset.vectors), recall=recall),
-        provenance=_provenance(config, embedded),
+        bank=BankSpec(vectors=len(learned.bank.vectors), recall=recall),
+        provenance=_provenance(config, learned),
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
     )
-    digest = _publish(config, manifest, index=index, calibration=calibration, golden=golden)
-    return BuildReport(
-        bundle=str(config.out),
-        digest=digest,
-        images=len(embedded.contents),
-        skipped_images=len(embedded.skipped),
-        bank=(len(coreset.vectors), coreset.vectors.shape[1]),
-        duplicates=coreset.duplicates,
-        recall=recall,
-        calibration=calibration,
-        warning=backbone.spec.weights.warning,
+    digest = _publish(config, manifest, index=index, learned=learned, golden=golden)
+    return _report(config, digest, learned, manifest)
+
+
+def _index(learned: Learned, backbone: Backbone, config: BuildConfig) -> tuple[hnswlib.Index, float]:
+    """The graph over the bank, and its recall for held-out good patches."""
+    profile, vectors = backbone.spec.profile, learned.bank.vectors
+    index = build_index(vectors, profile.index, seed=config.seed)
+    recall = measure_recall(
+        index, vectors, learned.queries, neighbours=profile.neighbours, ef_search=profile.index.ef_search
     )
+    return index, recall
 
 
 def _publish(
@@ -151,7 +167,7 @@ def _publish(
     manifest: Manifest,
     *,
     index: hnswlib.Index,
-    calibration: Calibration,
+    learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
 ) -> str:
     """Writes everything beside the target, reads it back, and only then lets it appear; returns the digest."""
@@ -159,28 +175,39 @@ def _publish(
         (staging / "golden").mkdir()
         for file, frame in golden.items():
             np.save(staging / file, frame, allow_pickle=False)
+        if learned.ignored is not None:
+            np.save(staging / IGNORE, learned.ignored, allow_pickle=False)
         save_index(index, staging / BANK)
-        digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=calibration)
+        digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=learned.calibration)
         # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
         Inspector.load(staging, threads=config.threads).self_test()
     return digest
 
 
-def _recall(index: hnswlib.Index, coreset: Coreset, embedded: Embedded, profile: Profile) -> float:
-    flat = embedded.embeddings.reshape(-1, embedded.embeddings.shape[2])
-    count = min(_RECALL_QUERIES, len(flat))
-    queries = flat[np.linspace(0, len(flat) - 1, count).astype(np.int64)]
-    return measure_recall(
-        index, coreset.vectors, queries, neighbours=profile.neighbours, ef_search=profile.index.ef_search
+def _report(config: BuildConfig, digest: str, learned: Learned, manifest: Manifest) -> BuildReport:
+    return BuildReport(
+        bundle=str(config.out),
+        digest=digest,
+        images=manifest.provenance.images,
+        skipped_images=manifest.provenance.skipped_images,
+        parts=manifest.provenance.parts,
+        lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes),
+        bank=(len(learned.bank.vectors), learned.bank.vectors.shape[1]),
+        duplicates=learned.bank.duplicates,
+        ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),
+        recall=manifest.bank.recall,
+        calibration=learned.calibration,
+        warning=manifest.backbone.weights.warning,
     )
 
 
-def _provenance(config: BuildConfig, embedded: Embedded) -> Provenance:
+def _provenance(config: BuildConfig, learned: Learned) -> Provenance:
     return Provenance(
-        dataset_sha256=dataset_digest(embedded.contents, config.good_dir),
-        images=len(embedded.contents),
-        skipped_images=len(embedded.skipped),
-        patches=embedded.embeddings.shape[0] * embedded.embeddings.shape[1],
+        dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), config.good_dir),
+        images=len(learned.images),
+        parts=learned.parts,
+        skipped_images=learned.skipped,
+        patches=learned.patches,
         seed=config.seed,
         versions={
             "python": platform.python_version(),

@@ -1,9 +1,8 @@
 """Embedding of good images, through the runtime's own backbone."""
 
-import dataclasses
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,63 +11,95 @@ import numpy.typing as npt
 from goodpart.backbone import Backbone
 from goodpart.errors import FrameError, UsageError
 from goodpart.images import read_image
-from goodpart_bank_builder.progress import progress
+from goodpart_bank_builder.ignore_mask import ignored_patches, read_ignore_mask
+from goodpart_bank_builder.lookalikes import Lookalikes
+
+KEPT_BYTES = 1 << 30
+"""Embeddings that are kept in memory for the second time they are needed; what is beyond is embedded again."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Embedded:
-    """The good images that could be read.
+class GoodImages:
+    """Good images and their embeddings, of which only as many are kept as fit into memory.
 
     Attributes:
-        contents: the sha256 of each file, by path, n of them in the order of `embeddings`.
-        embeddings: `(n, P, D) float32` unit vectors.
+        contents: the sha256 of every file that was read, by path.
         skipped: files that could not be read or did not fit.
+        ignored: `(rows, columns) bool` patches that never count, None if all do.
+        patches: how many of one image count.
+        lookalikes: what has been read, to find near-identical images.
     """
 
-    contents: dict[Path, str]
-    embeddings: npt.NDArray[np.float32]
-    skipped: tuple[Path, ...]
+    def __init__(self, backbone: Backbone, *, ignore: Path | None = None, skip_unreadable: bool = False) -> None:
+        """Sets how images are embedded.
 
+        Args:
+            backbone: of the bundle to be.
+            ignore: picture, as large as every image, of what never counts (white), or None.
+            skip_unreadable: go on without an image that cannot be read, naming it on stderr.
 
-def embed_images(backbone: Backbone, paths: Sequence[Path], *, skip_unreadable: bool) -> Embedded:
-    """Embeds images in the order given.
+        Raises:
+            UsageError: the picture of what never counts cannot be read or leaves nothing.
+        """
+        spec = backbone.spec
+        self._mask = None if ignore is None else read_ignore_mask(ignore)
+        self.ignored = None if self._mask is None else ignored_patches(self._mask, spec.frame, spec.grid)
+        self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
+        self.patches = len(self._counted)
+        self.contents: dict[Path, str] = {}
+        self.skipped: set[Path] = set()
+        self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
+        self._backbone, self._skip = backbone, skip_unreadable
+        self._seen: dict[str, Path] = {}
+        self._kept: dict[Path, npt.NDArray[np.float32]] = {}
+        self._kept_bytes = 0
 
-    Args:
-        backbone: from the bundle to be.
-        paths: image files.
-        skip_unreadable: leave out, and name, an image that cannot be read, instead of failing.
+    def read(self, paths: Iterable[Path]) -> Iterator[tuple[Path, npt.NDArray[np.float32]]]:
+        """The images that can be read, with `(P, D) float32` unit vectors of the patches that count.
 
-    Raises:
-        FrameError: an image cannot be read or is not what the backbone declares.
-        UsageError: no image is left, or the same file comes twice: each copy would count as a part that the other has
-            never seen.
-    """
-    grid = backbone.spec.grid
-    embeddings = np.empty((len(paths), grid.patches, grid.dimension), np.float32)
-    seen: dict[str, Path] = {}
-    skipped: list[Path] = []
-    for path in progress(paths, doing="embedding", total=len(paths), unit="images"):
-        try:
-            embeddings[len(seen)] = _embed(backbone, path)
-        except FrameError as error:
-            if not skip_unreadable:
-                raise
-            print(f"skipped: {error}", file=sys.stderr)
-            skipped.append(path)
-        else:
-            original = seen.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
-            if original != path:
-                raise UsageError(f"{path}: expected another photograph, found a copy of {original}; remove one of them")
-    if not seen:
-        raise UsageError(f"expected readable images, found none among {len(paths)}")
-    contents = {path: digest for digest, path in seen.items()}
-    return Embedded(contents=contents, embeddings=embeddings[: len(seen)], skipped=tuple(skipped))
+        Raises:
+            FrameError: an image cannot be read, is not what the backbone declares, or shows nothing.
+            UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
+                part that the other has never seen.
+        """
+        for path in paths:
+            if path in self.skipped:
+                continue
+            if path not in self._kept:
+                try:
+                    embeddings = self._embed(path)
+                except FrameError as error:
+                    if not self._skip:
+                        raise
+                    print(f"skipped: {error}", file=sys.stderr)
+                    self.skipped.add(path)
+                    continue
+                if path not in self.contents:
+                    self._remember(path, embeddings)
+                yield path, embeddings
+            else:
+                yield path, self._kept[path]
 
+    def _remember(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
+        """Notes an image that was read for the first time."""
+        self.contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        original = self._seen.setdefault(self.contents[path], path)
+        if original != path:
+            raise UsageError(f"{path}: expected another photograph, found a copy of {original}; remove one of them")
+        self.lookalikes.add(path, embeddings)
+        if self._kept_bytes + embeddings.nbytes <= KEPT_BYTES:
+            self._kept[path] = embeddings
+            self._kept_bytes += embeddings.nbytes
 
-def _embed(backbone: Backbone, path: Path) -> npt.NDArray[np.float32]:
-    """`(P, D) float32` of one file; what an Inspector would call UNKNOWN is refused: it would be learned as good."""
-    frame = read_image(path, backbone.spec.frame)
-    reason = backbone.spec.frame.no_signal(frame)
-    if reason is not None:
-        raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
-    return backbone.embed(frame)
+    def _embed(self, path: Path) -> npt.NDArray[np.float32]:
+        """What an Inspector would call UNKNOWN is refused: it would be learned as good."""
+        frame = read_image(path, self._backbone.spec.frame)
+        reason = self._backbone.spec.frame.no_signal(frame)
+        if reason is not None:
+            raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
+        if self._mask is not None and frame.shape[:2] != self._mask.shape:
+            height_px, width_px = self._mask.shape
+            raise UsageError(
+                f"{path}: expected {height_px}x{width_px} pixels (HxW) like the ignore mask, "
+                f"found {frame.shape[0]}x{frame.shape[1]}"
+            )
+        return self._backbone.embed(frame)[self._counted]

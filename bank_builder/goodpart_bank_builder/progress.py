@@ -27,17 +27,18 @@ def progress(items: Iterable[T], *, doing: str, total: int, unit: str) -> Iterab
             bar.update()
 
 
-def progress_bar(*, doing: str, total: int, unit: str) -> "tqdm[Never]":
+def progress_bar(*, doing: str | None, total: int, unit: str) -> "tqdm[Never]":
     """A bar to be updated by hand, for work that is no loop over items; a context manager.
 
     Where stderr is no terminal (a log, a pipe) a bar would be a thousand lines, so it is one line when the work begins.
 
     Args:
-        doing: what is done, in one or two words.
+        doing: what is done, in one or two words; None for no bar.
         total: how many units.
         unit: what one unit is called.
     """
     terminal = sys.stderr.isatty()
-    if not terminal:
+    if doing is not None and not terminal:
         print(f"{doing}: {total} {unit}", file=sys.stderr, flush=True)
-    return tqdm(desc=doing, total=total, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True, disable=not terminal)
+    shown = terminal and doing is not None
+    return tqdm(desc=doing, total=total, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True, disable=not shown)

@@ -40,7 +40,7 @@ def test_another_seed_gives_another_bank(config, built_bundle):
 def test_the_manifest_says_where_everything_came_from(built_bundle):
     manifest = read_bundle(built_bundle).manifest
     assert manifest.name == "washer"
-    assert manifest.provenance.images == 24
+    assert (manifest.provenance.images, manifest.provenance.parts) == (24, 24)
     assert manifest.provenance.patches == 24 * 192
     assert manifest.bank.vectors == 400
     assert 0.5 < manifest.bank.recall <= 1.0
@@ -93,7 +93,7 @@ def test_only_unreadable_images_are_an_error(config, tmp_path):
     folder.mkdir()
     for name in range(20):
         (folder / f"{name}.png").write_bytes(b"not a picture")
-    with pytest.raises(UsageError, match="none among 20"):
+    with pytest.raises(UsageError, match="expected readable images, found too few"):
         build_bundle(BuildConfig(**{**config, "good_dir": folder}, skip_unreadable=True))
 
 
@@ -117,8 +117,8 @@ def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path)
 
 
 def test_a_rate_that_so_few_images_cannot_support_fails_before_any_work(config, monkeypatch):
-    monkeypatch.setattr(build_module, "embed_images", None)  # never reached
-    with pytest.raises(UsageError, match=r"24 good images support no rate below 0\.04"):
+    monkeypatch.setattr(build_module, "learn", None)  # never reached
+    with pytest.raises(UsageError, match=r"24 held-out good parts support no rate below 0\.04"):
         build_bundle(BuildConfig(**{**config, "false_reject_rate": 0.01}))
 
 

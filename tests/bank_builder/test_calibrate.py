@@ -1,68 +1,134 @@
-"""Calibration: exact, and blind to an image's own patches."""
+"""Calibration on held-out parts: exact distances, and one score per part."""
+
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from goodpart.calibration import STD_FLOOR
+from goodpart.calibration import STD_FLOOR, CalibrationMethod, promise_of
 from goodpart.errors import UsageError
-from goodpart.profile import CoresetMethod
-from goodpart_bank_builder.calibrate import held_out_distances, make_calibration
-from goodpart_bank_builder.coreset import choose_coreset
+from goodpart.scoring import calibrate, image_score
+from goodpart_bank_builder.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.coreset import Coreset
 from small_parts import unit_vectors
 
-
-def brute_force(embeddings, coreset, neighbours):
-    """The definition, in float64, one patch at a time."""
-    distances = np.empty(embeddings.shape[:2])
-    for image, patches in enumerate(embeddings):
-        others = coreset.vectors[coreset.images != image].astype(np.float64)
-        for at, patch in enumerate(patches):
-            distances[image, at] = np.sort(1.0 - others @ patch.astype(np.float64))[:neighbours].mean()
-    return distances
+CROSS = CalibrationMethod.CROSS_CONFORMAL
 
 
-@pytest.mark.parametrize("neighbours", [1, 5])
-def test_distances_are_those_of_brute_force_without_the_own_patches(neighbours):
-    embeddings = unit_vectors(6, 70, 16)
-    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=300, seed=0)
-    found = held_out_distances(embeddings, coreset, neighbours=neighbours)
-    np.testing.assert_allclose(found, brute_force(embeddings, coreset, neighbours), atol=1e-7)
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(count=st.integers(5, 400), patches=st.integers(1, 90), neighbours=st.integers(1, 5), seed=st.integers(0, 99))
+def test_distances_are_those_of_brute_force(count, patches, neighbours, seed):
+    vectors, embeddings = unit_vectors(1, count, 16, seed)[0], unit_vectors(1, patches, 16, seed + 1)[0]
+    coreset = Coreset(vectors=vectors, keys=np.zeros(count), duplicates=0)
+    found = exact_distances(embeddings, coreset, neighbours=neighbours)
+    every = np.sort(1.0 - embeddings.astype(np.float64) @ vectors.astype(np.float64).T, axis=1)
+    np.testing.assert_allclose(found, every[:, :neighbours].mean(axis=1), atol=1e-7)
 
 
-def test_own_patches_would_make_the_statistics_too_small():
-    embeddings = unit_vectors(6, 30, 16)
-    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0)
-    assert held_out_distances(embeddings, coreset, neighbours=1).min() > 0.01  # with its own patches: all 0
-
-
-def test_a_shared_background_is_no_surprise_to_any_image():
-    """Every image has the same flat background: none may find it missing in a bank without itself."""
-    embeddings = unit_vectors(6, 30, 16)
-    embeddings[:, 10:] = embeddings[0, 10]
-    coreset = choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0)
-    distances = held_out_distances(embeddings, coreset, neighbours=1)
-    np.testing.assert_allclose(distances[:, 10:], 0.0, atol=1e-6)
-
-
-def test_too_few_other_images_are_refused():
-    embeddings = unit_vectors(1, 30, 16)
-    with pytest.raises(UsageError, match="more good images"):
-        held_out_distances(
-            embeddings, choose_coreset(embeddings, method=CoresetMethod.RANDOM, size=1000, seed=0), neighbours=3
-        )
+def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
+    """From `(images, P)` distances; every image its own part unless told otherwise."""
+    paths = [Path(f"{at:03}.png") for at in range(len(distances))]
+    return make_calibration(
+        dict(zip(paths, distances, strict=True)),
+        dict(zip(paths, parts or map(str, paths), strict=True)),
+        method=method,
+        top_k=top_k,
+        false_reject_rate=rate,
+    )
 
 
 def test_mean_and_deviation_are_those_of_all_patches_and_scores_are_top_k_means():
     distances = np.random.default_rng(0).uniform(0, 1, (30, 9))
-    calibration = make_calibration(distances, top_k=2, false_reject_rate=0.1)
-    assert calibration.mean == pytest.approx(distances.mean())
-    assert calibration.std == pytest.approx(distances.std())
-    expected = np.sort((np.sort(distances, axis=1)[:, -2:].mean(axis=1) - distances.mean()) / distances.std())
-    np.testing.assert_allclose(calibration.scores, expected)
-    assert calibration.threshold == calibration.scores[27]  # ceil(31 * 0.9) = 28th of 30
+    made = calibration(distances)
+    assert made.mean == pytest.approx(distances.mean())
+    assert made.std == pytest.approx(distances.std())
+    calibrated = (distances - distances.mean()) / distances.std()
+    np.testing.assert_allclose(made.scores, np.sort(np.sort(calibrated, axis=1)[:, -2:].mean(axis=1)))
+    np.testing.assert_allclose(made.peaks, np.sort(calibrated.max(axis=1)))
+    assert made.threshold == made.scores[27]  # ceil(31 * 0.9) = 28th of 30
+    assert made.pixel_threshold == made.peaks[27]
+
+
+def test_a_part_counts_once_with_its_worst_image():
+    distances = np.random.default_rng(0).uniform(0, 1, (60, 9))
+    parts = [f"part {at // 3}" for at in range(60)]
+    made = calibration(distances, parts)
+    calibrated = ((distances - distances.mean()) / distances.std()).reshape(20, 3, 9)
+    worst = np.sort(calibrated, axis=2)[:, :, -2:].mean(axis=2).max(axis=1)
+    np.testing.assert_allclose(made.scores, np.sort(worst))
+    np.testing.assert_allclose(made.peaks, np.sort(calibrated.max(axis=(1, 2))))
+    assert made.mean == pytest.approx(distances.mean())  # patches count one by one
+
+
+def test_which_images_are_worst_may_differ_between_score_and_peak():
+    distances = np.array([[0.9, 0.0, 0.0], [0.6, 0.6, 0.0], [0.1, 0.1, 0.1]])
+    made = calibration(distances, ["one", "one", "other"], rate=0.5)
+    sigmas = (np.array([0.6, 0.9]) - distances.mean()) / distances.std()
+    assert made.scores[-1] == pytest.approx(sigmas[0])  # mean of the two worst patches of the second image
+    assert made.peaks[-1] == pytest.approx(sigmas[1])  # the worst patch of the first
+
+
+def test_the_order_of_images_makes_no_difference():
+    distances = np.random.default_rng(0).uniform(0, 1, (12, 5))
+    parts = [str(at % 6) for at in range(12)]
+    forward, backward = (calibration(distances[::step], parts[::step], rate=0.3) for step in (1, -1))
+    assert forward.scores == pytest.approx(backward.scores)
+    assert forward.threshold == pytest.approx(backward.threshold)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.integers(10, 25), st.integers(1, 3), st.sampled_from([0.1, 0.2, 0.5]), st.integers(0, 999))
+def test_a_split_rejects_at_most_the_promised_share_of_exchangeable_parts(count, images, rate, seed):
+    """The whole way from distances to a verdict; on the line a part is rejected when any of its images is.
+
+    Each of n + 1 parts is the new one in turn, which for exchangeable parts is all that chance can do.
+    """
+    every = np.random.default_rng(seed).gumbel(size=(count, images, 6))
+    rejected = 0
+    for new in range(count):
+        held_out = np.delete(every, new, axis=0).reshape(-1, 6)
+        parts = [str(part) for part in range(count - 1) for _ in range(images)]
+        made = calibration(held_out, parts, rate=rate, method=CalibrationMethod.SPLIT)
+        scores = [image_score(calibrate(distances, made), 2) for distances in every[new]]
+        rejected += any(not score <= made.threshold for score in scores)
+    assert rejected <= rate * count + 1e-9
+    assert rejected >= math.floor(rate * count + 1e-9)  # and not by rejecting nothing
+
+
+def test_images_taken_for_parts_would_break_the_promise():
+    """Why parts count once: of parts with many images far more than promised would be rejected."""
+    rng = np.random.default_rng(0)
+    every = rng.gumbel(size=(200, 5, 6))
+    as_parts, as_images = (
+        calibration(every[:100].reshape(-1, 6), parts, rate=0.1)
+        for parts in ([str(at // 5) for at in range(500)], None)
+    )
+
+    def rejected(made):
+        scores = np.array([[image_score(calibrate(image, made), 2) for image in part] for part in every[100:]])
+        return (scores.max(axis=1) > made.threshold).mean()
+
+    assert rejected(as_parts) < 0.2 < rejected(as_images)
+
+
+def test_parts_and_not_images_support_the_rate():
+    distances = np.random.default_rng(0).uniform(0, 1, (20, 5))
+    calibration(distances, rate=0.05)
+    with pytest.raises(UsageError, match="10 held-out good parts support no rate below"):
+        calibration(distances, [str(at // 2) for at in range(20)], rate=0.05)
 
 
 def test_identical_images_do_not_make_the_scale_vanish():
-    calibration = make_calibration(np.full((20, 4), 0.25), top_k=1, false_reject_rate=0.1)
-    assert calibration.std == STD_FLOOR
-    assert calibration.threshold == pytest.approx(0.0)
+    made = calibration(np.full((20, 4), 0.25), top_k=1)
+    assert made.std == STD_FLOOR
+    assert made.threshold == made.pixel_threshold == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("method", CalibrationMethod)
+def test_the_calibration_says_what_it_promises(method):
+    made = calibration(np.random.default_rng(0).uniform(0, 1, (20, 4)), rate=0.25, method=method)
+    assert (made.method, made.false_reject_rate) == (method, 0.25)
+    assert made.promise == promise_of(method, 0.25)

@@ -1,0 +1,25 @@
+"""What tests of the bank builder share: a small category to evaluate on."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from small_parts import draw_defect, draw_good
+
+
+@pytest.fixture
+def category(tmp_path: Path) -> Path:
+    """A category with 6 good and 5 defective test images, and masks."""
+    folder = tmp_path / "data" / "washer"
+    for kind, draw in (("good", draw_good), ("block", draw_defect)):
+        (folder / "test" / kind).mkdir(parents=True)
+        for at in range(6 if kind == "good" else 5):
+            cv2.imwrite(str(folder / "test" / kind / f"{at:03}.png"), draw(500 + at)[:, :, ::-1])
+    (folder / "ground_truth" / "block").mkdir(parents=True)
+    mask = np.zeros((90, 70), np.uint8)
+    mask[30:44, 40:52] = 255
+    for at in range(5):
+        cv2.imwrite(str(folder / "ground_truth" / "block" / f"{at:03}_mask.png"), mask)
+    return folder
