@@ -1,0 +1,105 @@
+"""Masks: what they may look like, what is odd about them, and pixels that never count."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from goodpart.errors import FrameError
+from goodpart.inspector import Inspector
+from goodpart.spec import Roi
+from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart_bank_builder.dataset import read_categories
+from goodpart_bank_builder.evaluate import evaluate_category
+from small_parts import RGB, draw_good
+
+
+def figures_of(inspector, folder):
+    return evaluate_category(inspector, read_categories(folder)[0]).figures
+
+
+def test_a_mask_of_another_size_is_named(inspector, category):
+    cv2.imwrite(str(category / "ground_truth" / "block" / "002_mask.png"), np.zeros((10, 10), np.uint8))
+    with pytest.raises(FrameError, match=r"002_mask\.png: expected a mask of 90x70 pixels like its image, found 10x10"):
+        figures_of(inspector, category)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_a_mask_that_cannot_be_read_is_named(inspector, category, content):
+    (category / "ground_truth" / "block" / "002_mask.png").write_bytes(content)
+    with pytest.raises(FrameError, match=r"002_mask\.png"):
+        figures_of(inspector, category)
+
+
+def test_masks_that_hardly_mean_what_they_say_are_noted(inspector, category):
+    masks = {
+        0: np.zeros((90, 70), np.uint8),
+        1: np.zeros((90, 70), np.uint8),
+        2: np.full((90, 70), 255, np.uint8),
+        4: np.dstack([np.full((90, 70), 255, np.uint8)] * 3 + [np.zeros((90, 70), np.uint8)]),
+    }
+    for at, mask in masks.items():
+        cv2.imwrite(str(category / "ground_truth" / "block" / f"{at:03}_mask.png"), mask)
+    assert figures_of(inspector, category).notes == (
+        "masks all black, so that every pixel of a defective image counts as good: 2, such as block/000_mask.png",
+        "masks all white, so that every pixel counts as defective: 2, such as block/002_mask.png",
+        "masks with an alpha channel, which is not looked at: 1, such as block/004_mask.png",
+    )
+
+
+def test_coloured_and_16_bit_masks_count_like_grey_ones(inspector, category):
+    before = figures_of(inspector, category).pixel_auroc
+    changes = [lambda mask: np.dstack([mask * 0, mask // 200, mask * 0]), lambda mask: mask.astype(np.uint16)]
+    for at, change in enumerate(changes):
+        path = str(category / "ground_truth" / "block" / f"{at:03}_mask.png")
+        cv2.imwrite(path, change(cv2.imread(path, cv2.IMREAD_GRAYSCALE)))
+    assert figures_of(inspector, category).pixel_auroc == before
+
+
+def test_masks_of_nested_images_are_their_own(inspector, category):
+    before = figures_of(inspector, category).pixel_auroc
+    for folder in ("test", "ground_truth"):
+        (category / folder / "block" / "a").mkdir()
+        for at in (3, 4):
+            name = f"{at:03}.png" if folder == "test" else f"{at:03}_mask.png"
+            (category / folder / "block" / name).rename(
+                category / folder / "block" / "a" / name.replace(f"{at:03}", f"{at - 3:03}")
+            )
+    assert figures_of(inspector, category).pixel_auroc == pytest.approx(before)
+
+
+ROI = Roi(y_px=10, x_px=6, height_px=64, width_px=48)
+
+
+@pytest.fixture(params=["region of interest", "ignore mask"])
+def half_blind(request, export_tiny, good_dir, tmp_path):
+    """An Inspector for which pixels outside a region of interest or under an ignore mask never count."""
+    with_mask = request.param == "ignore mask"
+    ignore = np.zeros((90, 70), np.uint8)
+    ignore[:20] = 255
+    cv2.imwrite(str(tmp_path / "ignore.png"), ignore)
+    config = BuildConfig(
+        good_dir=good_dir,
+        backbone=export_tiny(frame=RGB if with_mask else dataclasses.replace(RGB, roi=ROI)),
+        out=tmp_path / "bundle",
+        ignore=tmp_path / "ignore.png" if with_mask else None,
+        false_reject_rate=0.1,
+    )
+    build_bundle(config)
+    return Inspector.load(config.out)
+
+
+def test_pixels_that_never_count_are_left_out(half_blind, category):
+    ignored = half_blind.inspect(draw_good(0)).ignored_map()
+    assert 0.2 < ignored.mean() < 0.6
+    before = figures_of(half_blind, category)
+    assert before.notes == ()
+    mask = np.where(ignored, 255, 0).astype(np.uint8)
+    cv2.imwrite(str(category / "ground_truth" / "block" / "002_mask.png"), mask)
+    assert figures_of(half_blind, category).notes == (
+        "masks with no defect outside the ignored pixels, so that none of it counts: 1, such as block/002_mask.png",
+    )
+    mask[30:44, 40:52] = 255
+    cv2.imwrite(str(category / "ground_truth" / "block" / "002_mask.png"), mask)
+    assert figures_of(half_blind, category) == before
