@@ -31,7 +31,13 @@ from goodpart_bank_builder.metrics import mean_of
 from goodpart_export import ExportReport, export_backbone, load_profile, load_weights
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "goodpart-export", "opencv-python-headless", "torch")
-_SHOWN = {"image_auroc": "image AUROC", "image_auprc": "image AUPRC", "pixel_auroc": "pixel AUROC"}
+_SHOWN = {
+    "image_auroc": "image AUROC",
+    "image_auprc": "image AUPRC",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_auprc": "pixel AUPRC",
+    "aupro_30": "AUPRO 0.30",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,8 +112,9 @@ def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
     tell(f"{category.name}, seed {config.seed}")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     report = build_bundle(config)
-    evaluated = evaluate_category(Inspector.load(config.out, threads=config.threads), category)
-    return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(evaluated)}
+    figures = evaluate_category(Inspector.load(config.out, threads=config.threads), category).figures
+    rates = {"false_reject_rate": figures.false_reject_rate, "escape_rate": figures.escape_rate}
+    return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(figures), **rates}
 
 
 def _spread(figures: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -142,7 +142,8 @@ def _baseline(
     trunk: Trunk,
     search: Callable[[torch.Tensor], npt.NDArray[np.float64]],
 ) -> Callable[[npt.NDArray[Any]], tuple[float, dict[str, float]]]:
-    top_k = bundle.manifest.backbone.profile.top_k
+    facts = bundle.manifest.backbone
+    top_k = facts.profile.top_k(facts.grid.patches)
 
     def score(frame: npt.NDArray[Any]) -> tuple[float, dict[str, float]]:
         marks = [time.perf_counter()]

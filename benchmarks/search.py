@@ -79,7 +79,7 @@ def _search(options: argparse.Namespace) -> int:
             "patches_per_frame": spec.grid.patches,
             "bank": list(inspector.bank.vectors.shape),
             "neighbours": spec.profile.neighbours,
-            "top_k": spec.profile.top_k,
+            "top_k": spec.profile.top_k(spec.grid.patches),
             "exact_time_ms": percentiles(tallies["exact"].spent_ms),
             "results": results,
         }
@@ -99,7 +99,7 @@ def _run(ways: dict[str, Way], embedded: list[Embeddings], bundle: Bundle, *, se
             found = ways[name](embeddings)
             tallies[name].spent_ms.append((time.perf_counter() - began) * 1e3)
             scores = calibrate(found.distances, bundle.calibration)
-            tallies[name].scores.append(image_score(scores, bundle.manifest.backbone.profile.top_k))
+            tallies[name].scores.append(image_score(scores, bundle.manifest.backbone.profile.top_k(len(scores))))
             tallies[name].recomputed.append(found.recomputed)
     return tallies
 
@@ -128,7 +128,7 @@ def _exact(bank: Bank) -> Way:
 def _certified(bundle: Bundle, ef: int, threads: int) -> Way:
     profile = bundle.manifest.backbone.profile
     bank = Bank(_index(bundle, ef), neighbours=profile.neighbours, ef_search=ef, threads=threads)
-    return lambda embeddings: bank.search(embeddings, top_k=profile.top_k)
+    return lambda embeddings: bank.search(embeddings, top_k=profile.top_k(len(embeddings)))
 
 
 def _plain(bundle: Bundle, ef: int, threads: int) -> Way:

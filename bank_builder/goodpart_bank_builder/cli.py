@@ -3,20 +3,27 @@
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import goodpart
 from goodpart.atomic import write_file
 from goodpart.backbone import usable_cores
+from goodpart.calibration import CalibrationMethod
 from goodpart.command import add_common_options, print_json, run
+from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, BuildReport, build_bundle
+from goodpart_bank_builder.costs import Costs
 from goodpart_bank_builder.dataset import read_categories
 from goodpart_bank_builder.demo_data import DEFECTS, TEST_GOOD, TEST_PER_KIND, TRAIN_GOOD, write_demo_data
-from goodpart_bank_builder.evaluate import CategoryFigures, evaluate_category, find_bundles, summary
+from goodpart_bank_builder.evaluate import CategoryResult, evaluate_category, find_bundles, summary
+from goodpart_bank_builder.evaluation_log import category_lines, mean_line
 from goodpart_bank_builder.progress import progress_bar
+
+_LOOKALIKES_SHOWN = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +47,25 @@ def _parser() -> argparse.ArgumentParser:
         "--false-reject-rate", type=float, default=0.05, metavar="RATE",
         help="share of good parts that may be called defective (default %(default)s)",
     )  # fmt: skip
-    build.add_argument("--seed", type=int, default=0, help="of the subsample and the index (default %(default)s)")
+    build.add_argument(
+        "--calibration", choices=[method.value for method in CalibrationMethod],
+        default=CalibrationMethod.CROSS_CONFORMAL.value,
+        help="hold parts out in turn, with a target rate, or keep a third of them out of the bank, with a proven one "
+        "(default %(default)s)",
+    )  # fmt: skip
+    build.add_argument(
+        "--group", metavar="REGEX",
+        help="which images show one part: those in whose names the groups of REGEX match the same "
+        "(default: every image shows a part of its own)",
+    )  # fmt: skip
+    build.add_argument(
+        "--group-gap", type=int, default=0, metavar="N",
+        help="the last group of REGEX is a running number, and the numbers of one part lie at most N apart",
+    )  # fmt: skip
+    build.add_argument(
+        "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
+    )
+    build.add_argument("--seed", type=int, default=0, help="of folds, coreset and index (default %(default)s)")
     build.add_argument("--threads", type=int, default=usable_cores(), help="for embedding (default %(default)s)")
     build.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
@@ -60,6 +85,17 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder with test/ and ground_truth/, or a folder of such folders",
     )  # fmt: skip
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
+    evaluate.add_argument(
+        "--report", type=Path, metavar="DIR", help="write an HTML report: figures, charts, escapes and false rejects"
+    )
+    evaluate.add_argument(
+        "--escape-cost", type=float, default=Costs.escape_cost, metavar="COST",
+        help="what one escape costs when one false reject costs 1 (default %(default)g)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--defect-rate", type=float, default=Costs.defect_rate, metavar="RATE",
+        help="share of defective parts on the line, for the expected cost (default %(default)g)",
+    )  # fmt: skip
     evaluate.add_argument("--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)")
     add_common_options(evaluate)
 
@@ -80,6 +116,10 @@ def _build(options: argparse.Namespace) -> int:
             out=options.out,
             name=options.name,
             false_reject_rate=options.false_reject_rate,
+            calibration=CalibrationMethod(options.calibration),
+            group=options.group,
+            group_gap=options.group_gap,
+            ignore=options.ignore,
             seed=options.seed,
             threads=options.threads,
             skip_unreadable=options.skip_unreadable,
@@ -96,58 +136,81 @@ def _build(options: argparse.Namespace) -> int:
 def _print_build(report: BuildReport) -> None:
     calibration = report.calibration
     print(f"bundle      {report.bundle}, digest {report.digest}")
-    print(f"images      {report.images} good, {report.skipped_images} skipped")
+    print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
-    print(f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}")
+    if report.ignored_patches:
+        print(f"ignored     {report.ignored_patches} patches of every frame never count")
+    print(
+        f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, "
+        f"{len(calibration.scores)} held-out parts"
+    )
     print(
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
+    print(f"            {calibration.promise}")
+    _print_lookalikes(report.lookalikes)
     if report.warning is not None:
         print(report.warning)
 
 
+def _print_lookalikes(pairs: Sequence[tuple[str, str]]) -> None:
+    if not pairs:
+        return
+    print(
+        f"warning     {len(pairs)} pairs of near-identical images were held out apart. If they show one part, the "
+        f"threshold is too low: name parts with --group. The nearest:"
+    )
+    for one, other in pairs[:_LOOKALIKES_SHOWN]:
+        print(f"            {one}  {other}")
+
+
 def _evaluate(options: argparse.Namespace) -> int:
+    # matplotlib takes its time, and building needs none
+    from goodpart_bank_builder.report import check_report_folder, write_report
+
+    costs = Costs(escape_cost=options.escape_cost, defect_rate=options.defect_rate)
+    if options.json is not None:
+        _try_file(options.json)
+    if options.report is not None:
+        check_report_folder(options.report)
     categories = read_categories(options.data)
     bundles, missing = find_bundles(options.bundle, categories)
     if missing:
         print(f"no bundle for: {', '.join(missing)}", file=sys.stderr)
-    figures: dict[str, CategoryFigures] = {}
+    results: dict[str, tuple[Inspector, CategoryResult]] = {}
     for category in categories:
         if category.name in bundles:
             inspector = Inspector.load(bundles[category.name], threads=options.threads)
-            figures[category.name] = evaluate_category(inspector, category)
-            _print_category(category.name, figures[category.name])
-    result = summary(figures, missing)
-    if len(figures) > 1:
-        mean = result["mean"]
-        print(
-            f"[mean of {len(figures)}] image AUROC {_shown(mean['image_auroc'])}, "
-            f"image AUPRC {_shown(mean['image_auprc'])}, pixel AUROC {_shown(mean['pixel_auroc'])}"
-        )
+            found = evaluate_category(inspector, category, costs=costs)
+            results[category.name] = inspector, found
+            print("\n".join(category_lines(category.name, found.figures)), flush=True)
+    only_results = {name: found for name, (_, found) in results.items()}
+    if len(results) > 1:
+        print(mean_line([found.figures for found in only_results.values()]))
     if options.json is not None:
-        write_file(options.json, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+        plain = summary(only_results, missing, data=options.data)
+        write_file(options.json, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
         print(f"figures written to {options.json}", file=sys.stderr)
+    if options.report is not None:
+        print(f"report written to {write_report(options.report, results, missing)}", file=sys.stderr)
     return 0
 
 
-def _print_category(name: str, row: CategoryFigures) -> None:
-    """In the manner of the paper's log."""
-    print(f"[{name}]{'' if row.warning is None else f' {row.warning}'}")
-    print(
-        f"  train {row.train_images}, test {row.test_images} ({row.good_images} good, {row.defective_images} defective)"
-    )
-    print(f"  bank {row.bank}, mu {row.mu:.4f}, sigma {row.sigma:.4f}, threshold {row.threshold:.3f}")
-    print(
-        f"  image AUROC {_shown(row.image_auroc)}, image AUPRC {_shown(row.image_auprc)}, "
-        f"pixel AUROC {_shown(row.pixel_auroc)}"
-    )
-    print(f"  at the threshold: false rejects {_shown(row.false_reject_rate)}, escapes {_shown(row.escape_rate)}")
-    for note in row.notes:
-        print(f"  note: {note}")
+def _try_file(path: Path) -> None:
+    """Refuses a file that cannot be written, before any long work; nothing is left behind.
 
-
-def _shown(figure: float | None) -> str:
-    return "n/a" if figure is None else f"{figure:.4f}"
+    Raises:
+        UsageError: something else than a file is there, or nothing can be.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path}: expected a file to write, found a folder, pipe or device; name a file")
+        place = next(folder for folder in path.absolute().parents if folder.exists())
+        # permissions do not tell of read-only disks and the like: only trying does
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".partial", dir=place):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
 
 
 def _demo_data(options: argparse.Namespace) -> int:

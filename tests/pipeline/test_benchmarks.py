@@ -106,7 +106,7 @@ def test_search(bench, built_bundle, digest, images):
         assert row["certified"]["error_sigmas"]["max"] <= 1e-5
         assert row["certified"]["error_relative"]["max"] <= 1e-6
         patches = row["certified"]["recomputed_patches"]
-        assert TINY.top_k <= patches["median"] <= patches["max"] <= found["patches_per_frame"]
+        assert TINY.top_k(192) <= patches["median"] <= patches["max"] <= found["patches_per_frame"] == 192
 
 
 def test_search_takes_the_same_frames_and_finds_the_same_with_the_same_seed(bench, built_bundle, images):

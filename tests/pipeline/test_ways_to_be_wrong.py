@@ -90,10 +90,11 @@ def test_bundle_with_a_flipped_byte(bundle, expect_one_line, name):
 
 def test_bundle_with_a_backbone_of_another_width(bundle, tmp_path, expect_one_line):
     profile = tmp_path / "wide.json"
-    facts = {"name": "wide", "stages": ["layer2"], "neighbourhood": 1, "input_height_px": 64, "input_width_px": 48}
-    rest = {"neighbours": TINY.neighbours, "top_k": TINY.top_k, "coreset": "greedy", "bank_vectors": 400}
+    facts = {"name": "wide", "stages": ["layer2"], "grid": "layer2", "neighbourhood": 1}
+    rest = {"input_height_px": 64, "input_width_px": 48, "neighbours": TINY.neighbours, "top_share": TINY.top_share}
+    bank = {"coreset": "greedy", "bank_vectors": 400, "smoothing": 0}
     index = {"links": 8, "ef_construction": 32, "ef_search": 8}
-    profile.write_text(json.dumps({**facts, **rest, "index": index}))
+    profile.write_text(json.dumps({**facts, **rest, **bank, "index": index}))
     wide = tmp_path / "wide.onnx"
     assert goodpart_export(["--weights", "untrained", "--profile", str(profile), "--out", str(wide)]) == 0
     (bundle / "backbone.onnx").write_bytes(wide.read_bytes())

@@ -1,0 +1,178 @@
+"""Promise: how many unseen good parts a threshold rejects, over many random splits by part.
+
+Every split keeps some good parts unseen, builds a small bank from the others, calibrates it by both methods and counts
+the unseen parts, and their images, above the threshold. Embeddings are made once. The rate on `test/good`, whose parts
+may differ from the good ones in more than chance, is reported beside it.
+
+    python benchmarks/promise.py backbone.onnx --data CATEGORY --splits 200 [--group REGEX --group-gap N]
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from common import RUNTIME_PACKAGES, count, headline, parser, tell
+from goodpart.backbone import Backbone, usable_cores
+from goodpart.calibration import Calibration, CalibrationMethod
+from goodpart.command import print_json, run
+from goodpart.images import find_images
+from goodpart.profile import Profile
+from goodpart.scoring import calibrate, image_score
+from goodpart_bank_builder.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.coreset import Chooser, Coreset
+from goodpart_bank_builder.dataset import read_categories
+from goodpart_bank_builder.embed import GoodImages
+from goodpart_bank_builder.parts import Fold, group_parts, make_folds
+from goodpart_bank_builder.progress import progress
+
+_UNSEEN = 0.3
+"""Share of the good parts that a split keeps unseen."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the benchmark; returns the exit code."""
+    made = parser(__doc__, bundle=False)
+    made.add_argument("backbone", type=Path, metavar="BACKBONE", help="from goodpart-export")
+    made.add_argument("--data", type=Path, required=True, metavar="CATEGORY", help="folder with train/good, test/good")
+    made.add_argument("--splits", type=count, default=200, help="default %(default)s")
+    made.add_argument("--rates", type=float, nargs="+", default=[0.05, 0.1], help="default %(default)s")
+    made.add_argument("--vectors", type=count, default=1000, help="of every bank (default %(default)s)")
+    made.add_argument("--stride", type=count, default=1, help="use every n-th patch only (default %(default)s)")
+    made.add_argument("--group", metavar="REGEX", help="as in goodpart-bank build")
+    made.add_argument("--group-gap", type=int, default=0, metavar="N", help="as in goodpart-bank build")
+    made.add_argument("--seed", type=int, default=0, help="of the first split (default %(default)s)")
+    made.add_argument("--threads", type=count, default=usable_cores(), help="for embedding (default %(default)s)")
+    return run(_promise, made, argv)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Good:
+    """Embedded good images: those to learn from with the part of each, and those of the test set."""
+
+    embeddings: dict[Path, npt.NDArray[np.float32]]
+    parts: dict[Path, str]
+    test: tuple[npt.NDArray[np.float32], ...]
+
+
+def _promise(options: argparse.Namespace) -> int:
+    backbone = Backbone.load(options.backbone, threads=options.threads)
+    good = _embedded(backbone, options)
+    profile = dataclasses.replace(backbone.spec.profile, bank_vectors=options.vectors)
+    rows: dict[str, dict[str, list[tuple[float, ...]]]] = {}
+    for seed in progress(range(options.splits), doing="splitting", total=options.splits, unit="splits"):
+        for method in CalibrationMethod:
+            found = _one_split(good, profile, method, options.rates, options.seed + seed)
+            for rate, rejected in found.items():
+                rows.setdefault(method.value, {}).setdefault(f"{rate:g}", []).append(rejected)
+    result = {
+        method: {rate: _summary(float(rate), np.array(splits)) for rate, splits in rates.items()}
+        for method, rates in rows.items()
+    }
+    for name, by_rate in result.items():
+        for shown, summary in by_rate.items():
+            tell(f"{name:16} a = {shown}: {summary}")
+    print_json(
+        {
+            **headline(
+                "promise", seed=options.seed, digest=None, packages=(*RUNTIME_PACKAGES, "goodpart-bank-builder")
+            ),
+            "category": options.data.name,
+            "images": len(good.parts),
+            "parts": len(set(good.parts.values())),
+            "splits": options.splits,
+            "bank_vectors": options.vectors,
+            "stride": options.stride,
+            "methods": result,
+        }
+    )
+    return 0
+
+
+def _embedded(backbone: Backbone, options: argparse.Namespace) -> _Good:
+    folder = options.data / "train" / "good"
+    paths = find_images(folder)
+    test = [image.path for image in read_categories(options.data)[0].images if not image.is_defective]
+    images = GoodImages(backbone)
+
+    def read(wanted: Sequence[Path], doing: str) -> dict[Path, npt.NDArray[np.float32]]:
+        watched = progress(wanted, doing=doing, total=len(wanted), unit="images")
+        return {path: np.array(found[:: options.stride]) for path, found in images.read(watched)}
+
+    return _Good(
+        embeddings=read(paths, "embedding"),
+        parts=group_parts(paths, folder, pattern=options.group, gap=options.group_gap),
+        test=tuple(read(test, "embedding test/good").values()),
+    )
+
+
+def _one_split(
+    good: _Good, profile: Profile, method: CalibrationMethod, rates: Sequence[float], seed: int
+) -> dict[float, tuple[float, ...]]:
+    """By rate: the share of unseen parts, of their images, and of test/good images above the threshold."""
+    names = sorted(set(good.parts.values()))
+    unseen = set(np.random.default_rng(seed).permutation(names)[: round(_UNSEEN * len(names))].tolist())
+    seen_parts = {path: part for path, part in good.parts.items() if part not in unseen}
+    unseen_paths = [path for path, part in good.parts.items() if part in unseen]
+    folds = make_folds(seen_parts, method=method, false_reject_rate=min(rates), seed=seed)
+    bank, held_out = _learn(good, folds, profile, seed)
+    unseen_distances = [_distances(good.embeddings[path], bank, profile) for path in unseen_paths]
+    test_distances = [_distances(found, bank, profile) for found in good.test]
+    top_k = profile.top_k(len(unseen_distances[0]))
+    rejected: dict[float, tuple[float, ...]] = {}
+    for rate in rates:
+        calibration = make_calibration(held_out, seen_parts, method=method, top_k=top_k, false_reject_rate=rate)
+        images = [_is_rejected(found, calibration, top_k) for found in unseen_distances]
+        parts = {good.parts[path] for path, is_rejected in zip(unseen_paths, images, strict=True) if is_rejected}
+        test = [_is_rejected(found, calibration, top_k) for found in test_distances]
+        rejected[rate] = (len(parts) / len(unseen), float(np.mean(images)), float(np.mean(test)))
+    return rejected
+
+
+def _learn(
+    good: _Good, folds: Sequence[Fold], profile: Profile, seed: int
+) -> tuple[Coreset, dict[Path, npt.NDArray[np.float64]]]:
+    """The bank and the held-out distances, as `goodpart-bank build` makes them."""
+    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
+    coresets = [
+        chooser.of(np.concatenate([good.embeddings[path] for path in fold.images]), doing=None)
+        if fold.in_bank
+        else None
+        for fold in folds
+    ]
+    held_out = {}
+    for fold, own in zip(folds, coresets, strict=True):
+        if fold.scored:
+            bank = chooser.merged([other for other in coresets if other is not None and other is not own], doing=None)
+            held_out.update({path: _distances(good.embeddings[path], bank, profile) for path in fold.images})
+    return chooser.merged([coreset for coreset in coresets if coreset is not None], doing=None), held_out
+
+
+def _distances(embeddings: npt.NDArray[np.float32], bank: Coreset, profile: Profile) -> npt.NDArray[np.float64]:
+    return exact_distances(embeddings, bank, neighbours=profile.neighbours)
+
+
+def _is_rejected(distances: npt.NDArray[np.float64], calibration: Calibration, top_k: int) -> bool:
+    return not image_score(calibrate(distances, calibration), top_k) <= calibration.threshold
+
+
+def _summary(rate: float, splits: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Means over the splits with two standard errors of the first, and whether the promise was kept."""
+    means = splits.mean(axis=0)
+    error = 2.0 * float(splits[:, 0].std(ddof=1)) / len(splits) ** 0.5 if len(splits) > 1 else 0.0
+    return {
+        "rejected_parts": round(float(means[0]), 4),
+        "two_standard_errors": round(error, 4),
+        "is_kept": bool(means[0] <= rate + error),
+        "rejected_images": round(float(means[1]), 4),
+        "rejected_test_good_images": round(float(means[2]), 4),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
