@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from goodpart.profile import Profile
+from goodpart.profile import Profile, ResizeMethod
 from goodpart.spec import GridSpec
 
 STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
@@ -22,10 +22,12 @@ class Trunk(nn.Module):
 
         Args:
             network: torchvision's ResNet-18 in evaluation mode.
-            profile: stages and neighbourhood.
+            profile: stages, neighbourhood, resize and grid.
         """
         super().__init__()
         self._used, self._grid, self._neighbourhood = profile.stages, profile.grid, profile.neighbourhood
+        shape = grid_of(profile)
+        self._shape = (shape.rows, shape.columns) if profile.resize is ResizeMethod.FIT else None
         self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
         count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
         self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
@@ -39,7 +41,7 @@ class Trunk(nn.Module):
         """Embeds one picture.
 
         Args:
-            pixels: `(1, 3, H, W) float32` RGB grey levels, 0 to 255.
+            pixels: `(1, 3, H, W) float32` RGB grey levels, 0 to 255; multiples of 16.
 
         Returns:
             `(P, D) float32` unit vectors, patches row by row on the grid of the profile's stage.
@@ -50,21 +52,25 @@ class Trunk(nn.Module):
             x = stage(x)
             if name in self._used:
                 features[name] = x
-        size = features[self._grid].shape[-2:]
-        fitted = [self._fitted(name, found, size) for name, found in features.items()]
+        fitted = [self._on_grid(name, found) for name, found in features.items()]
         grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
         if self._neighbourhood > 1:
             side = self._neighbourhood
             grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
+        if self._shape is not None:
+            # the input has the frame's proportions, the grid those of the profile; often they are the same
+            grid = nn.functional.interpolate(grid, self._shape, mode="bilinear")
         return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
 
-    def _fitted(self, name: str, found: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    def _on_grid(self, name: str, found: torch.Tensor) -> torch.Tensor:
         """A stage's features on the common grid."""
-        step = STRIDES_PX[self._grid] // STRIDES_PX[name]
-        if step > 1:
+        stride_px, common_px = STRIDES_PX[name], STRIDES_PX[self._grid]
+        if stride_px < common_px:
             # the maximum and not the mean: a thin crack fills only one of the finer patches
-            return nn.functional.max_pool2d(found, step)
-        return found if found.shape[-2:] == size else nn.functional.interpolate(found, size, mode="bilinear")
+            return nn.functional.max_pool2d(found, common_px // stride_px)
+        if stride_px > common_px:
+            return nn.functional.interpolate(found, scale_factor=float(stride_px // common_px), mode="bilinear")
+        return found
 
 
 def grid_of(profile: Profile) -> GridSpec:

@@ -47,7 +47,7 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
     """
     path = device_path(bundle.folder)
     try:
-        if not path.exists():
+        if not path.exists() and not path.is_symlink():
             return None
         if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
             raise ContractError(f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else")

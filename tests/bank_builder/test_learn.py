@@ -81,6 +81,14 @@ def test_the_order_of_scores_is_that_of_the_held_out_images(whole, good_dir):
     np.testing.assert_allclose(found.calibration.scores, scores)
 
 
+def test_held_out_scores_are_means_of_the_share_of_patches_that_count(whole, good_dir, ignore_mask):
+    """4 / 192 of 84 patches are two, and an Inspector takes as many."""
+    found, _ = learned(whole, good_dir, ignore=ignore_mask)
+    assert {len(distances) for distances in found.held_out.values()} == {7 * 12}
+    raw = np.sort([np.sort(distances)[-2:].mean() for distances in found.held_out.values()])
+    np.testing.assert_allclose(found.calibration.scores, (raw - found.calibration.mean) / found.calibration.std)
+
+
 def test_queries_are_held_out_embeddings_of_every_part_of_the_frame(whole, embedded, good_dir):
     found, _ = learned(whole, good_dir)
     every = {vector.tobytes() for embeddings in embedded.values() for vector in embeddings}

@@ -24,10 +24,10 @@ from small_parts import BGR, GRAY, RGB, THERMAL, TINY, draw_good
 FRAMES = {"RGB": RGB, "BGR": BGR, "GRAY": GRAY, "uint16": THERMAL}
 
 
-def pixels_of(frame, spec, height_px=64, width_px=48):
+def pixels_of(frame, spec, **changes):
     import onnxruntime as ort
 
-    model = make_prologue(spec, height_px=height_px, width_px=width_px, ir_version=10).SerializeToString()
+    model = make_prologue(spec, dataclasses.replace(TINY, **changes), ir_version=10).SerializeToString()
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     return session.run(None, {"frame": np.ascontiguousarray(frame)})[0]
 
@@ -67,7 +67,7 @@ def test_the_report_states_the_measured_parity(tiny_backbone):
 def test_torch_and_onnxruntime_agree(export_tiny, name):
     spec = FRAMES[name]
     network, _ = load_weights("untrained", stages=TINY.stages)
-    prologue = make_prologue(spec, height_px=64, width_px=48, ir_version=10).SerializeToString()
+    prologue = make_prologue(spec, TINY, ir_version=10).SerializeToString()
     backbone = Backbone.load(export_tiny(frame=spec))
     frames = trial_frames(spec, height_px=64, width_px=48, seed=7)
     assert parity_of(backbone, prologue, Trunk(network, TINY), frames) <= LIMIT
@@ -75,14 +75,20 @@ def test_torch_and_onnxruntime_agree(export_tiny, name):
 
 def test_parity_notices_other_weights(export_tiny):
     network, _ = load_weights("untrained", stages=TINY.stages, seed=1)
-    prologue = make_prologue(RGB, height_px=64, width_px=48, ir_version=10).SerializeToString()
+    prologue = make_prologue(RGB, TINY, ir_version=10).SerializeToString()
     frames = trial_frames(RGB, height_px=64, width_px=48)
     assert parity_of(Backbone.load(export_tiny(seed=0)), prologue, Trunk(network, TINY), frames) > LIMIT
 
 
 def test_several_stages_with_neighbourhood_agree_with_torch(export_tiny):
     profile = dataclasses.replace(
-        TINY, name="two", stages=("layer2", "layer3"), neighbourhood=3, input_height_px=64, input_width_px=96
+        TINY,
+        name="two",
+        stages=("layer2", "layer3"),
+        grid="layer2",
+        neighbourhood=3,
+        input_height_px=64,
+        input_width_px=96,
     )
     backbone = Backbone.load(export_tiny(profile=profile))  # the export itself fails beyond the limit
     embeddings = backbone.embed(draw_good(0))
@@ -106,7 +112,9 @@ def test_gray_and_replicated_rgb_see_the_same_picture(export_tiny):
 
 def test_uint16_is_scaled_by_the_declared_range_and_clipped():
     quarters = np.array([[0, 1000], [3000, 65535]], np.uint16)
-    corners = pixels_of(np.kron(quarters, np.ones((32, 32), np.uint16)), THERMAL, 64, 64)[0]
+    corners = pixels_of(
+        np.kron(quarters, np.ones((32, 32), np.uint16)), THERMAL, input_height_px=64, input_width_px=64
+    )[0]
     assert corners.shape == (3, 64, 64)
     np.testing.assert_allclose(corners[:, [0, 0, 63, 63], [0, 63, 0, 63]], [[0, 0, 127.5, 255]] * 3)
 

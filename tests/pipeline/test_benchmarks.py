@@ -198,3 +198,50 @@ def test_accuracy(bench, tmp_path):
     for figure in ("image_auroc", "image_auprc", "pixel_auroc"):
         assert 0.5 < row["min"][figure] <= row["mean"][figure] <= row["max"][figure] <= 1
     assert found["mean"]["image_auroc"] == row["mean"]["image_auroc"]
+
+
+def test_promise(bench, tiny_backbone, good_dir, tmp_path):
+    (tmp_path / "washer" / "train").mkdir(parents=True)
+    (tmp_path / "washer" / "train" / "good").symlink_to(good_dir)
+    (tmp_path / "washer" / "test" / "good").mkdir(parents=True)
+    for seed in range(3):
+        np.save(tmp_path / "washer" / "test" / "good" / f"{seed}.npy", draw_good(60 + seed))
+    found = bench(
+        "promise", tiny_backbone, "--data", tmp_path / "washer", "--splits", 3, "--rates", 0.2, 0.4,
+        "--vectors", 200, "--threads", 1,
+    )  # fmt: skip
+    assert (found["category"], found["images"], found["parts"], found["splits"]) == ("washer", 24, 24, 3)
+    assert set(found["methods"]) == {"cross-conformal", "split"}
+    for by_rate in found["methods"].values():
+        assert list(by_rate) == ["0.2", "0.4"]
+        for summary in by_rate.values():
+            assert 0 <= summary["rejected_parts"] == summary["rejected_images"] <= 1
+            assert 0 <= summary["rejected_test_good_images"] <= 1
+        assert by_rate["0.2"]["rejected_parts"] <= by_rate["0.4"]["rejected_parts"]
+
+
+def test_promise_by_part(bench, tiny_backbone, good_dir, tmp_path):
+    (tmp_path / "washer" / "train" / "good").mkdir(parents=True)
+    for at, path in enumerate(sorted(good_dir.iterdir())):
+        (tmp_path / "washer" / "train" / "good" / f"{at // 2:02}_{at % 2}.png").symlink_to(path)
+    (tmp_path / "washer" / "test" / "good").mkdir(parents=True)
+    np.save(tmp_path / "washer" / "test" / "good" / "0.npy", draw_good(60))
+    found = bench(
+        "promise", tiny_backbone, "--data", tmp_path / "washer", "--splits", 2, "--rates", 0.3, "--vectors", 200,
+        "--group", "^(..)", "--threads", 1,
+    )  # fmt: skip
+    assert (found["images"], found["parts"]) == (24, 12)
+    for by_rate in found["methods"].values():
+        assert by_rate["0.3"]["rejected_images"] <= by_rate["0.3"]["rejected_parts"]
+
+
+def test_build(bench, tiny_backbone, good_dir):
+    found = bench("build", tiny_backbone, "--good", good_dir, "--threads", 1)
+    assert (found["images"], found["bank"]) == (24, [TINY.bank_vectors, 64])
+    assert found["seconds"] >= 0
+    assert 0 < found["peak_before_build_mib"] <= found["peak_mib"]
+
+
+def test_build_of_many_images_made_of_few(bench, tiny_backbone, good_dir):
+    found = bench("build", tiny_backbone, "--good", good_dir, "--images", 50, "--threads", 1)
+    assert found["images"] == 50

@@ -114,6 +114,14 @@ def test_a_folder_instead_of_the_file(bundle, settings):
     refused(bundle, ContractError, "expected a device file")
 
 
+def test_a_link_to_nowhere_does_not_fall_away_silently(bundle, settings, tmp_path):
+    settings.rename(tmp_path / "elsewhere")
+    settings.symlink_to(tmp_path / "elsewhere")
+    assert Inspector.load(bundle).threshold == 7.5
+    (tmp_path / "elsewhere").unlink()
+    refused(bundle, ContractError, "expected a device file")
+
+
 def test_a_pipe_instead_of_the_file(bundle, settings):
     settings.unlink()
     os.mkfifo(settings)
