@@ -17,8 +17,8 @@ STAGES = ("layer1", "layer2", "layer3")
 class ResizeMethod(enum.Enum):
     """How a frame becomes the network's input.
 
-    STRETCH: to the input size, whatever the frame's shape. FIT: to about as many pixels as the input size has, but at most
-    half as many as the frame has, in the frame's own proportions; the features are then brought onto the input's grid.
+    STRETCH: to the input size, whatever the frame's shape. FIT: in the frame's own proportions, to about as many pixels
+    as the input size has, but at most half as many as the frame has; the features are then brought onto its grid.
     """
 
     STRETCH = "stretch"
