@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.calibration import Calibration, CalibrationMethod
-from goodpart.profile import CoresetMethod, IndexSpec, Profile, ResizeMethod
+from goodpart.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, PixelType
 
 TINY = Profile(
@@ -15,7 +15,6 @@ TINY = Profile(
     neighbourhood=1,
     input_height_px=64,
     input_width_px=48,
-    resize=ResizeMethod.STRETCH,
     neighbours=3,
     top_share=4 / 192,
     coreset=CoresetMethod.RANDOM,

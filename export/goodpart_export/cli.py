@@ -15,7 +15,6 @@ from goodpart.strict_json import to_plain
 from goodpart_export.input_size import InputChoice, choose_input
 from goodpart_export.onnx_export import ExportReport, check_out, export_backbone, report_path
 from goodpart_export.profiles import load_profile, shipped_profiles
-from goodpart_export.prologue import input_size_of
 from goodpart_export.survey import survey
 from goodpart_export.weights import load_weights
 
@@ -151,12 +150,12 @@ def _seen_sizes(
 
 def _reduction(report: ExportReport, height_px: float, width_px: float) -> dict[str, float]:
     """How many frame pixels make one input pixel, downwards and across."""
-    input_height_px, input_width_px = input_size_of(report.backbone.profile, height_px, width_px)
+    profile = report.backbone.profile
     return {
         "height_px": height_px,
         "width_px": width_px,
-        "frame_rows_per_input_row": round(height_px / input_height_px, 2),
-        "frame_columns_per_input_column": round(width_px / input_width_px, 2),
+        "frame_rows_per_input_row": round(height_px / profile.input_height_px, 2),
+        "frame_columns_per_input_column": round(width_px / profile.input_width_px, 2),
     }
 
 
@@ -165,7 +164,7 @@ def _print(report: ExportReport, out: Path, reductions: list[dict[str, float]], 
     print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
     print(f"frame      {facts.frame.describe()}")
     print(
-        f"input      {profile.input_height_px}x{profile.input_width_px} pixels ({profile.resize.value}) -> "
+        f"input      {profile.input_height_px}x{profile.input_width_px} pixels -> "
         f"{facts.grid.rows}x{facts.grid.columns} patches of {facts.grid.dimension} values"
     )
     if hint:

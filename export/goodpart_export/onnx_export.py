@@ -17,12 +17,12 @@ from torch import nn
 from goodpart.atomic import write_file
 from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
 from goodpart.errors import ExportError, ManifestError, UsageError, found_at
-from goodpart.profile import Profile, ResizeMethod
+from goodpart.profile import Profile
 from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
 from goodpart.strict_json import encode, parse
 from goodpart_export.input_size import InputChoice
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
-from goodpart_export.prologue import LEAST_STEPS, OPSET, PIXELS, STEP_PX, make_prologue
+from goodpart_export.prologue import OPSET, PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of
 
 
@@ -81,8 +81,8 @@ def export_backbone(
     trunk = Trunk(network, profile)
     spec = BackboneSpec(frame=frame, grid=grid_of(profile), profile=profile, weights=weights)
     height_px, width_px = profile.input_height_px, profile.input_width_px
-    exported = _export_trunk(trunk, profile)
-    prologue = make_prologue(frame, profile, ir_version=exported.ir_version)
+    exported = _export_trunk(trunk, height_px=height_px, width_px=width_px)
+    prologue = make_prologue(frame, height_px=height_px, width_px=width_px, ir_version=exported.ir_version)
     model = _join(prologue, exported, spec)
     backbone = Backbone(model, where=str(out))
     frames = trial_frames(frame, height_px=height_px, width_px=width_px)
@@ -144,18 +144,12 @@ def _is_report_of(path: Path, out: Path) -> bool:
     return isinstance(plain, dict) and plain.get("file") == out.name and {"parity", "backbone"} <= plain.keys()
 
 
-def _export_trunk(trunk: Trunk, profile: Profile) -> onnx.ModelProto:
-    free = {
-        at: STEP_PX * torch.export.Dim(name, min=LEAST_STEPS, max=512) for at, name in ((2, "rows"), (3, "columns"))
-    }
-    is_free = profile.resize is ResizeMethod.FIT
+def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelProto:
     with _quiet():
         program = torch.onnx.export(
             trunk,
-            # two different sizes: torch takes equal ones for one and the same
-            (torch.zeros(1, 3, profile.input_height_px, profile.input_width_px + (STEP_PX if is_free else 0)),),
+            (torch.zeros(1, 3, height_px, width_px),),
             dynamo=True,
-            dynamic_shapes=(free,) if is_free else None,
             opset_version=OPSET,
             external_data=False,
             input_names=[PIXELS],

@@ -3,19 +3,12 @@
 import onnx
 from onnx import parser
 
-from goodpart.profile import Profile, ResizeMethod
 from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 
 OPSET = 18
 """The first opset whose Resize can antialias; old enough for every onnxruntime of the last years."""
 
 PIXELS = "pixels"
-
-STEP_PX = 16
-"""Height and width of the pixels are multiples of this: the stride of the coarsest stage."""
-
-LEAST_STEPS = 2
-"""The least height and width, in steps: a profile's input is at least 32 pixels high and wide, too."""
 
 
 class _Chain:
@@ -40,12 +33,12 @@ class _Chain:
         self.last = name
 
 
-def make_prologue(frame: FrameSpec, profile: Profile, *, ir_version: int) -> onnx.ModelProto:
+def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version: int) -> onnx.ModelProto:
     """Crop, value range, resize and channel order.
 
     Args:
         frame: what goes in; any height and width.
-        profile: input size and resize; what comes out is `(1, 3, height, width) float32` RGB, 0 to 255.
+        height_px, width_px: what comes out: `(1, 3, height_px, width_px) float32` RGB, 0 to 255.
         ir_version: of the trunk it will be joined with.
     """
     gray = frame.channels is Channels.GRAY
@@ -60,14 +53,7 @@ def make_prologue(frame: FrameSpec, profile: Profile, *, ir_version: int) -> onn
     chain.then("Cast", attributes="<to = 1>")
     if frame.dtype is PixelType.UINT16 and frame.value_range is not None:
         _stretch(chain, *frame.value_range)
-    if profile.resize is ResizeMethod.FIT:
-        size = _fitted_size(chain, profile, channels=1 if gray else 3)
-        pixels_shape = "1, 3, input_height, input_width"
-    else:
-        height_px, width_px = profile.input_height_px, profile.input_width_px
-        size = chain.constant("int64", 1, 1 if gray else 3, height_px, width_px)
-        pixels_shape = f"1, 3, {height_px}, {width_px}"
-    _resize(chain, size)
+    _resize(chain, (1, 1 if gray else 3, height_px, width_px))
     if gray:
         chain.then("Concat", chain.last, chain.last, attributes="<axis = 1>", result=PIXELS)
     elif frame.channels is Channels.BGR:
@@ -77,20 +63,10 @@ def make_prologue(frame: FrameSpec, profile: Profile, *, ir_version: int) -> onn
     shape = "frame_height, frame_width" + ("" if gray else ", 3")
     return parser.parse_model(f"""
         <ir_version: {ir_version}, opset_import: ["" : {OPSET}], producer_name: "goodpart-export">
-        prologue ({frame.dtype.value}[{shape}] frame) => (float[{pixels_shape}] {PIXELS})
+        prologue ({frame.dtype.value}[{shape}] frame) => (float[1, 3, {height_px}, {width_px}] {PIXELS})
         <{", ".join(chain.constants)}>
         {{ {" ".join(chain.lines)} }}
     """)
-
-
-def input_size_of(profile: Profile, height_px: float, width_px: float) -> tuple[int, int]:
-    """Height and width, in pixels, of what the graph makes of a frame of that size."""
-    if profile.resize is ResizeMethod.STRETCH:
-        return profile.input_height_px, profile.input_width_px
-    side_px = (height_px * width_px) ** 0.5
-    reduction = min((profile.input_height_px * profile.input_width_px) ** 0.5, 0.5**0.5 * side_px) / side_px
-    height, width = (max(LEAST_STEPS, round(seen * reduction / STEP_PX)) * STEP_PX for seen in (height_px, width_px))
-    return height, width
 
 
 def _crop(chain: _Chain, roi: Roi) -> None:
@@ -106,35 +82,8 @@ def _stretch(chain: _Chain, low: int, high: int) -> None:
     chain.then("Clip", chain.constant("float", 0.0), chain.constant("float", 255.0))
 
 
-def _fitted_size(chain: _Chain, profile: Profile, *, channels: int) -> str:
-    """The name of the size, `(4,) int64`, that fits the last result: its proportions, as many pixels as the profile's
-    input or half of its own, whichever is less, in whole steps.
-
-    Fine detail of a frame at its own resolution is noise of camera and texture rather than part (docs/decisions.md).
-    """
-    side_px = (profile.input_height_px * profile.input_width_px) ** 0.5
-    picture = chain.last
-    chain.then("Shape", attributes="<start = 2, end = 4>")
-    chain.then("Cast", attributes="<to = 1>", result="seen_size")
-    chain.then("ReduceProd", attributes="<keepdims = 1>")
-    chain.then("Sqrt", result="seen_side")
-    chain.then("Mul", chain.constant("float", 0.5**0.5))
-    chain.then("Min", chain.constant("float", side_px))
-    chain.then("Div", "seen_side")
-    chain.then("Mul", "seen_size")
-    chain.then("Div", chain.constant("float", float(STEP_PX)))
-    chain.then("Round")
-    chain.then("Max", chain.constant("float", float(LEAST_STEPS)))
-    chain.then("Mul", chain.constant("float", float(STEP_PX)))
-    chain.then("Cast", attributes="<to = 7>", result="fitted")
-    leading = chain.constant("int64", 1, channels)
-    chain.lines.append(f"fitted_size = Concat<axis = 0>({leading}, fitted)")
-    chain.last = picture
-    return "fitted_size"
-
-
-def _resize(chain: _Chain, size: str) -> None:
+def _resize(chain: _Chain, shape: tuple[int, int, int, int]) -> None:
     # every frame pixel counts: the triangle filter is as wide as the reduction (antialias), and cut at the frame's
     # border as in torch and PIL (exclude_outside); on float32: the uint8 path cuts off fractions and is not faster
     how = 'mode = "linear", antialias = 1, exclude_outside = 1, coordinate_transformation_mode = "half_pixel"'
-    chain.then("Resize", "", "", size, attributes=f"<{how}>")
+    chain.then("Resize", "", "", chain.constant("int64", *shape), attributes=f"<{how}>")

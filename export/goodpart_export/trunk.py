@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from goodpart.profile import Profile, ResizeMethod
+from goodpart.profile import Profile
 from goodpart.spec import GridSpec
 
 STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
@@ -22,12 +22,10 @@ class Trunk(nn.Module):
 
         Args:
             network: torchvision's ResNet-18 in evaluation mode.
-            profile: stages, neighbourhood, resize and grid.
+            profile: stages, grid and neighbourhood.
         """
         super().__init__()
         self._used, self._grid, self._neighbourhood = profile.stages, profile.grid, profile.neighbourhood
-        shape = grid_of(profile)
-        self._shape = (shape.rows, shape.columns) if profile.resize is ResizeMethod.FIT else None
         self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
         count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
         self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
@@ -57,9 +55,6 @@ class Trunk(nn.Module):
         if self._neighbourhood > 1:
             side = self._neighbourhood
             grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
-        if self._shape is not None:
-            # the input has the frame's proportions, the grid those of the profile; often they are the same
-            grid = nn.functional.interpolate(grid, self._shape, mode="bilinear")
         return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
 
     def _on_grid(self, name: str, found: torch.Tensor) -> torch.Tensor:

@@ -14,17 +14,6 @@ STAGES = ("layer1", "layer2", "layer3")
 """The stages of ResNet-18 that a profile may take features from, fine to coarse."""
 
 
-class ResizeMethod(enum.Enum):
-    """How a frame becomes the network's input.
-
-    STRETCH: to the input size, whatever the frame's shape. FIT: in the frame's own proportions, to about as many pixels
-    as the input size has, but at most half as many as the frame has; the features are then brought onto its grid.
-    """
-
-    STRETCH = "stretch"
-    FIT = "fit"
-
-
 class CoresetMethod(enum.Enum):
     """How the bank's vectors are chosen among the patches of the good images."""
 
@@ -66,7 +55,6 @@ class Profile:
         grid: the stage on whose grid: finer features are max-pooled onto it, coarser ones enlarged bilinearly.
         neighbourhood: side of the square of patches that are averaged before the embedding is made, 1 for none, odd.
         input_height_px, input_width_px: what frames are resized to, 32 to 4096, multiples of 16.
-        resize: how.
         neighbours: K, bank vectors whose mean distance is the patch distance (paper, method).
         top_share: share of the grid's patches whose mean calibrated score is the image score, above 0 to 1 (paper,
             method, where it is a count: top-k).
@@ -82,7 +70,6 @@ class Profile:
     neighbourhood: int
     input_height_px: int
     input_width_px: int
-    resize: ResizeMethod
     neighbours: int
     top_share: float
     coreset: CoresetMethod

@@ -24,10 +24,10 @@ from small_parts import BGR, GRAY, RGB, THERMAL, TINY, draw_good
 FRAMES = {"RGB": RGB, "BGR": BGR, "GRAY": GRAY, "uint16": THERMAL}
 
 
-def pixels_of(frame, spec, **changes):
+def pixels_of(frame, spec, height_px=64, width_px=48):
     import onnxruntime as ort
 
-    model = make_prologue(spec, dataclasses.replace(TINY, **changes), ir_version=10).SerializeToString()
+    model = make_prologue(spec, height_px=height_px, width_px=width_px, ir_version=10).SerializeToString()
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     return session.run(None, {"frame": np.ascontiguousarray(frame)})[0]
 
@@ -67,7 +67,7 @@ def test_the_report_states_the_measured_parity(tiny_backbone):
 def test_torch_and_onnxruntime_agree(export_tiny, name):
     spec = FRAMES[name]
     network, _ = load_weights("untrained", stages=TINY.stages)
-    prologue = make_prologue(spec, TINY, ir_version=10).SerializeToString()
+    prologue = make_prologue(spec, height_px=64, width_px=48, ir_version=10).SerializeToString()
     backbone = Backbone.load(export_tiny(frame=spec))
     frames = trial_frames(spec, height_px=64, width_px=48, seed=7)
     assert parity_of(backbone, prologue, Trunk(network, TINY), frames) <= LIMIT
@@ -75,7 +75,7 @@ def test_torch_and_onnxruntime_agree(export_tiny, name):
 
 def test_parity_notices_other_weights(export_tiny):
     network, _ = load_weights("untrained", stages=TINY.stages, seed=1)
-    prologue = make_prologue(RGB, TINY, ir_version=10).SerializeToString()
+    prologue = make_prologue(RGB, height_px=64, width_px=48, ir_version=10).SerializeToString()
     frames = trial_frames(RGB, height_px=64, width_px=48)
     assert parity_of(Backbone.load(export_tiny(seed=0)), prologue, Trunk(network, TINY), frames) > LIMIT
 
@@ -112,9 +112,7 @@ def test_gray_and_replicated_rgb_see_the_same_picture(export_tiny):
 
 def test_uint16_is_scaled_by_the_declared_range_and_clipped():
     quarters = np.array([[0, 1000], [3000, 65535]], np.uint16)
-    corners = pixels_of(
-        np.kron(quarters, np.ones((32, 32), np.uint16)), THERMAL, input_height_px=64, input_width_px=64
-    )[0]
+    corners = pixels_of(np.kron(quarters, np.ones((32, 32), np.uint16)), THERMAL, 64, 64)[0]
     assert corners.shape == (3, 64, 64)
     np.testing.assert_allclose(corners[:, [0, 0, 63, 63], [0, 63, 0, 63]], [[0, 0, 127.5, 255]] * 3)
 
@@ -262,3 +260,13 @@ def test_cv2_is_not_what_resizes():
     frame[100, 77] = 255
     assert cv2.resize(frame, (48, 64), interpolation=cv2.INTER_LINEAR).sum() == 0
     assert pixels_of(frame, GRAY).sum() > 0
+
+
+def test_finer_stages_are_max_pooled_onto_the_grid():
+    """A single strong fine patch, as a thin crack gives it, is not averaged away."""
+    profile = dataclasses.replace(TINY, stages=("layer1", "layer2"), grid="layer2")
+    network, _ = load_weights("untrained", stages=profile.stages)
+    found = torch.zeros(1, 1, 4, 4)
+    found[0, 0, 1, 2] = 1.0
+    pooled = Trunk(network, profile)._on_grid("layer1", found)
+    torch.testing.assert_close(pooled[0, 0], torch.tensor([[0.0, 1.0], [0.0, 0.0]]))

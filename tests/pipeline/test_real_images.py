@@ -91,6 +91,6 @@ def test_torch_and_onnxruntime_agree_on_real_frames(network, real_data, tmp_path
     frames = [read_image(path, decoded) for path in find_images(folder)[::40]]
     if spec is THERMAL:
         frames = [frame.astype(np.uint16) * 16 for frame in frames]
-    prologue = make_prologue(spec, PAPER, ir_version=10).SerializeToString()
+    prologue = make_prologue(spec, height_px=256, width_px=256, ir_version=10).SerializeToString()
     backbone = Backbone.load(tmp_path / "b.onnx", threads=2)
     assert parity_of(backbone, prologue, Trunk(network[0], PAPER), frames) <= LIMIT

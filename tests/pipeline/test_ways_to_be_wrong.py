@@ -90,7 +90,7 @@ def test_bundle_with_a_flipped_byte(bundle, expect_one_line, name):
 
 def test_bundle_with_a_backbone_of_another_width(bundle, tmp_path, expect_one_line):
     profile = tmp_path / "wide.json"
-    facts = {"name": "wide", "stages": ["layer2"], "grid": "layer2", "neighbourhood": 1, "resize": "stretch"}
+    facts = {"name": "wide", "stages": ["layer2"], "grid": "layer2", "neighbourhood": 1}
     rest = {"input_height_px": 64, "input_width_px": 48, "neighbours": TINY.neighbours, "top_share": TINY.top_share}
     bank = {"coreset": "greedy", "bank_vectors": 400, "smoothing": 0}
     index = {"links": 8, "ef_construction": 32, "ef_search": 8}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goodpart.calibration import Calibration, CalibrationMethod, threshold_for
 from goodpart.errors import ManifestError
-from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile, ResizeMethod
+from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
 from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
 from goodpart.strict_json import decode, encode
 
@@ -156,7 +156,6 @@ profiles_of = functools.partial(
     neighbourhood=st.sampled_from([1, 3, 5, 7]),
     input_height_px=st.integers(2, 256).map(lambda side: side * 16),
     input_width_px=st.integers(2, 256).map(lambda side: side * 16),
-    resize=st.sampled_from(ResizeMethod),
     neighbours=st.integers(1, 100),
     top_share=st.floats(0.0, 1.0, exclude_min=True),
     coreset=st.sampled_from(CoresetMethod),
