@@ -1,6 +1,6 @@
 """Accuracy: every category built and evaluated with several seeds; the README's table of figures.
 
-One export serves all builds. Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
+Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
 `ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so
 the spread over seeds says how much of a figure is luck. A Markdown table goes to stderr.
 

@@ -15,6 +15,9 @@ from goodpart.errors import UsageError
 AREA_TOLERANCE = 0.15
 """How much larger or smaller than the profile's own input, as a share of its area, a chosen one may be."""
 
+REDUCTION = 0.5
+"""The largest share of a frame's pixels that its input may have."""
+
 SPAN_LIMIT = 1.5
 """The 90th percentile of the aspects over the 10th, beyond which no size suits all images."""
 
@@ -73,7 +76,8 @@ def choose_input(seen_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int],
 
     Args:
         seen_px: height and width of the inspected part of every image looked at, in frame pixels, at least one.
-        own_px: height and width of the profile's own input; the chosen one has about its area.
+        own_px: height and width of the profile's own input; the chosen one has about its area, or half that of the
+            median image if that is less: at its own resolution a frame shows noise (docs/decisions.md, input size).
         images_found: how many images there are.
 
     Raises:
@@ -84,7 +88,7 @@ def choose_input(seen_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int],
     sides_px = np.array(seen_px, np.float64)
     aspects = np.exp(np.quantile(np.log(sides_px[:, 0] / sides_px[:, 1]), (0.1, 0.5, 0.9)))
     low, median, high = (float(aspect) for aspect in aspects)
-    height_px, width_px = choose_size(median, own_px=own_px)
+    height_px, width_px = choose_size(median, own_px=_reduced(own_px, float(np.median(sides_px.prod(axis=1)))))
     return InputChoice(
         images=len(seen_px),
         images_found=images_found,
@@ -99,6 +103,12 @@ def choose_input(seen_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int],
         frame_pixels_per_input_pixel=round(float(np.median(sides_px.prod(axis=1))) / (height_px * width_px), 3),
         warning=_warning(low, median, high, chosen=height_px / width_px),
     )
+
+
+def _reduced(own_px: tuple[int, int], seen_area_px: float) -> tuple[int, int]:
+    """The profile's own input, made smaller where it has more than half as many pixels as an image."""
+    scale = min(1.0, (REDUCTION * seen_area_px / (own_px[0] * own_px[1])) ** 0.5)
+    return max(_SMALLEST_PX, round(own_px[0] * scale)), max(_SMALLEST_PX, round(own_px[1] * scale))
 
 
 def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """Trunk: resized pixels to embeddings, in torch. The part of the graph that torch exports."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -33,6 +35,8 @@ class Trunk(nn.Module):
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
+        self.weights: torch.Tensor
+        self.register_buffer("weights", _binomial(profile.neighbourhood))
         self.eval()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -53,8 +57,10 @@ class Trunk(nn.Module):
         fitted = [self._on_grid(name, found) for name, found in features.items()]
         grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
         if self._neighbourhood > 1:
-            side = self._neighbourhood
-            grid = nn.functional.avg_pool2d(grid, side, stride=1, padding=side // 2, count_include_pad=False)
+            edge = self._neighbourhood // 2
+            weights = self.weights.expand(grid.shape[1], 1, -1, -1)
+            padded = nn.functional.pad(grid, (edge, edge, edge, edge), mode="replicate")
+            grid = nn.functional.conv2d(padded, weights, groups=grid.shape[1])
         return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
 
     def _on_grid(self, name: str, found: torch.Tensor) -> torch.Tensor:
@@ -66,6 +72,12 @@ class Trunk(nn.Module):
         if stride_px > common_px:
             return nn.functional.interpolate(found, scale_factor=float(stride_px // common_px), mode="bilinear")
         return found
+
+
+def _binomial(side: int) -> torch.Tensor:
+    """`(1, 1, side, side) float32` weights of a neighbourhood: the centre counts most, all add up to 1."""
+    row = torch.tensor([float(math.comb(side - 1, at)) for at in range(side)])
+    return (row[:, None] * row[None, :] / row.sum() ** 2).view(1, 1, side, side)
 
 
 def grid_of(profile: Profile) -> GridSpec:

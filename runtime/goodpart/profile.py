@@ -53,7 +53,8 @@ class Profile:
         name: short name, shown by `goodpart info`.
         stages: stages of ResNet-18 whose features are concatenated.
         grid: the stage on whose grid: finer features are max-pooled onto it, coarser ones enlarged bilinearly.
-        neighbourhood: side of the square of patches that are averaged before the embedding is made, 1 for none, odd.
+        neighbourhood: side of the square of patches that are averaged, with binomial weights, before the embedding is
+            made, 1 for none, odd.
         input_height_px, input_width_px: what frames are resized to, 32 to 4096, multiples of 16.
         neighbours: K, bank vectors whose mean distance is the patch distance (paper, method).
         top_share: share of the grid's patches whose mean calibrated score is the image score, above 0 to 1 (paper,
