@@ -9,6 +9,7 @@ the spread over seeds says how much of a figure is luck. A Markdown table goes t
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_bank_builder.dataset import Category, read_categories
 from goodpart_bank_builder.evaluate import MEAN_OF, evaluate_category
 from goodpart_bank_builder.metrics import mean_of
-from goodpart_export import ExportReport, export_backbone, load_profile, load_weights
+from goodpart_export import ExportReport, choose_input, export_backbone, load_profile, load_weights, survey
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "goodpart-export", "opencv-python-headless", "torch")
 _SHOWN = {
@@ -48,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     made.add_argument("--weights", required=True, metavar="FILE", help="as in goodpart-export")
     made.add_argument("--profile", default="paper", metavar="NAME|FILE", help="default %(default)s")
+    made.add_argument(
+        "--size-auto", action="store_true", help="as goodpart-export --size auto does, for every category"
+    )
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default %(default)s")
     made.add_argument("--work", type=Path, metavar="DIR", help="keep backbone and bundles here (default: thrown away)")
     made.add_argument("--threads", type=count, default=usable_cores(), help="default %(default)s")
@@ -59,9 +63,9 @@ def _accuracy(options: argparse.Namespace) -> int:
     rows: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        backbone = work / "backbone.onnx"
-        exported = _export(options, backbone)
         for name, (category, good_dir) in categories.items():
+            backbone = work / f"{name}.onnx"
+            exported = _export(options, backbone, good_dir)
             by_seed = {}
             for seed in options.seeds:
                 out = work / f"seed{seed}" / name
@@ -69,7 +73,12 @@ def _accuracy(options: argparse.Namespace) -> int:
                     good_dir=good_dir, backbone=backbone, out=out, seed=seed, threads=options.threads, force=True
                 )
                 by_seed[str(seed)] = _figures(config, category)
-            rows[name] = {"seeds": by_seed, **_spread(list(by_seed.values()))}
+            rows[name] = {
+                "profile": to_plain(exported.backbone.profile),
+                "backbone_sha256": exported.sha256,
+                "seeds": by_seed,
+                **_spread(list(by_seed.values())),
+            }
     mean = {figure: mean_of([row["mean"][figure] for row in rows.values()]) for figure in MEAN_OF}
     tell(_table(rows, mean, len(options.seeds)))
     print_json(
@@ -77,9 +86,6 @@ def _accuracy(options: argparse.Namespace) -> int:
             **headline("accuracy", seed=None, digest=None, packages=_PACKAGES),
             "seeds": options.seeds,
             "threads": options.threads,
-            "profile": to_plain(exported.backbone.profile),
-            "weights_sha256": exported.backbone.weights.sha256,
-            "backbone_sha256": exported.sha256,
             "categories": rows,
             "mean": mean,
         }
@@ -99,11 +105,17 @@ def _categories(folders: Sequence[Path]) -> dict[str, tuple[Category, Path]]:
     return found
 
 
-def _export(options: argparse.Namespace, out: Path) -> ExportReport:
+def _export(options: argparse.Namespace, out: Path, good_dir: Path) -> ExportReport:
     out.parent.mkdir(parents=True, exist_ok=True)
     profile = load_profile(options.profile)
     network, weights = load_weights(options.weights, stages=profile.stages)
     frame = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
+    if options.size_auto:
+        seen_px, found = survey(good_dir, frame)
+        choice = choose_input(seen_px, own_px=(profile.input_height_px, profile.input_width_px), images_found=found)
+        profile = dataclasses.replace(
+            profile, input_height_px=choice.input_height_px, input_width_px=choice.input_width_px
+        )
     return export_backbone(network, out, profile=profile, frame=frame, weights=weights, force=True)
 
 

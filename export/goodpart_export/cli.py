@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the ONNX file to write")
     parser.add_argument(
-        "--profile", default="paper", metavar="NAME|FILE",
+        "--profile", default="default", metavar="NAME|FILE",
         help=f"one of {', '.join(shipped_profiles())}, or a JSON file (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(

@@ -216,7 +216,8 @@ def test_the_command_line_prints_reduction_and_parity(tmp_path, capsys):
     assert "of a 640x960 frame, 10 x 15 pixels make one input pixel" in text
     assert "parity" in text
     assert "UNTRAINED" in text
-    assert Backbone.load(out).spec.grid.patches == 16
+    assert Backbone.load(out).spec.grid.patches == 64
+    assert Backbone.load(out).spec.profile.name == "default"
 
 
 def test_the_command_line_takes_thermal_cameras_with_a_region(tmp_path, capsys):

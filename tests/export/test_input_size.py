@@ -123,10 +123,17 @@ def test_the_reasons_are_stated():
 
 
 def test_portrait_and_landscape_in_equal_parts_make_a_square_and_a_warning():
-    choice = choose_input([(400, 200), (200, 400)], own_px=SQUARE, images_found=2)
+    choice = choose_input([(4000, 2000), (2000, 4000)], own_px=SQUARE, images_found=2)
     assert (choice.median_aspect, choice.input_height_px, choice.input_width_px) == (1, 256, 256)
     assert choice.warning is not None
     assert "no input size suits all" in choice.warning
+
+
+def test_an_input_has_at_most_half_as_many_pixels_as_the_median_image():
+    choice = choose_input([(300, 300)], own_px=SQUARE, images_found=1)
+    assert (choice.input_height_px, choice.input_width_px) == (208, 208)
+    assert choose_input([(363, 363)], own_px=SQUARE, images_found=1).input_height_px == 256
+    assert choose_input([(5, 5)], own_px=SQUARE, images_found=1).input_height_px == 32
 
 
 def test_a_span_of_one_and_a_half_is_no_reason_to_warn():

@@ -84,7 +84,7 @@ def test_the_region_of_interest_is_what_counts(export, images, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["input_choice"]["median_aspect"] == 0.5
     assert report["backbone"]["grid"]["rows"] * 2 == report["backbone"]["grid"]["columns"]
-    assert Backbone.load(out).spec.profile.input_width_px == 96
+    assert Backbone.load(out).spec.profile.input_width_px == 64
 
 
 def test_images_of_all_shapes_are_a_warning(export, images, capsys):
