@@ -119,7 +119,8 @@ def _hold_out(
         bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours)
         for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
             distances[path] = exact_distances(embeddings, bank, neighbours=neighbours)
-            queries.append(embeddings[::step])
+            # a copy: a view would keep all embeddings of the image in memory
+            queries.append(embeddings[::step].copy())
     if not distances:
         raise UsageError("expected readable images to calibrate on, found none; photograph more good parts")
     return distances, np.concatenate(queries)
