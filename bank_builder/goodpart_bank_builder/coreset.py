@@ -16,8 +16,9 @@ from goodpart_bank_builder.progress import progress_bar
 _PROJECTED = 128
 """Dimensions in which the greedy coreset measures distances; more change which vectors are kept hardly at all."""
 
-_POOL = 8192
-"""Candidates among which one round of the greedy coreset chooses."""
+_POOL = 1024
+"""Candidates among which one round of the greedy coreset chooses; few enough to stay in the cache. Any number of them
+gives the same choice."""
 
 _ROWS = 8192
 """Points that are worked on at a time: few enough to stay in the cache."""
