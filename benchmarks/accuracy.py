@@ -27,7 +27,8 @@ from goodpart.spec import Channels, FrameSpec, PixelType
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_bank_builder.dataset import Category, read_categories
-from goodpart_bank_builder.evaluate import MEAN_OF, evaluate_category
+from goodpart_bank_builder.evaluate import evaluate_category
+from goodpart_bank_builder.figures import MEAN_OF
 from goodpart_bank_builder.metrics import mean_of
 from goodpart_export import ExportReport, choose_input, export_backbone, load_profile, load_weights, survey
 

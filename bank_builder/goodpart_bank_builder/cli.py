@@ -1,26 +1,25 @@
 """`goodpart-bank build | evaluate | demo-data`: the workstation's command line."""
 
 import argparse
+import importlib.metadata
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import goodpart
-from goodpart.atomic import write_file
+from goodpart.atomic import check_file, write_file
 from goodpart.backbone import usable_cores
 from goodpart.calibration import CalibrationMethod
 from goodpart.command import add_common_options, print_json, run
-from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, BuildReport, build_bundle
 from goodpart_bank_builder.costs import Costs
 from goodpart_bank_builder.dataset import read_categories
 from goodpart_bank_builder.demo_data import DEFECTS, TEST_GOOD, TEST_PER_KIND, TRAIN_GOOD, write_demo_data
-from goodpart_bank_builder.evaluate import CategoryResult, evaluate_category, find_bundles, summary
+from goodpart_bank_builder.evaluate import evaluate_category, find_bundles, summary
 from goodpart_bank_builder.evaluation_log import category_lines, mean_line
+from goodpart_bank_builder.figures import CategoryResult
 from goodpart_bank_builder.progress import progress_bar
 
 _LOOKALIKES_SHOWN = 5
@@ -33,12 +32,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="goodpart-bank", description="Build and evaluate bundles on a workstation.")
-    parser.add_argument("--version", action="version", version=f"goodpart-bank {goodpart.__version__}")
+    version = importlib.metadata.version("goodpart-bank-builder")
+    parser.add_argument("--version", action="version", version=f"goodpart-bank {version}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    text = "Build a bundle from photographs of good parts."
-    build = commands.add_parser("build", help=text, description=text)
-    build.set_defaults(command=_build)
+    def command(name: str, call: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=call)
+        add_common_options(added)
+        return added
+
+    _add_build_options(command("build", _build, "Build a bundle from photographs of good parts."))
+    _add_evaluate_options(command("evaluate", _evaluate, "Measure bundles against MVTec-style test sets."))
+    text = "Draw a small data set of machined parts with planted defects, to try everything without a download."
+    demo = command("demo-data", _demo_data, text)
+    demo.add_argument("out", type=Path, metavar="OUT", help="the folder to make")
+    demo.add_argument("--seed", type=int, default=0, help="default %(default)s")
+    return parser
+
+
+def _add_build_options(build: argparse.ArgumentParser) -> None:
     build.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="folder of good images, searched recursively")
     build.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="from goodpart-export")
     build.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="the bundle folder to make")
@@ -72,11 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--force", action="store_true", help="replace an existing bundle")
     build.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    add_common_options(build)
 
-    text = "Measure bundles against MVTec-style test sets."
-    evaluate = commands.add_parser("evaluate", help=text, description=text)
-    evaluate.set_defaults(command=_evaluate)
+
+def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "bundle", type=Path, metavar="BUNDLE|BUNDLES_DIR", help="a bundle, or a folder with one per category"
     )
@@ -97,15 +108,6 @@ def _parser() -> argparse.ArgumentParser:
         help="share of defective parts on the line, for the expected cost (default %(default)g)",
     )  # fmt: skip
     evaluate.add_argument("--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)")
-    add_common_options(evaluate)
-
-    text = "Draw a small data set of machined parts with planted defects, to try everything without a download."
-    demo = commands.add_parser("demo-data", help=text, description=text)
-    demo.set_defaults(command=_demo_data)
-    demo.add_argument("out", type=Path, metavar="OUT", help="the folder to make")
-    demo.add_argument("--seed", type=int, default=0, help="default %(default)s")
-    add_common_options(demo)
-    return parser
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -170,7 +172,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     costs = Costs(escape_cost=options.escape_cost, defect_rate=options.defect_rate)
     if options.json is not None:
-        _try_file(options.json)
+        check_file(options.json)
     if options.report is not None:
         check_report_folder(options.report)
     categories = read_categories(options.data)
@@ -194,23 +196,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.report is not None:
         print(f"report written to {write_report(options.report, results, missing)}", file=sys.stderr)
     return 0
-
-
-def _try_file(path: Path) -> None:
-    """Refuses a file that cannot be written, before any long work; nothing is left behind.
-
-    Raises:
-        UsageError: something else than a file is there, or nothing can be.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: expected a file to write, found a folder, pipe or device; name a file")
-        place = next(folder for folder in path.absolute().parents if folder.exists())
-        # permissions do not tell of read-only disks and the like: only trying does
-        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", suffix=".partial", dir=place):
-            pass
-    except OSError as error:
-        raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
 
 
 def _demo_data(options: argparse.Namespace) -> int:

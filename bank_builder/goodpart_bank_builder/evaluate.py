@@ -21,17 +21,6 @@ from goodpart_bank_builder.metrics import auprc, auroc, best_f1, mean_of, rate_o
 from goodpart_bank_builder.pixel_counts import PixelCounts
 from goodpart_bank_builder.progress import progress
 
-__all__ = [
-    "MEAN_OF",
-    "CategoryFigures",
-    "CategoryResult",
-    "ImageResult",
-    "KindFigures",
-    "evaluate_category",
-    "find_bundles",
-    "summary",
-]
-
 _DEFAULT_COSTS = Costs()
 
 

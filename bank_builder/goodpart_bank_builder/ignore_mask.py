@@ -39,13 +39,10 @@ def ignored_patches(mask: npt.NDArray[np.bool_], frame: FrameSpec, grid: GridSpe
     Raises:
         UsageError: the region of interest lies beyond the mask, or no patch is left.
     """
-    if frame.roi is not None:
-        bottom, right = frame.roi.y_px + frame.roi.height_px, frame.roi.x_px + frame.roi.width_px
-        if mask.shape[0] < bottom or mask.shape[1] < right:
-            raise UsageError(
-                f"--ignore: expected a mask of at least {bottom}x{right} pixels (HxW) for the region of interest, "
-                f"found {mask.shape[0]}x{mask.shape[1]}"
-            )
+    try:
+        frame.check_size(mask.shape[0], mask.shape[1], what="--ignore")
+    except FrameError as error:
+        raise UsageError(str(error)) from error
     seen = frame.inspected(mask)
     touched = _touched(_touched(seen, grid.rows).T, grid.columns).T
     if touched.all():

@@ -68,7 +68,7 @@ def learn(
     """Chooses the bank and calibrates it.
 
     The coreset of every fold is chosen once. A fold is scored by the merged coresets of the other ones, and the bank is
-    all of them merged: choosing costs one and a half coresets, however many folds there are.
+    all of them merged, so that all folds together cost little more than one coreset.
 
     Args:
         backbone: embeds the images.

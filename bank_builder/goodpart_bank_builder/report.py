@@ -11,6 +11,7 @@ from markupsafe import Markup
 from goodpart.atomic import check_target, staged_folder
 from goodpart.errors import UsageError
 from goodpart.images import read_image
+from goodpart.info import bundle_facts
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.figures import MEAN_OF, CategoryResult
@@ -24,7 +25,6 @@ from goodpart_bank_builder.report_tables import (
     broken_promise,
     figure_rows,
     kind_rows,
-    provenance,
     threshold_rows,
 )
 from goodpart_bank_builder.report_text import breakable, figure_text, image_name, interval_text, percent_text, printable
@@ -163,7 +163,7 @@ def _category_page(
         choice=choice,
         triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
         legend=_legend(inspector, result),
-        provenance=provenance(inspector.bundle),
+        provenance=bundle_facts(inspector.bundle),
         match=published.match(name),
         published=published,
     )

@@ -1,14 +1,12 @@
-"""Tables of a report: figures and thresholds with what they rest on, verdicts by kind, provenance."""
+"""Tables of a report: figures and thresholds with what they rest on, verdicts by kind."""
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from goodpart.bundle import Bundle
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
-from goodpart.spec import WeightsSource, WeightsSpec
 from goodpart_bank_builder.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.metrics import Rate, rate_of
 from goodpart_bank_builder.report_choice import is_wrong
@@ -145,43 +143,6 @@ def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None
         f"batch, light or camera), or several photographs of one part were held out as if they were several parts "
         f"(goodpart-bank build --group says which belong together)."
     )
-
-
-def provenance(bundle: Bundle) -> dict[str, str]:
-    """Where a bundle comes from, by label."""
-    manifest, calibration = bundle.manifest, bundle.calibration
-    facts, origin, profile = manifest.backbone, manifest.provenance, manifest.backbone.profile
-    counted = facts.grid.patches if bundle.ignored is None else int(np.count_nonzero(~bundle.ignored))
-    found = {
-        "Product": manifest.name,
-        "Bundle digest": bundle.digest,
-        "Bundle format": str(manifest.format_version),
-        "Frame": facts.frame.describe(),
-        "Input": f"{profile.input_height_px} x {profile.input_width_px} pixels (height x width), "
-        f"{facts.grid.rows} x {facts.grid.columns} patches",
-        "Profile": f"{profile.name}: ResNet-18 {' + '.join(profile.stages)}, {profile.neighbours} neighbours, image "
-        f"score from the {profile.top_k(counted)} worst patches, {profile.coreset.value} coreset",
-        "Weights": _weights(facts.weights),
-        "Bank": f"{manifest.bank.vectors} vectors of {facts.grid.dimension} values",
-        "Scale": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f} (cosine distance of good patches)",
-        "Calibration": f"{calibration.method.value}, {len(calibration.scores)} held-out good parts",
-        "Promise": calibration.promise,
-        "Threshold": f"{calibration.threshold:.4f} sigmas for images, {calibration.pixel_threshold:.4f} for pixels",
-        "Built from": f"{origin.images} images of {origin.parts} good parts ({origin.skipped_images} skipped), "
-        f"{origin.patches} patches",
-        "Dataset sha256": origin.dataset_sha256,
-        "Seed": str(origin.seed),
-        "Built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
-    }
-    if bundle.ignored is not None:
-        found["Ignored"] = f"{facts.grid.patches - counted} of {facts.grid.patches} patches never count"
-    return found
-
-
-def _weights(weights: WeightsSpec) -> str:
-    if weights.source is WeightsSource.UNTRAINED:
-        return f"untrained, seed {weights.seed}"
-    return f"{weights.name} ({weights.source.value}), sha256 {weights.sha256}"
 
 
 def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None) -> KindRow:

@@ -41,8 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--size", type=_size, metavar="HxW|auto",
-        help="what frames are resized to (default: the profile's); auto: about as many pixels as the profile's, in the "
-        "proportions of the images in --images",
+        help="what frames are resized to (default: the profile's); auto: in the proportions of the images in --images, "
+        "about as many pixels as the profile's but at most half as many as the images have",
     )  # fmt: skip
     parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="the good images that --size auto looks at")
     frame = parser.add_argument_group("the frame")

@@ -35,8 +35,8 @@ class Trunk(nn.Module):
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
-        self.weights: torch.Tensor
-        self.register_buffer("weights", _binomial(profile.neighbourhood))
+        self.nearness: torch.Tensor
+        self.register_buffer("nearness", _binomial(profile.neighbourhood))
         self.eval()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -58,7 +58,7 @@ class Trunk(nn.Module):
         grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
         if self._neighbourhood > 1:
             edge = self._neighbourhood // 2
-            weights = self.weights.expand(grid.shape[1], 1, -1, -1)
+            weights = self.nearness.expand(grid.shape[1], 1, -1, -1)
             padded = nn.functional.pad(grid, (edge, edge, edge, edge), mode="replicate")
             grid = nn.functional.conv2d(padded, weights, groups=grid.shape[1])
         return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)

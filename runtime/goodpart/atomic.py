@@ -28,15 +28,9 @@ def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> 
     Raises:
         UsageError: it exists and `force` is off, or it is not an older output.
     """
-    try:
-        place = next(folder for folder in out.absolute().parents if folder.exists())
-        # permissions do not tell of read-only disks and the like: only trying does
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".partial", dir=place):
-            pass
-        if not out.exists() and not out.is_symlink():
-            return
-    except OSError as error:
-        raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
+    _try_place(out)
+    if not out.exists() and not out.is_symlink():
+        return
     if not force:
         raise UsageError(
             f"{out}: expected a new folder, found an existing one; name another or give --force to replace it"
@@ -47,6 +41,29 @@ def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> 
         name = path.relative_to(out).as_posix()
         if not path.is_dir() and not own.fullmatch(name):
             raise UsageError(f"{out}: --force replaces only an older output, found {name} in it; move it away first")
+
+
+def check_file(path: Path) -> None:
+    """Refuses a file that `write_file` could not write; call it before any long work. Nothing is left behind.
+
+    Raises:
+        UsageError: something else than a file is there, or nothing can be.
+    """
+    _try_place(path)
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: expected a file to write, found a folder, pipe or device; name a file")
+
+
+def _try_place(out: Path) -> None:
+    """Refuses a name beside which nothing can be written, or that cannot exist."""
+    try:
+        place = next(folder for folder in out.absolute().parents if folder.exists())
+        # permissions do not tell of read-only disks and the like: only trying does
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".partial", dir=place):
+            pass
+        out.exists()
+    except OSError as error:
+        raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
 
 
 @contextlib.contextmanager

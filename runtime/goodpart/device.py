@@ -1,6 +1,7 @@
 """Device file: what one embedded PC has set for a bundle, beside it. A bundle itself never changes."""
 
 import dataclasses
+import errno
 import math
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
             raise ContractError(f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else")
         text = path.read_bytes()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # the bundle's name leaves no room for one
         raise BundleMissingError(f"{path}: expected a readable device file, found none ({error.strerror})") from error
     settings = strict_json.decode(DeviceSettings, text, where=str(path))
     if settings.bundle != bundle.digest:

@@ -15,17 +15,21 @@ def info(options: argparse.Namespace) -> int:
     """Prints what a bundle is, and what this device has set for it."""
     bundle = read_bundle(options.bundle)
     if options.json:
-        facts = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
-        print_json({"digest": bundle.digest, **facts, "device": to_plain(read_device(bundle))})
+        stated = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
+        print_json({"digest": bundle.digest, **stated, "device": to_plain(read_device(bundle))})
         return 0
-    for label, text in _facts(bundle).items():
+    facts = bundle_facts(bundle)
+    if (settings := read_device(bundle)) is not None:
+        facts["this device"] = f"threshold {settings.threshold:.4f} sigmas instead of the bundle's"
+    for label, text in facts.items():
         print(f"{label:<12}{text}")
     if (warning := bundle.manifest.backbone.weights.warning) is not None:
         print(f"\n{warning}")
     return 0
 
 
-def _facts(bundle: Bundle) -> dict[str, str]:
+def bundle_facts(bundle: Bundle) -> dict[str, str]:
+    """What a bundle is and where it comes from, in words, by label."""
     manifest, calibration = bundle.manifest, bundle.calibration
     facts, origin = manifest.backbone, manifest.provenance
     profile = facts.profile
@@ -35,22 +39,21 @@ def _facts(bundle: Bundle) -> dict[str, str]:
         "frame": _frame(facts.frame),
         "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
         f"patches of {facts.grid.dimension} values",
-        "profile": f"{profile.name}: {'+'.join(profile.stages)}, K = {profile.neighbours}, "
-        f"top-k = {profile.top_k(_counted(bundle))}",
+        "profile": f"{profile.name}: ResNet-18 {'+'.join(profile.stages)} on the grid of {profile.grid}, neighbourhood "
+        f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
+        f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
         "weights": _weights(facts.weights),
         "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
         "calibration": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, from "
         f"{len(calibration.scores)} held-out good parts",
         "threshold": f"{calibration.threshold:.4f} sigmas, false-reject rate {calibration.false_reject_rate:g} "
-        f"({calibration.promise})",
+        f"({calibration.promise}); {calibration.pixel_threshold:.4f} for patches",
         "built from": f"{origin.images} images of {origin.parts} parts ({origin.skipped_images} skipped), seed "
         f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
         "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
     }
     if bundle.ignored is not None:
         found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
-    if (settings := read_device(bundle)) is not None:
-        found["this device"] = f"threshold {settings.threshold:.4f} sigmas instead of the bundle's"
     return found
 
 

@@ -117,14 +117,22 @@ class FrameSpec:
         wanted = frame.ndim == 2 if self.channels is Channels.GRAY else frame.ndim == 3 and frame.shape[2] == 3
         if not wanted or frame.size == 0:
             raise FrameError(f"frame: expected {self.describe()} with at least one pixel, found shape {frame.shape}")
+        self.check_size(frame.shape[0], frame.shape[1])
+        return frame
+
+    def check_size(self, height_px: int, width_px: int, *, what: str = "frame") -> None:
+        """Refuses a picture that the region of interest does not fit into; `what` is how messages call it.
+
+        Raises:
+            FrameError: it is too small.
+        """
         if self.roi is not None:
             bottom, right = self.roi.y_px + self.roi.height_px, self.roi.x_px + self.roi.width_px
-            if frame.shape[0] < bottom or frame.shape[1] < right:
+            if height_px < bottom or width_px < right:
                 raise FrameError(
-                    f"frame: expected at least {bottom}x{right} pixels (HxW) for the region of interest, "
-                    f"found {frame.shape[0]}x{frame.shape[1]}"
+                    f"{what}: expected at least {bottom}x{right} pixels (HxW) for the region of interest, "
+                    f"found {height_px}x{width_px}"
                 )
-        return frame
 
     def inspected(self, frame: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """The part of a checked frame that is inspected: a view of the region of interest, or all of it."""
