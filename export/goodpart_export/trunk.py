@@ -56,12 +56,7 @@ class Trunk(nn.Module):
                 features[name] = x
         fitted = [self._on_grid(name, found) for name, found in features.items()]
         grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
-        if self._neighbourhood > 1:
-            edge = self._neighbourhood // 2
-            weights = self.nearness.expand(grid.shape[1], 1, -1, -1)
-            padded = nn.functional.pad(grid, (edge, edge, edge, edge), mode="replicate")
-            grid = nn.functional.conv2d(padded, weights, groups=grid.shape[1])
-        return nn.functional.normalize(grid.flatten(2)[0].T, dim=1)
+        return nn.functional.normalize(self._averaged(grid).flatten(2)[0].T, dim=1)
 
     def _on_grid(self, name: str, found: torch.Tensor) -> torch.Tensor:
         """A stage's features on the common grid."""
@@ -72,6 +67,15 @@ class Trunk(nn.Module):
         if stride_px > common_px:
             return nn.functional.interpolate(found, scale_factor=float(stride_px // common_px), mode="bilinear")
         return found
+
+    def _averaged(self, grid: torch.Tensor) -> torch.Tensor:
+        """Every patch with its neighbours; beyond the border the outermost patches go on."""
+        if self._neighbourhood == 1:
+            return grid
+        edge = self._neighbourhood // 2
+        weights = self.nearness.expand(grid.shape[1], 1, -1, -1)
+        padded = nn.functional.pad(grid, (edge, edge, edge, edge), mode="replicate")
+        return nn.functional.conv2d(padded, weights, groups=grid.shape[1])
 
 
 def _binomial(side: int) -> torch.Tensor:

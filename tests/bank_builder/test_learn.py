@@ -1,6 +1,7 @@
 """Learning: every part is scored by a bank that does not know it, in whatever pieces the images come."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -174,3 +175,22 @@ def test_a_greedy_bank_from_small_chunks_covers_the_good_patches_nearly_as_well(
     direct = uncovered()
     monkeypatch.setattr(learn_module, "_CHUNK_BYTES", 1)
     assert uncovered() <= 2 * direct
+
+
+def test_held_out_images_do_not_stay_in_memory(whole, good_dir, monkeypatch):
+    """10,000 images are more than fit: of what is not kept on purpose only the image at hand may be alive."""
+    monkeypatch.setattr(embed, "KEPT_BYTES", 0)
+    read, alive, most = embed.GoodImages.read, [], []
+
+    def watched(images, paths):
+        for path, embeddings in read(images, paths):
+            if len(images.contents) == 24:  # all have been read once: this is the second pass
+                alive.append(weakref.ref(embeddings if embeddings.base is None else embeddings.base))
+                most.append(sum(each() is not None for each in alive))
+            yield path, embeddings
+
+    monkeypatch.setattr(embed.GoodImages, "read", watched)
+    learned(whole, good_dir)
+    # the last fold of the first pass belongs to its chunk
+    assert len(most) > 24
+    assert most[-1] <= 6

@@ -271,3 +271,18 @@ def test_finer_stages_are_max_pooled_onto_the_grid():
     found[0, 0, 1, 2] = 1.0
     pooled = Trunk(network, profile)._on_grid("layer1", found)
     torch.testing.assert_close(pooled[0, 0], torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+
+
+@pytest.mark.parametrize("side", [3, 5])
+def test_neighbours_are_averaged_with_binomial_weights_and_the_border_goes_on(side):
+    network, _ = load_weights("untrained", stages=TINY.stages)
+    trunk = Trunk(network, dataclasses.replace(TINY, neighbourhood=side))
+    one = torch.zeros(1, 2, 9, 9)
+    one[0, 1, 4, 4] = 1.0
+    row = {3: [1, 2, 1], 5: [1, 4, 6, 4, 1]}[side]
+    weights = torch.tensor([[a * b / sum(row) ** 2 for a in row] for b in row])
+    edge = side // 2
+    found = trunk._averaged(one)
+    torch.testing.assert_close(found[0, 1, 4 - edge : 5 + edge, 4 - edge : 5 + edge], weights)
+    assert found[0, 0].abs().max() == 0  # channels stay apart
+    torch.testing.assert_close(trunk._averaged(torch.ones(1, 2, 4, 4)), torch.ones(1, 2, 4, 4))

@@ -11,6 +11,7 @@ from goodpart.bank import Bank
 from goodpart.errors import UsageError
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
+from goodpart.scoring import enlarge
 from small_parts import draw_defect, draw_good
 
 
@@ -113,3 +114,13 @@ def test_any_search_effort_gives_the_same_score(inspector, built_bundle):
         made = Inspector(backbone=inspector.backbone, bank=bank, calibration=inspector.calibration)
         scores.add(made.inspect(draw_defect(6)).score)
     assert max(scores) - min(scores) < 1e-5
+
+
+def test_the_maps_are_smoothed_as_the_profile_says_and_grid_and_regions_are_not(inspector):
+    inspection = inspector.inspect(draw_defect(0))
+    assert inspection.smoothing == inspector.backbone.spec.profile.smoothing
+    smooth = dataclasses.replace(inspection, smoothing=2.0)
+    expected = enlarge(inspection.grid, 90, 70, smoothing=2.0)
+    np.testing.assert_array_equal(smooth.calibrated_map(), expected)
+    assert smooth.calibrated_map().max() < inspection.calibrated_map().max()
+    assert smooth.regions == inspection.regions
