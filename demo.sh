@@ -17,21 +17,26 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "export: ResNet-18 ($weights) to $backbone"
 mkdir -p "$out"
-if ! "$BIN/goodpart-export" --weights "$weights" --out "$backbone" --force 2> "$out/export.log"; then
+export_with() {
+    "$BIN/goodpart-export" --weights "$1" --size auto --images "$data/train/good" --out "$backbone" --force
+}
+if export_with "$weights" 2> "$out/export.log"; then
+    cat "$out/export.log" >&2
+else
     # only a missing download is no reason to stop: everything else is an error that the user has to see
     if [ "$weights" != imagenet ] || ! grep -q "expected to download" "$out/export.log"; then
         cat "$out/export.log" >&2
         exit 2
     fi
     echo "ImageNet weights cannot be downloaded here: going on with UNTRAINED ones, so every result below is marked."
-    "$BIN/goodpart-export" --weights untrained --out "$backbone" --force
+    export_with untrained
 fi
 
 say "build: $data/train/good to $bundle"
 "$BIN/goodpart-bank" build "$data/train/good" --backbone "$backbone" --out "$bundle" --force
 
 say "evaluate: $bundle on $data"
-"$BIN/goodpart-bank" evaluate "$bundle" --data "$data" --json "$out/metrics.json"
+"$BIN/goodpart-bank" evaluate "$bundle" --data "$data" --json "$out/metrics.json" --report "$out/report"
 
 rm -rf "$out/overlays" && mkdir "$out/overlays"
 say "score: one good and one defective frame"
@@ -50,5 +55,5 @@ for part in good defective; do
     fi
 done
 
-say "done: metrics in $out/metrics.json, overlay pictures:"
+say "done: metrics in $out/metrics.json, report in $out/report/index.html, overlay pictures:"
 find "$out/overlays" -name "*.png" | sort
