@@ -171,6 +171,8 @@ def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelP
 def _join(prologue: onnx.ModelProto, trunk: onnx.ModelProto, spec: BackboneSpec) -> bytes:
     """One checked model, stripped of everything that differs between machines."""
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
+    # both parts' own entry for the same opset; a reader that looks for one stumbles over two
+    del model.opset_import[1:]
     model.graph.name = "backbone"
     model.producer_name, model.producer_version, model.doc_string = "goodpart-export", "", ""
     del model.metadata_props[:]

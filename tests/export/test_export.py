@@ -13,7 +13,7 @@ import torch
 import goodpart_export
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
-from goodpart.spec import Roi
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart_export import export_backbone, load_weights
 from goodpart_export.cli import main
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
@@ -125,12 +125,27 @@ def test_the_resize_skips_no_pixel_of_a_large_frame():
         assert pixels_of(frame, GRAY).sum() == pytest.approx(3 * 255 / 100, rel=0.2)
 
 
-def test_the_resize_is_torchs_antialiased_one():
+@pytest.mark.parametrize("shape", [(333, 222), (320, 96), (129, 500), (64, 48), (50, 40), (1, 1)])
+def test_the_resize_averages_whole_rows_and_is_then_torchs_antialiased_one(shape):
+    frame = draw_good(3, *shape)
+    size = max(1, shape[0] // 64)
+    missing = -shape[0] % size
+    whole = np.concatenate([frame, frame[shape[0] - missing :]]).astype(np.float32)
+    means = whole.reshape(-1, size, *frame.shape[1:]).mean(axis=1)
+    np.testing.assert_allclose(pixels_of(frame, RGB), resized_by_torch(means), atol=2e-3)
+
+
+def test_16_bit_frames_are_resized_by_torchs_antialiased_resize():
     frame = draw_good(3, 333, 222)
-    expected = torch.nn.functional.interpolate(
-        torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float(), (64, 48), mode="bilinear", antialias=True
-    )
-    np.testing.assert_allclose(pixels_of(frame, RGB), expected.numpy(), atol=2e-3)
+    deep = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT16, value_range=(0, 255), roi=None)
+    found = pixels_of(frame.astype(np.uint16), deep)
+    np.testing.assert_allclose(found, resized_by_torch(frame.astype(np.float32)), atol=2e-3)
+
+
+def resized_by_torch(pixels):
+    return torch.nn.functional.interpolate(
+        torch.from_numpy(pixels).permute(2, 0, 1)[None], (64, 48), mode="bilinear", antialias=True
+    ).numpy()
 
 
 def test_a_frame_of_the_input_size_is_not_touched():
