@@ -1,10 +1,12 @@
-"""Search: plain HNSW, certified search and brute force on the embeddings of real frames.
+"""Search: the graph alone, certified search and brute force on the embeddings of real frames.
 
-Time per frame of each, interleaved frame by frame; how many of the K nearest neighbours plain HNSW finds; how wrong the
-image score is, against brute force (`Bank.exact_distances`), with plain HNSW and with certified search; and how many
-patches certification recomputes. Give it test images: it is the defective ones that plain HNSW gets wrong.
+Time per frame of each, interleaved frame by frame; how many of the K nearest neighbours are among the graph's
+candidates; how wrong the image score is, against brute force (`Bank.exact_distances`), with the graph alone and with
+certified search; and how many patches certification recomputes. Give it test images: it is the defective ones that the
+graph alone gets wrong. `--ways` tries graphs of its own over the bundle's bank, each given as
+`directions:links:ef_construction:ef_search:candidates`; without it the bundle's own is taken.
 
-    python benchmarks/search.py BUNDLE --images CATEGORY/test --ef 8 16 32 64
+    python benchmarks/search.py BUNDLE --images CATEGORY/test --ways 448:16:200:8:1 64:8:1000:8:4
 """
 
 import argparse
@@ -15,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import hnswlib
 import numpy as np
 import numpy.typing as npt
 
@@ -23,8 +24,11 @@ from common import RUNTIME_PACKAGES, count, headline, load, parser, percentiles,
 from goodpart.bank import Bank, PatchDistances
 from goodpart.bundle import Bundle
 from goodpart.command import print_json, run
+from goodpart.errors import UsageError
+from goodpart.graph import Graph
+from goodpart.profile import IndexSpec
 from goodpart.scoring import calibrate, image_score
-from goodpart_bank_builder.index import measure_recall
+from goodpart_bank_builder.index import build_index, measure_recall, principal_directions
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 Way: TypeAlias = Callable[[Embeddings], PatchDistances]
@@ -43,32 +47,61 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns the exit code."""
     made = parser(__doc__)
     made.add_argument("--images", type=Path, required=True, metavar="DIR", help="real frames")
-    made.add_argument("--ef", type=count, nargs="+", default=[8, 16, 32, 64], help="default %(default)s")
+    made.add_argument(
+        "--ways", type=_way, nargs="+", metavar="DIRECTIONS:LINKS:EF_CONSTRUCTION:EF_SEARCH:CANDIDATES",
+        help="graphs to build and try (default: the bundle's own)",
+    )  # fmt: skip
     made.add_argument("--threads", type=count, default=1, help="of the HNSW search (default %(default)s)")
     made.add_argument("--frames", type=count, default=100, help="the most to take (default %(default)s)")
     return run(_search, made, argv)
 
 
+def _way(text: str) -> IndexSpec:
+    """Parses `directions:links:ef_construction:ef_search:candidates`."""
+    names = [field.name for field in dataclasses.fields(IndexSpec)]
+    numbers = text.split(":")
+    if len(numbers) != len(names) or not all(number.isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"expected {':'.join(names)}, found {text!r}")
+    try:
+        return IndexSpec(**dict(zip(names, map(int, numbers), strict=True)))
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _search(options: argparse.Namespace) -> int:
     inspector, bundle = load(options.bundle, threads=options.threads)
-    spec = inspector.backbone.spec
+    spec, calibration = inspector.backbone.spec, bundle.calibration
     frames = read_frames(options.images, spec.frame, limit=options.frames, seed=options.seed)
     embedded = [inspector.backbone.embed(frame) for frame in frames]
+    tried = options.ways or [spec.profile.index]
+    graphs = [_graph(inspector.bank.vectors, index, options) for index in tried]
     ways = {"exact": _exact(inspector.bank)}
-    for ef in options.ef:
-        ways[f"hnsw {ef}"] = _plain(bundle, ef, options.threads)
-        ways[f"certified {ef}"] = _certified(bundle, ef, options.threads)
+    for at, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
+        bank = Bank(inspector.bank.vectors, graph, neighbours=spec.profile.neighbours, candidates=index.candidates)
+        ways[f"graph {at}"] = _graph_alone(bank)
+        ways[f"certified {at}"] = _certified(
+            bank,
+            top_k=spec.profile.top_k(spec.grid.patches),
+            exact_above=calibration.mean + calibration.pixel_threshold * calibration.std,
+        )
     tallies = _run(ways, embedded, bundle, seed=options.seed)
     results = []
-    for ef in options.ef:
-        index = _index(bundle, ef)
-        recall = measure_recall(
-            index, inspector.bank.vectors, np.concatenate(embedded), neighbours=spec.profile.neighbours, ef_search=ef
+    for at, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
+        alone, certified = (
+            _against(tallies[f"{way} {at}"], tallies["exact"], bundle) for way in ("graph", "certified")
         )
-        plain, certified = (_against(tallies[f"{way} {ef}"], tallies["exact"], bundle) for way in ("hnsw", "certified"))
-        recomputed = tallies[f"certified {ef}"].recomputed
+        recomputed = tallies[f"certified {at}"].recomputed
         certified["recomputed_patches"] = {"median": float(np.median(recomputed)), "max": max(recomputed)}
-        results.append({"ef_search": ef, "recall_at_k": recall, "hnsw": plain, "certified": certified})
+        recall = measure_recall(
+            graph,
+            inspector.bank.vectors,
+            np.concatenate(embedded),
+            neighbours=spec.profile.neighbours,
+            candidates=index.candidates,
+        )
+        results.append(
+            {"index": dataclasses.asdict(index), "recall_at_k": recall, "graph": alone, "certified": certified}
+        )
     print_json(
         {
             **headline(
@@ -125,34 +158,18 @@ def _exact(bank: Bank) -> Way:
     return lambda embeddings: PatchDistances(distances=bank.exact_distances(embeddings), recomputed=len(embeddings))
 
 
-def _certified(bundle: Bundle, ef: int, threads: int) -> Way:
-    profile = bundle.manifest.backbone.profile
-    bank = Bank(_index(bundle, ef), neighbours=profile.neighbours, ef_search=ef, threads=threads)
-    return lambda embeddings: bank.search(embeddings, top_k=profile.top_k(len(embeddings)))
+def _certified(bank: Bank, *, top_k: int, exact_above: float) -> Way:
+    return lambda embeddings: bank.search(embeddings, top_k=top_k, exact_above=exact_above)
 
 
-def _plain(bundle: Bundle, ef: int, threads: int) -> Way:
-    """HNSW without certification, which Bank does not offer."""
-    index, neighbours = _index(bundle, ef), bundle.manifest.backbone.profile.neighbours
-
-    def search(embeddings: Embeddings) -> PatchDistances:
-        try:
-            _, found = index.knn_query(embeddings, k=neighbours, num_threads=threads)
-        except RuntimeError:
-            # a disconnected graph: hnswlib gives up on the whole frame
-            return PatchDistances(distances=np.full(len(embeddings), np.inf), recomputed=0)
-        return PatchDistances(distances=np.asarray(found.mean(axis=1, dtype=np.float64)), recomputed=0)
-
-    return search
+def _graph_alone(bank: Bank) -> Way:
+    return lambda embeddings: PatchDistances(distances=bank.upper_bounds(embeddings), recomputed=0)
 
 
-def _index(bundle: Bundle, ef: int) -> hnswlib.Index:
-    """The bundle's graph, whose bytes were checked when it was loaded."""
-    index = hnswlib.Index("cosine", bundle.manifest.backbone.grid.dimension)
-    with bundle.open_bank() as path:
-        index.load_index(str(path), max_elements=bundle.manifest.bank.vectors)
-    index.set_ef(max(ef, bundle.manifest.backbone.profile.neighbours))
-    return index
+def _graph(vectors: Embeddings, index: IndexSpec, options: argparse.Namespace) -> Graph:
+    directions = principal_directions(vectors, index.directions)
+    built = build_index(vectors, directions, index, seed=options.seed)
+    return Graph(built, directions, ef_search=index.ef_search, threads=options.threads)
 
 
 if __name__ == "__main__":

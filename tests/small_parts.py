@@ -20,7 +20,7 @@ TINY = Profile(
     coreset=CoresetMethod.RANDOM,
     bank_vectors=400,
     smoothing=0.0,
-    index=IndexSpec(links=8, ef_construction=32, ef_search=8),
+    index=IndexSpec(directions=16, links=8, ef_construction=32, ef_search=8, candidates=4),
 )
 RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
 BGR = FrameSpec(channels=Channels.BGR, dtype=PixelType.UINT8, value_range=None, roi=None)

@@ -13,15 +13,17 @@ import numpy.typing as npt
 from goodpart.atomic import check_target, staged_folder
 from goodpart.backbone import Backbone
 from goodpart.bank import Bank
-from goodpart.bundle import BANK, IGNORE, MANIFEST_SHA256, OWN_FILES, write_bundle
+from goodpart.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS, write_bundle
 from goodpart.calibration import Calibration, CalibrationMethod
 from goodpart.errors import UsageError
+from goodpart.graph import Graph
 from goodpart.images import find_images
 from goodpart.inspector import Inspector
+from goodpart.profile import Profile
 from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart_bank_builder.dataset import dataset_digest, refuse_category
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
-from goodpart_bank_builder.index import build_index, measure_recall, save_index
+from goodpart_bank_builder.index import build_index, measure_recall, principal_directions, save_index, search_method
 from goodpart_bank_builder.learn import Learned, learn
 from goodpart_bank_builder.parts import group_parts, make_folds
 
@@ -132,9 +134,18 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         ignore=config.ignore,
         skip_unreadable=config.skip_unreadable,
     )
-    index, recall = _index(learned, backbone, config)
-    profile = backbone.spec.profile
-    bank = Bank(index, neighbours=profile.neighbours, ef_search=profile.index.ef_search, threads=config.threads)
+    vectors, profile = learned.bank.vectors, backbone.spec.profile
+    directions = principal_directions(vectors, profile.index.directions)
+    index = build_index(vectors, directions, profile.index, seed=config.seed)
+    graph = Graph(index, directions, ef_search=profile.index.ef_search, threads=config.threads)
+    facts = _bank_facts(learned, graph, profile)
+    bank = Bank(
+        vectors,
+        graph,
+        neighbours=profile.neighbours,
+        candidates=profile.index.candidates,
+        search=facts.search,
+    )
     inspector = Inspector(backbone=backbone, bank=bank, calibration=learned.calibration, ignored=learned.ignored)
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
@@ -142,24 +153,32 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         format_version=FORMAT_VERSION,
         name=config.product,
         backbone=backbone.spec,
-        bank=BankSpec(vectors=len(learned.bank.vectors), recall=recall),
+        bank=facts,
         provenance=_provenance(config, learned),
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
     )
-    digest = _publish(config, manifest, index=index, learned=learned, golden=golden)
+    digest = _publish(config, manifest, index=index, directions=directions, learned=learned, golden=golden)
     return _report(config, digest, learned, manifest)
 
 
-def _index(learned: Learned, backbone: Backbone, config: BuildConfig) -> tuple[hnswlib.Index, float]:
-    """The graph over the bank, and its recall for held-out good patches."""
-    profile, vectors = backbone.spec.profile, learned.bank.vectors
-    index = build_index(vectors, profile.index, seed=config.seed)
+def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
+    """What the manifest states of the bank."""
+    vectors = learned.bank.vectors
     recall = measure_recall(
-        index, vectors, learned.queries, neighbours=profile.neighbours, ef_search=profile.index.ef_search
+        graph,
+        vectors,
+        learned.queries,
+        neighbours=profile.neighbours,
+        candidates=profile.index.candidates,
     )
-    return index, recall
+    return BankSpec(
+        vectors=len(vectors),
+        directions=graph.directions.shape[1],
+        search=search_method(len(vectors)),
+        recall=recall,
+    )
 
 
 def _publish(
@@ -167,6 +186,7 @@ def _publish(
     manifest: Manifest,
     *,
     index: hnswlib.Index,
+    directions: npt.NDArray[np.float32],
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
 ) -> str:
@@ -177,7 +197,9 @@ def _publish(
             np.save(staging / file, frame, allow_pickle=False)
         if learned.ignored is not None:
             np.save(staging / IGNORE, learned.ignored, allow_pickle=False)
-        save_index(index, staging / BANK)
+        np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
+        np.save(staging / DIRECTIONS, directions, allow_pickle=False)
+        save_index(index, staging / INDEX)
         digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=learned.calibration)
         # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
         Inspector.load(staging, threads=config.threads).self_test()

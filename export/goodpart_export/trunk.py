@@ -5,11 +5,11 @@ import math
 import torch
 from torch import nn
 
-from goodpart.profile import Profile
+from goodpart.profile import STAGES, Profile, block_of
 from goodpart.spec import GridSpec
 
-STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
-CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}
+_STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
+_CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}
 
 # ImageNet's statistics, in grey levels: what torchvision's weights were trained with
 _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -32,8 +32,8 @@ class Trunk(nn.Module):
         super().__init__()
         self._used, self._grid, self._neighbourhood = profile.stages, profile.grid, profile.neighbourhood
         self.stem = nn.Sequential(*(network.get_submodule(name) for name in ("conv1", "bn1", "relu", "maxpool")))
-        count = max(list(STRIDES_PX).index(stage) for stage in profile.stages) + 1
-        self.stages = nn.ModuleDict({name: network.get_submodule(name) for name in list(STRIDES_PX)[:count]})
+        count = max(STAGES.index(stage) for stage in profile.stages) + 1
+        self.blocks = nn.ModuleList([network.get_submodule(block_of(stage)) for stage in STAGES[:count]])
         self.mean: torch.Tensor
         self.std: torch.Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
@@ -41,7 +41,7 @@ class Trunk(nn.Module):
         self.nearness: torch.Tensor
         self.register_buffer("nearness", _binomial(profile.neighbourhood))
         self.ones: torch.Tensor
-        self.register_buffer("ones", torch.ones(1, sum(CHANNELS[stage] for stage in profile.stages)))
+        self.register_buffer("ones", torch.ones(1, grid_of(profile).dimension))
         self.eval()
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -55,17 +55,17 @@ class Trunk(nn.Module):
         """
         x = self.stem((pixels - self.mean) / self.std)
         features: dict[str, torch.Tensor] = {}
-        for name, stage in self.stages.items():
-            x = stage(x)
-            if name in self._used:
-                features[name] = x
-        fitted = [self._on_grid(name, found) for name, found in features.items()]
+        for stage, block in zip(STAGES, self.blocks, strict=False):
+            x = block(x)
+            if stage in self._used:
+                features[stage] = x
+        fitted = [self._on_grid(stage, found) for stage, found in features.items()]
         grid = torch.cat(fitted, dim=1) if len(fitted) > 1 else fitted[0]
         return self._unit(self._averaged(grid).flatten(2)[0]).T
 
-    def _on_grid(self, name: str, found: torch.Tensor) -> torch.Tensor:
+    def _on_grid(self, stage: str, found: torch.Tensor) -> torch.Tensor:
         """A stage's features on the common grid."""
-        stride_px, common_px = STRIDES_PX[name], STRIDES_PX[self._grid]
+        stride_px, common_px = _stride_px(stage), _stride_px(self._grid)
         if stride_px < common_px:
             # the maximum and not the mean: a thin crack fills only one of the finer patches
             return nn.functional.max_pool2d(found, common_px // stride_px)
@@ -97,11 +97,15 @@ def _binomial(side: int) -> torch.Tensor:
     return (row[:, None] * row[None, :] / row.sum() ** 2).view(1, 1, side, side)
 
 
+def _stride_px(stage: str) -> int:
+    return _STRIDES_PX[stage.partition(".")[0]]
+
+
 def grid_of(profile: Profile) -> GridSpec:
     """The patches that a profile gives."""
-    stride_px = STRIDES_PX[profile.grid]
+    stride_px = _stride_px(profile.grid)
     return GridSpec(
         rows=profile.input_height_px // stride_px,
         columns=profile.input_width_px // stride_px,
-        dimension=sum(CHANNELS[stage] for stage in profile.stages),
+        dimension=sum(_CHANNELS[stage.partition(".")[0]] for stage in profile.stages),
     )

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from goodpart.errors import ExportError, UsageError
-from goodpart.profile import STAGES
+from goodpart.profile import STAGES, block_of
 from goodpart.spec import WeightsSource, WeightsSpec
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
@@ -121,4 +121,4 @@ def _fill(network: nn.Module, path: Path, stages: tuple[str, ...]) -> str:
 def _unused(stages: tuple[str, ...]) -> tuple[str, ...]:
     """Key prefixes behind the last stage that is used."""
     last = max(STAGES.index(stage) for stage in stages)
-    return (*STAGES[last + 1 :], "layer4.", "fc.")
+    return (*(f"{block_of(stage)}." for stage in STAGES[last + 1 :]), "layer4.", "fc.")

@@ -1,30 +1,27 @@
-"""Bank: the kept embeddings of good patches, searched by HNSW and certified against exact products.
+"""Bank: the kept embeddings of good patches, searched through a graph and certified against exact products.
 
-HNSW may miss a neighbour, so its distances are upper bounds of the true ones. The worst patches are recomputed exactly
-until no patch that is left can reach the k-th worst exact one: the image score is then that of brute force.
+The graph names candidates, and the true distance to the nearest of them is an upper bound of the patch distance. The
+worst patches are recomputed exactly until no patch that is left can reach the k-th worst exact one: the image score is
+then that of brute force.
 """
 
 import dataclasses
-import os
-from pathlib import Path
 
-import hnswlib
 import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import ContractError, InferenceError, UsageError
-from goodpart.index_file import read_vectors
-from goodpart.profile import IndexSpec
+from goodpart.graph import Graph
+from goodpart.products import products
+from goodpart.spec import SearchMethod
 
 _MARGIN = 1e-6
 """How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, must lie:
 covers float32 rounding of both sides."""
 
 _BLOCK = 64
-"""Bank vectors whose largest similarity is taken together when neighbours are sought."""
-
-_PRODUCTS_PER_CALL = 1 << 18
-"""OpenBLAS runs a product of at most this many multiply-adds on the calling thread, so the thread count stays ours."""
+"""Bank vectors whose largest similarity is taken together when neighbours are sought, and patches whose candidates are
+measured together: what stays in the cache."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,75 +47,37 @@ class Bank:
 
     def __init__(
         self,
-        index: hnswlib.Index,
+        vectors: npt.NDArray[np.float32],
+        graph: Graph,
         *,
         neighbours: int,
-        ef_search: int,
-        threads: int = 1,
-        vectors: npt.NDArray[np.float32] | None = None,
+        candidates: int,
+        search: SearchMethod = SearchMethod.GRAPH,
     ) -> None:
-        """Takes a built or loaded cosine index whose labels are 0 to N - 1.
+        """Takes the vectors and the graph over them.
 
         Args:
-            index: the HNSW graph.
+            vectors: `(N, D) float32`.
+            graph: names candidates.
             neighbours: K, 1 to N.
-            ef_search: candidates kept while searching.
-            threads: threads for the HNSW search of one frame.
-            vectors: `(N, D) float32` what the index holds, by label; None to ask the index, which is slow.
+            candidates: bank vectors per patch whose true distance is taken; at least K are.
+            search: through the graph, or every patch exactly.
 
         Raises:
-            UsageError: K is larger than the bank.
+            UsageError: K is larger than the bank, or the graph is another's.
             ContractError: the vectors are not finite unit vectors.
         """
-        count = index.get_current_count()
-        if not 1 <= neighbours <= count:
-            raise UsageError(f"bank: expected K from 1 to {count} vectors, found {neighbours}")
-        if vectors is None:
-            vectors = _vectors_of(index)
+        if not 1 <= neighbours <= len(vectors):
+            raise UsageError(f"bank: expected K from 1 to {len(vectors)} vectors, found {neighbours}")
+        if len(graph) != len(vectors):
+            raise UsageError(f"bank: expected a graph of {len(vectors)} vectors, found one of {len(graph)}")
         norms = np.linalg.norm(vectors, axis=1)
         if not np.all(np.abs(norms - 1.0) < 1e-3):
             raise ContractError("bank: expected finite unit vectors, found others; rebuild the bundle")
         vectors.flags.writeable = False
         self.vectors = vectors
-        self._index, self._neighbours, self._threads = index, neighbours, threads
-        # hnswlib forgets this when it loads a file (and falls back to 10)
-        index.set_ef(max(ef_search, neighbours))
-
-    @classmethod
-    def load(
-        cls,
-        path: Path,
-        *,
-        vectors: int,
-        dimension: int,
-        neighbours: int,
-        index: IndexSpec,
-        threads: int = 1,
-        where: str | None = None,
-    ) -> "Bank":
-        """Loads an index file whose sha256 has been checked.
-
-        Args:
-            path: written by hnswlib.
-            vectors, dimension: what it must hold.
-            neighbours: K.
-            index: how it was built.
-            threads: see the constructor.
-            where: how messages call the file; None for its path.
-
-        Raises:
-            ContractError: the file is not what the manifest says, or hnswlib refuses it.
-        """
-        kept = read_vectors(path, vectors=vectors, dimension=dimension, links=index.links, where=where)
-        loaded = hnswlib.Index("cosine", dimension)
-        try:
-            # as bytes, for a folder's name need not be UTF-8
-            loaded.load_index(os.fsencode(path), max_elements=vectors)
-        except RuntimeError as error:
-            raise ContractError(
-                f"{where or path}: expected an HNSW index, found a file that hnswlib refuses ({error})"
-            ) from error
-        return cls(loaded, neighbours=neighbours, ef_search=index.ef_search, threads=threads, vectors=kept)
+        self._graph, self._neighbours, self._method = graph, neighbours, search
+        self._candidates = min(max(candidates, neighbours), len(vectors))
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
         """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
@@ -131,19 +90,12 @@ class Bank:
         Raises:
             InferenceError: another width (hnswlib would read past the end), or non-finite values.
         """
-        bounds = self._upper_bounds(self._checked(embeddings))
-        order = np.argsort(-bounds, kind="stable")
-        distances, recomputed = bounds, 0
-        while recomputed < len(order):
-            rows = order[recomputed : recomputed + max(top_k, 16)]
-            distances[rows] = self._exact(embeddings[rows])
-            recomputed += len(rows)
-            if recomputed == len(order):
-                break
-            kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
-            highest_left = bounds[order[recomputed]] + _MARGIN
-            if kth_worst >= highest_left and exact_above >= highest_left:
-                break
+        checked = self._checked(embeddings)
+        if self._method is SearchMethod.EXACT:
+            distances, recomputed = self._exact_in_blocks(checked), len(checked)
+        else:
+            distances = self.upper_bounds(checked)
+            distances, recomputed = self._certified(checked, distances, top_k=top_k, exact_above=exact_above)
         if not np.isfinite(distances).all():
             raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")
         return PatchDistances(distances=distances, recomputed=recomputed)
@@ -157,9 +109,51 @@ class Bank:
         Returns:
             `(P,) float64` mean cosine distance to the K nearest neighbours.
         """
-        checked = self._checked(embeddings)
-        blocks = [self._exact(checked[at : at + 64]) for at in range(0, len(checked), 64)]
-        return np.concatenate(blocks)
+        return self._exact_in_blocks(self._checked(embeddings))
+
+    def upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """What the graph alone gives: the first step of `search`.
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+
+        Returns:
+            `(P,) float64` true mean distance to the K nearest candidates, never below the patch distance but for
+            rounding; infinite where the graph gives none.
+        """
+        named = self._graph.candidates(embeddings, self._candidates)
+        if named is None:
+            return np.full(len(embeddings), np.inf)
+        similarities = np.empty(named.shape, np.float32)
+        for at in range(0, len(named), _BLOCK):
+            rows = slice(at, at + _BLOCK)
+            near = self.vectors.take(named[rows], axis=0)
+            np.matmul(near, embeddings[rows, :, np.newaxis], out=similarities[rows, :, np.newaxis])
+        nearest = np.partition(similarities, -self._neighbours, axis=1)[:, -self._neighbours :]
+        return np.asarray(1.0 - nearest.mean(axis=1, dtype=np.float64))
+
+    def _certified(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        distances: npt.NDArray[np.float64],
+        *,
+        top_k: int,
+        exact_above: float,
+    ) -> tuple[npt.NDArray[np.float64], int]:
+        """Upper bounds made exact from the highest down for as long as one could still matter, and how many were."""
+        order = np.argsort(-distances, kind="stable")
+        recomputed = 0
+        while recomputed < len(order):
+            rows = order[recomputed : recomputed + max(top_k, 16)]
+            distances[rows] = self._exact(embeddings[rows])
+            recomputed += len(rows)
+            if recomputed == len(order):
+                break
+            kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
+            highest_left = distances[order[recomputed]] + _MARGIN
+            if kth_worst >= highest_left and exact_above >= highest_left:
+                break
+        return distances, recomputed
 
     def _checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         dimension = self.vectors.shape[1]
@@ -169,39 +163,12 @@ class Bank:
             raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
         return embeddings
 
-    def _upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """`(P,) float64` HNSW's distances; infinite where it found too few neighbours, so that those are recomputed."""
-        try:
-            _, distances = self._index.knn_query(embeddings, k=self._neighbours, num_threads=self._threads)
-        except RuntimeError:
-            # hnswlib gives up on the whole frame when one patch has too few neighbours (a disconnected graph)
-            return np.full(len(embeddings), np.inf)
-        bounds: npt.NDArray[np.float64] = distances.mean(axis=1, dtype=np.float64)
-        bounds[~np.isfinite(bounds)] = np.inf
-        return bounds
+    def _exact_in_blocks(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        blocks = [self._exact(embeddings[at : at + _BLOCK]) for at in range(0, len(embeddings), _BLOCK)]
+        return np.concatenate(blocks)
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
-
-
-def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """All inner products, on the calling thread alone.
-
-    Args:
-        vectors: `(N, D) float32`.
-        rows: `(R, D) float32`.
-
-    Returns:
-        `(N, R) float32`.
-    """
-    count, dimension = vectors.shape
-    block = max(1, _PRODUCTS_PER_CALL // (dimension * len(rows)))
-    whole = count - count % block
-    columns = np.ascontiguousarray(rows.T)
-    found = np.empty((count, len(rows)), np.float32)
-    np.matmul(vectors[:whole].reshape(-1, block, dimension), columns, out=found[:whole].reshape(-1, block, len(rows)))
-    np.matmul(vectors[whole:], columns, out=found[whole:])
-    return found
 
 
 def nearest_distances(
@@ -250,12 +217,3 @@ def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[n
     values = np.take_along_axis(similarities, candidates, axis=0)
     chosen = np.argpartition(values, -count, axis=0)[-count:]
     return np.take_along_axis(candidates, chosen, axis=0)
-
-
-def _vectors_of(index: hnswlib.Index) -> npt.NDArray[np.float32]:
-    """`(N, D) float32` what an index in memory holds, by label."""
-    count = index.get_current_count()
-    try:
-        return np.asarray(index.get_items(np.arange(count), return_type="numpy"), dtype=np.float32)
-    except RuntimeError as error:
-        raise ContractError(f"bank: expected the labels 0 to {count - 1}, found others ({error})") from error

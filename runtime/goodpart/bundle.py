@@ -33,11 +33,13 @@ from goodpart.images import load_npy
 from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
 
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
-BACKBONE, BANK, CALIBRATION, IGNORE = "backbone.onnx", "bank.hnsw", "calibration.json", "ignore.npy"
+BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"
+VECTORS, DIRECTIONS, INDEX = "bank.npy", "directions.npy", "bank.hnsw"
 
 _MANIFEST_LIMIT_BYTES = 1 << 20
 OWN_FILES = re.compile(
-    r"manifest\.(json|sha256)|backbone\.onnx|bank\.hnsw|calibration\.json|ignore\.npy|golden/[0-9]{3}\.npy"
+    r"manifest\.(json|sha256)|backbone\.onnx|bank\.(npy|hnsw)|directions\.npy|calibration\.json|ignore\.npy|"
+    r"golden/[0-9]{3}\.npy"
 )
 """The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
 
@@ -64,7 +66,7 @@ class Bundle:
     ignored: npt.NDArray[np.bool_] | None
 
     @contextlib.contextmanager
-    def open_bank(self) -> Iterator[Path]:
+    def open_index(self) -> Iterator[Path]:
         """A path under which hnswlib, which reads only from paths, finds the index: the very bytes that were checked.
 
         They lie in memory (on Linux) or in a private temporary file, so that nothing can exchange them on the way.
@@ -72,16 +74,27 @@ class Bundle:
         Raises:
             IntegrityError: the file has changed since it was checked.
         """
-        data = _read_checked(self.folder, BANK, self.manifest.files[BANK])
+        data = _read_checked(self.folder, INDEX, self.manifest.files[INDEX])
         if hasattr(os, "memfd_create"):
-            with os.fdopen(os.memfd_create(BANK), "wb", buffering=0) as file:
+            with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
                 _write_all(file, data)
                 yield Path(f"/proc/self/fd/{file.fileno()}")
         else:
             with tempfile.TemporaryDirectory() as private:
-                path = Path(private, BANK)
+                path = Path(private, INDEX)
                 path.write_bytes(data)
                 yield path
+
+    def read_bank(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """`(N, D) float32` bank vectors and `(D, M) float32` directions, the very bytes that were checked.
+
+        Raises:
+            IntegrityError: a file has changed since it was checked.
+            ContractError: they are not what the manifest says.
+        """
+        bank, dimension = self.manifest.bank, self.manifest.backbone.grid.dimension
+        vectors = self._read_floats(VECTORS, (bank.vectors, dimension))
+        return vectors, self._read_floats(DIRECTIONS, (dimension, bank.directions))
 
     def read_golden(self, file: str) -> npt.NDArray[Any]:
         """One golden frame, checked again.
@@ -95,6 +108,15 @@ class Bundle:
             return self.manifest.backbone.frame.check(load_npy(io.BytesIO(data), where="array"))
         except FrameError as error:
             raise ContractError(f"{self.folder / file}: golden {error}") from error
+
+    def _read_floats(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+        found = _read_array(self.folder, name, self.manifest.files[name])
+        if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
+            raise ContractError(
+                f"{self.folder / name}: expected finite float32 {shape} as in manifest.json, found {found.dtype} "
+                f"{found.shape}; rebuild the bundle"
+            )
+        return found
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -136,7 +158,8 @@ def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibrati
     """Writes what is missing into a folder that already holds the bank and the golden frames.
 
     Args:
-        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.hnsw`, `golden/*.npy` and, where
+        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
+            `directions.npy`, `bank.hnsw`, `golden/*.npy` and, where
             some patches never count, `ignore.npy`.
         manifest: complete but for `files`, which is filled in here.
         backbone: the ONNX file.
@@ -147,7 +170,7 @@ def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibrati
     """
     (folder / BACKBONE).write_bytes(backbone)
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
-    names = [BACKBONE, BANK, CALIBRATION, *(golden.file for golden in manifest.golden)]
+    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
     names += [IGNORE] if (folder / IGNORE).exists() else []
     files = {name: _facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))
@@ -173,7 +196,7 @@ def _check_names(manifest: Manifest, folder: Path) -> None:
     golden = [frame.file for frame in manifest.golden]
     if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
         raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
-    expected, found = {BACKBONE, BANK, CALIBRATION, *golden}, set(manifest.files)
+    expected, found = {BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *golden}, set(manifest.files)
     if expected != found - {IGNORE}:
         raise ContractError(
             f"{folder / MANIFEST}: expected the files {sorted(expected)}, found missing {sorted(expected - found)} and "
@@ -185,10 +208,7 @@ def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | N
     if IGNORE not in manifest.files:
         return None
     where, grid = str(folder / IGNORE), manifest.backbone.grid
-    try:
-        ignored = load_npy(io.BytesIO(_read_checked(folder, IGNORE, manifest.files[IGNORE])), where=where)
-    except FrameError as error:
-        raise ContractError(str(error)) from error
+    ignored = _read_array(folder, IGNORE, manifest.files[IGNORE])
     if ignored.dtype != np.bool_ or ignored.shape != (grid.rows, grid.columns) or ignored.all():
         raise ContractError(
             f"{where}: expected a bool array ({grid.rows}, {grid.columns}) that leaves some patches, found "
@@ -196,6 +216,13 @@ def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | N
         )
     ignored.flags.writeable = False
     return ignored
+
+
+def _read_array(folder: Path, name: str, facts: FileFacts) -> npt.NDArray[Any]:
+    try:
+        return load_npy(io.BytesIO(_read_checked(folder, name, facts)), where=str(folder / name))
+    except FrameError as error:
+        raise ContractError(str(error)) from error
 
 
 def _read(folder: Path, name: str, limit_bytes: int) -> bytes:

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from goodpart.backbone import Backbone, check_backbone
 from goodpart.bank import Bank
-from goodpart.bundle import BANK, Bundle, read_bundle
+from goodpart.bundle import INDEX, Bundle, read_bundle
 from goodpart.calibration import Calibration
 from goodpart.device import read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
+from goodpart.graph import Graph
 from goodpart.inspection import Inspection, Verdict
 from goodpart.scoring import calibrate, image_score
 from goodpart.spec import GoldenFrame
@@ -67,16 +68,7 @@ class Inspector:
         facts = bundle.manifest.backbone
         backbone = Backbone(bundle.backbone, threads=threads, where=str(Path(folder) / "backbone.onnx"))
         check_backbone(backbone, facts, str(folder))
-        with bundle.open_bank() as path:
-            bank = Bank.load(
-                path,
-                vectors=bundle.manifest.bank.vectors,
-                dimension=facts.grid.dimension,
-                neighbours=facts.profile.neighbours,
-                index=facts.profile.index,
-                threads=threads,
-                where=str(bundle.folder / BANK),
-            )
+        bank = load_bank(bundle, threads=threads)
         inspector = cls(
             backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
         )
@@ -181,6 +173,36 @@ class Inspector:
                 f"this machine does not reproduce the bundle's scores"
             )
         return abs(found - golden.score)
+
+
+def load_bank(bundle: Bundle, *, threads: int) -> Bank:
+    """The bank of a checked bundle.
+
+    Args:
+        bundle: from `read_bundle`.
+        threads: for one frame.
+
+    Raises:
+        BundleError: a file has changed since it was checked, or is not what the manifest says.
+    """
+    profile = bundle.manifest.backbone.profile
+    vectors, directions = bundle.read_bank()
+    with bundle.open_index() as path:
+        graph = Graph.load(
+            path,
+            vectors=vectors,
+            directions=directions,
+            index=profile.index,
+            threads=threads,
+            where=str(bundle.folder / INDEX),
+        )
+    return Bank(
+        vectors,
+        graph,
+        neighbours=profile.neighbours,
+        candidates=profile.index.candidates,
+        search=bundle.manifest.bank.search,
+    )
 
 
 def _judge(score: float, threshold: float) -> Verdict:

@@ -10,8 +10,14 @@ import math
 
 from goodpart.errors import UsageError
 
-STAGES = ("layer1", "layer2", "layer3")
-"""The stages of ResNet-18 that a profile may take features from, fine to coarse."""
+STAGES = ("layer1.0", "layer1", "layer2.0", "layer2", "layer3.0", "layer3")
+"""The stages of ResNet-18 that a profile may take features from, fine to coarse; `.0` is a stage's first residual block
+alone. One entry per block, in the network's order."""
+
+
+def block_of(stage: str) -> str:
+    """The residual block whose output a stage's features are, as torchvision names it: `layer3.1` for `layer3`."""
+    return stage if "." in stage else f"{stage}.1"
 
 
 class CoresetMethod(enum.Enum):
@@ -25,18 +31,28 @@ class CoresetMethod(enum.Enum):
 class IndexSpec:
     """How the HNSW graph is built and searched (Malkov and Yashunin, 2018; names as in hnswlib).
 
+    Certified search makes image scores exact whatever stands here; more of each tightens the patches that are not
+    recomputed.
+
     Attributes:
+        directions: principal directions of the bank in which the graph is built, 1 to 4096; all if there are fewer.
         links: M, links per vector and layer, 2 to 128.
         ef_construction: candidates kept while building, at least `links`.
-        ef_search: candidates kept while searching. Certified search makes image scores exact at any value; a higher one
-            tightens the patches that are not recomputed.
+        ef_search: candidates kept while searching.
+        candidates: how many of those are measured in full for each patch, 1 to 1000; at least K are.
     """
 
+    directions: int
     links: int
     ef_construction: int
     ef_search: int
+    candidates: int
 
     def __post_init__(self) -> None:
+        if not 1 <= self.directions <= 4096:
+            raise UsageError(f"index directions: expected 1 to 4096, found {self.directions}")
+        if not 1 <= self.candidates <= 1000:
+            raise UsageError(f"index candidates: expected 1 to 1000, found {self.candidates}")
         if not 2 <= self.links <= 128:
             raise UsageError(f"index links: expected 2 to 128, found {self.links}")
         if not self.links <= self.ef_construction <= 10_000:
@@ -51,7 +67,7 @@ class Profile:
 
     Attributes:
         name: short name, shown by `goodpart info`.
-        stages: stages of ResNet-18 whose features are concatenated.
+        stages: stages of ResNet-18, or their first blocks, whose features are concatenated.
         grid: the stage on whose grid: finer features are max-pooled onto it, coarser ones enlarged bilinearly.
         neighbourhood: side of the square of patches that are averaged, with binomial weights, before the embedding is
             made, 1 for none, odd.

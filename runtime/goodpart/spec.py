@@ -211,21 +211,34 @@ class BackboneSpec:
             )
 
 
+class SearchMethod(enum.Enum):
+    """How patches find their nearest bank vectors; the image score is the same."""
+
+    GRAPH = "graph"
+    EXACT = "exact"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BankSpec:
     """The bank as it lies in the bundle.
 
     Attributes:
-        vectors: kept embeddings.
-        recall: share of the K nearest neighbours that plain HNSW found for good patches when it was built, 0 to 1.
+        vectors: kept embeddings, 2 to 10 million.
+        directions: that the graph sees of them, 1 to 4096.
+        search: how patches find their neighbours; decided when the bundle is built, never by a device.
+        recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
     """
 
     vectors: int
+    directions: int
+    search: SearchMethod
     recall: float
 
     def __post_init__(self) -> None:
-        if self.vectors < 2 or not 0.0 <= self.recall <= 1.0:
-            raise UsageError(f"bank: expected at least 2 vectors and a recall of 0 to 1, found {self}")
+        if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
+            raise UsageError(
+                f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -93,14 +93,16 @@ def test_latency_of_an_image_in_its_own_size(bench, built_bundle, images):
 
 
 def test_search(bench, built_bundle, digest, images):
-    found = bench("search", built_bundle, "--images", images, "--ef", 3, 32, "--frames", 5, "--seed", 1)
+    found = bench(
+        "search", built_bundle, "--images", images, "--ways", "4:2:4:3:1", "16:8:64:32:16", "--frames", 5, "--seed", 1
+    )
     assert (found["bundle_digest"], found["seed"], found["frames"]) == (digest, 1, 5)
     assert found["bank"] == [TINY.bank_vectors, 64]
     assert ordered(found["exact_time_ms"])
-    assert [row["ef_search"] for row in found["results"]] == [3, 32]
+    assert [row["index"]["ef_search"] for row in found["results"]] == [3, 32]
     coarse, fine = found["results"]
     assert 0 < coarse["recall_at_k"] < fine["recall_at_k"] <= 1
-    assert coarse["hnsw"]["error_sigmas"]["max"] > 1e-3
+    assert coarse["graph"]["error_sigmas"]["max"] > 1e-3
     for row in found["results"]:
         assert row["certified"]["frames_without_result"] == 0
         assert row["certified"]["error_sigmas"]["max"] <= 1e-5
@@ -111,8 +113,8 @@ def test_search(bench, built_bundle, digest, images):
 
 def test_search_takes_the_same_frames_and_finds_the_same_with_the_same_seed(bench, built_bundle, images):
     def errors() -> Sequence[object]:
-        found = bench("search", built_bundle, "--images", images, "--ef", 3, "--frames", 2, "--seed", 5)
-        return [(row["recall_at_k"], row["hnsw"]["error_sigmas"]) for row in found["results"]]
+        found = bench("search", built_bundle, "--images", images, "--frames", 2, "--seed", 5)
+        return [(row["recall_at_k"], row["graph"]["error_sigmas"]) for row in found["results"]]
 
     assert errors() == errors()
 

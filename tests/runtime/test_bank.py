@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.bank import Bank, nearest_distances, products
-from goodpart.errors import InferenceError, UsageError
+from goodpart.bank import Bank, nearest_distances
+from goodpart.errors import ContractError, InferenceError, UsageError
+from goodpart.graph import Graph
+from goodpart.products import products
 from goodpart.profile import IndexSpec
+from goodpart.spec import SearchMethod
 
 SIGMA = 0.02
 
@@ -17,12 +20,19 @@ def unit(vectors):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def make_bank(vectors, neighbours=3, ef_search=1, links=2, ef_construction=2):
+def make_graph(vectors, directions, ef_search=1, links=2, ef_construction=2):
     """A graph as bad as can be, unless told otherwise."""
-    index = hnswlib.Index("cosine", vectors.shape[1])
+    index = hnswlib.Index("cosine", directions.shape[1])
     index.init_index(len(vectors), M=links, ef_construction=ef_construction, random_seed=1)
-    index.add_items(vectors, np.arange(len(vectors)), num_threads=1)
-    return Bank(index, neighbours=neighbours, ef_search=ef_search)
+    index.add_items(vectors @ directions, np.arange(len(vectors)), num_threads=1)
+    return Graph(index, directions, ef_search=ef_search)
+
+
+def make_bank(vectors, neighbours=3, ef_search=1, links=2, ef_construction=2, directions=None, candidates=1):
+    """A bank with such a graph, over all directions or only the first few axes."""
+    axes = np.eye(vectors.shape[1], dtype=np.float32)[:, :directions]
+    graph = make_graph(vectors, np.ascontiguousarray(axes), ef_search, links, ef_construction)
+    return Bank(vectors, graph, neighbours=neighbours, candidates=candidates)
 
 
 def brute_force(vectors, queries, neighbours):
@@ -58,27 +68,24 @@ def scenes(draw):
     )
     if draw(st.booleans()):
         queries[:] = queries[0]  # a constant frame: every patch alike
-    return (
-        unit(vectors),
-        unit(queries),
-        draw(st.integers(1, 5)),
-        draw(st.integers(1, patches)),
-        draw(st.integers(1, 20)),
-    )
+    neighbours, top_k = draw(st.integers(1, 5)), draw(st.integers(1, patches))
+    graph = {"ef_search": draw(st.integers(1, 20)), "candidates": draw(st.integers(1, 9))}
+    graph["directions"] = draw(st.integers(1, dimension))
+    return unit(vectors), unit(queries), neighbours, top_k, graph
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(scenes())
 def test_the_worst_patches_are_those_of_brute_force(scene):
-    vectors, queries, neighbours, top_k, ef_search = scene
-    check_certified(make_bank(vectors, neighbours, ef_search), queries, neighbours, top_k)
+    vectors, queries, neighbours, top_k, graph = scene
+    check_certified(make_bank(vectors, neighbours, **graph), queries, neighbours, top_k)
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(scenes(), st.floats(-0.05, 1.05))
 def test_every_patch_above_a_limit_is_that_of_brute_force(scene, at):
-    vectors, queries, neighbours, top_k, ef_search = scene
-    bank = make_bank(vectors, neighbours, ef_search)
+    vectors, queries, neighbours, top_k, graph = scene
+    bank = make_bank(vectors, neighbours, **graph)
     true = brute_force(bank.vectors, queries, neighbours)
     limit = true.min() + at * (true.max() - true.min())  # from below all to above all
     found = bank.search(queries, top_k=top_k, exact_above=limit)
@@ -94,7 +101,7 @@ def test_a_limit_that_rounding_hides_is_seen():
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng.normal(size=(400, 64))), unit(rng.normal(size=(200, 64)))
     bank = make_bank(vectors, ef_search=400, links=16, ef_construction=200)
-    true, bounds = brute_force(bank.vectors, queries, 3), bank._upper_bounds(queries)
+    true, bounds = brute_force(bank.vectors, queries, 3), bank.upper_bounds(queries)
     hidden = np.flatnonzero((bounds < true) & (bounds < np.median(bounds)))
     assert len(hidden) > 3
     for row in hidden:
@@ -126,7 +133,7 @@ def test_plain_hnsw_would_have_been_wrong():
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng.normal(size=(3000, 16))), unit(rng.normal(size=(200, 16)))
     bank = make_bank(vectors)
-    plain = bank._upper_bounds(queries)
+    plain = bank.upper_bounds(queries)
     assert (plain - brute_force(vectors, queries, 3)).max() > 0.05
     check_certified(bank, queries, 3, 10)
 
@@ -158,10 +165,10 @@ def test_a_disconnected_graph_falls_back_to_exact_search(tmp_path, kept):
     elements = data[96 : 96 + 300 * 76].reshape(300, 76)
     elements[rng.random(300) >= kept, :4] = 0  # no links on level 0
     data.tofile(tmp_path / "bank.hnsw")
-    spec = IndexSpec(links=4, ef_construction=20, ef_search=5)
-    bank = Bank.load(tmp_path / "bank.hnsw", vectors=300, dimension=8, neighbours=5, index=spec)
-    with pytest.raises(RuntimeError):
-        bank._index.knn_query(queries, k=5, num_threads=1)
+    spec = IndexSpec(directions=8, links=4, ef_construction=20, ef_search=5, candidates=1)
+    graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=np.eye(8, dtype=np.float32), index=spec)
+    assert graph.candidates(queries, 5) is None
+    bank = Bank(vectors, graph, neighbours=5, candidates=1)
     check_certified(bank, queries, 5, 4)
     assert bank.search(queries, top_k=4).recomputed == 40
 
@@ -221,14 +228,48 @@ def test_ef_search_survives_loading(tmp_path):
     """hnswlib falls back to 10 when it loads a file."""
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng.normal(size=(1500, 32))), unit(rng.normal(size=(200, 32)))
+    directions = np.eye(32, dtype=np.float32)
     index = hnswlib.Index("cosine", 32)
     index.init_index(1500, M=8, ef_construction=40, random_seed=0)
     index.add_items(vectors, np.arange(1500), num_threads=1)
     index.save_index(str(tmp_path / "bank.hnsw"))
     found = {}
     for ef_search in (10, 1500):
-        spec = IndexSpec(links=8, ef_construction=40, ef_search=ef_search)
-        bank = Bank.load(tmp_path / "bank.hnsw", vectors=1500, dimension=32, neighbours=3, index=spec)
-        found[ef_search] = bank.search(queries, top_k=1).distances.mean()
+        spec = IndexSpec(directions=32, links=8, ef_construction=40, ef_search=ef_search, candidates=3)
+        graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=directions, index=spec)
+        found[ef_search] = Bank(vectors, graph, neighbours=3, candidates=3).search(queries, top_k=1).distances.mean()
     assert found[1500] < found[10]
     assert found[1500] == pytest.approx(brute_force(vectors, queries, 3).mean(), abs=1e-6)
+
+
+def test_exact_search_needs_no_candidates():
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(300, 16))), unit(rng.normal(size=(90, 16)))
+    graph = make_graph(vectors, np.eye(16, dtype=np.float32))
+    bank = Bank(vectors, graph, neighbours=3, candidates=1, search=SearchMethod.EXACT)
+    found = bank.search(queries, top_k=2)
+    assert found.recomputed == 90
+    np.testing.assert_array_equal(found.distances, bank.exact_distances(queries))
+
+
+def test_more_candidates_give_tighter_bounds():
+    rng = np.random.default_rng(0)
+    vectors, queries = unit(rng.normal(size=(900, 32))), unit(rng.normal(size=(300, 32)))
+    facts = {"ef_search": 64, "links": 16, "ef_construction": 100, "directions": 12}
+    few, many = (make_bank(vectors, 1, candidates=count, **facts).upper_bounds(queries) for count in (1, 16))
+    assert (many <= few + 1e-6).all()
+    assert (many < few - 1e-3).mean() > 0.2
+    assert (many >= brute_force(vectors, queries, 1) - 1e-6).all()
+
+
+def test_the_graph_of_another_bank(tmp_path):
+    rng = np.random.default_rng(0)
+    vectors, others = unit(rng.normal(size=(60, 8))), unit(rng.normal(size=(60, 8)))
+    directions = np.ascontiguousarray(np.eye(8, dtype=np.float32)[:, :4])
+    make_graph(vectors, directions, links=4, ef_construction=8)._index.save_index(str(tmp_path / "bank.hnsw"))
+    spec = IndexSpec(directions=4, links=4, ef_construction=8, ef_search=4, candidates=1)
+    assert len(Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=directions, index=spec)) == 60
+    with pytest.raises(ContractError, match=r"bank\.hnsw: expected the graph of bank\.npy, found that of another"):
+        Graph.load(tmp_path / "bank.hnsw", vectors=others, directions=directions, index=spec)
+    with pytest.raises(UsageError, match="expected a graph of 59 vectors, found one of 60"):
+        Bank(vectors[:59].copy(), make_graph(vectors, directions), neighbours=1, candidates=1)

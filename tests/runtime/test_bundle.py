@@ -1,6 +1,7 @@
 """Every way a bundle can be wrong has a test and an error of its own."""
 
 import hashlib
+import io
 import shutil
 import struct
 
@@ -21,7 +22,16 @@ from goodpart.errors import (
 )
 from goodpart.inspector import Inspector
 
-FILES = ["backbone.onnx", "bank.hnsw", "calibration.json", "golden/000.npy", "golden/001.npy", "golden/002.npy"]
+FILES = [
+    "backbone.onnx",
+    "bank.hnsw",
+    "bank.npy",
+    "calibration.json",
+    "directions.npy",
+    "golden/000.npy",
+    "golden/001.npy",
+    "golden/002.npy",
+]
 
 
 def refused(bundle, error, *words):
@@ -213,12 +223,55 @@ def test_truncated_index_with_repaired_hashes(bundle):
         refused(bundle, ContractError, "bank.hnsw")
 
 
-def test_index_with_a_vector_that_is_no_unit_vector(bundle):
+def test_an_index_of_other_vectors(bundle):
     data = bytearray((bundle / "bank.hnsw").read_bytes())
     data_at = struct.unpack_from("<6Q", data)[5]
-    np.frombuffer(data, "<f4", count=64, offset=96 + data_at)[:] = np.nan
+    np.frombuffer(data, "<f4", count=16, offset=96 + data_at)[:] = np.nan
     write_manifest_aware(bundle / "bank.hnsw", bytes(data))
-    refused(bundle, ContractError, "unit vectors")
+    refused(bundle, ContractError, "graph of bank.npy")
+
+
+def written(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda vectors: vectors * np.float32(1.01), "unit vectors"),
+        (lambda vectors: vectors * np.float32(np.nan), "finite float32 (400, 64)"),
+        (lambda vectors: vectors[:-1], "found float32 (399, 64)"),
+        (lambda vectors: vectors.astype(np.float64), "found float64"),
+        (lambda vectors: np.roll(vectors, 1, axis=0), "graph of bank.npy"),
+    ],
+)
+def test_a_bank_that_is_not_what_it_should_be(bundle, change, words):
+    vectors = np.load(bundle / "bank.npy")
+    write_manifest_aware(bundle / "bank.npy", written(change(vectors)))
+    refused(bundle, ContractError, words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda directions: directions[:, :8], "found float32 (64, 8)"),
+        (lambda directions: directions * np.float32(np.inf), "finite float32 (64, 16)"),
+        (lambda directions: directions[:, ::-1], "graph of bank.npy"),
+    ],
+)
+def test_directions_that_are_not_what_they_should_be(bundle, change, words):
+    directions = np.load(bundle / "directions.npy")
+    write_manifest_aware(bundle / "directions.npy", written(np.ascontiguousarray(change(directions))))
+    refused(bundle, ContractError, words)
+
+
+@pytest.mark.parametrize("name", ["bank.npy", "directions.npy"])
+@pytest.mark.parametrize("data", [b"", b"not an array", b"PK"])
+def test_an_array_file_that_is_none(bundle, name, data):
+    write_manifest_aware(bundle / name, data)
+    refused(bundle, ContractError, name)
 
 
 def test_index_with_two_equal_labels(bundle):
@@ -288,8 +341,8 @@ def test_a_calibration_that_no_golden_frame_confirms_is_refused_at_load(bundle):
 def test_an_index_exchanged_after_the_check_is_not_loaded(bundle, tmp_path):
     checked = read_bundle(bundle)
     kept = (bundle / "bank.hnsw").read_bytes()
-    with checked.open_bank() as path:
+    with checked.open_index() as path:
         (bundle / "bank.hnsw").write_bytes(b"another")
         assert path.read_bytes() == kept
-    with pytest.raises(IntegrityError, match=r"bank\.hnsw"), checked.open_bank():
+    with pytest.raises(IntegrityError, match=r"bank\.hnsw"), checked.open_index():
         pass

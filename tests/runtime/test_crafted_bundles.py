@@ -184,8 +184,8 @@ def test_embeddings_that_are_no_unit_vectors_void_the_proof_and_are_refused(tiny
 
 def test_embeddings_whose_count_depends_on_the_frame_are_refused(tiny_backbone):
     rows = [
-        onnx.helper.make_node("Shape", ["frame"], ["size"], start=0, end=1),
-        onnx.helper.make_node("Slice", ["before", "zero", "size", "zero"], ["embeddings"]),
+        onnx.helper.make_node("Shape", ["frame"], ["height_px"], start=0, end=1),
+        onnx.helper.make_node("Slice", ["before", "zero", "height_px", "zero"], ["embeddings"]),
     ]
     zero = onnx.numpy_helper.from_array(np.zeros(1, np.int64), "zero")
     backbone = Backbone(with_tail(tiny_backbone, *rows, constants=[zero]))

@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "runtime/goodpart": [
         {"errors"},
-        {"strict_json", "profile", "calibration", "atomic", "command", "index_file"},
-        {"spec", "scoring"},
+        {"strict_json", "profile", "calibration", "atomic", "command", "index_file", "products"},
+        {"spec", "scoring", "graph"},
         {"regions", "images"},
         {"inspection"},
         {"bundle", "backbone", "bank", "overlay"},

@@ -1,28 +1,26 @@
 """Errors of other libraries never leak: they come out as ours, with the foreign one as the cause."""
 
+import functools
 import os
 import shutil
 import tokenize
 from pathlib import Path
 
-import hnswlib
-import numpy as np
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-import goodpart.bank
+import goodpart.graph
 from broken_bundles import write_manifest_aware
 from goodpart.atomic import staged_folder, write_file
 from goodpart.backbone import Backbone
-from goodpart.bank import Bank
 from goodpart.bundle import OWN_FILES, read_bundle
 from goodpart.errors import GoodpartError, IntegrityError, UsageError
+from goodpart.graph import Graph
 from goodpart.images import find_images, read_image
 from goodpart.index_file import read_vectors
 from goodpart.inspector import Inspector
-from goodpart.profile import IndexSpec
 from goodpart.strict_json import parse
-from small_parts import RGB, draw_good
+from small_parts import RGB, TINY, draw_good
 
 
 def cause_of(call):
@@ -100,19 +98,13 @@ def test_onnxruntime_errors_at_run(tiny_backbone):
 
 def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
     path = Path(shutil.copy(built_bundle / "bank.hnsw", tmp_path))
-    index = IndexSpec(links=8, ef_construction=32, ef_search=8)
+    vectors, directions = read_bundle(built_bundle).read_bank()
 
     def read_and_vanish(*args, **facts):
         found = read_vectors(*args, **facts)
         path.unlink()
         return found
 
-    monkeypatch.setattr(goodpart.bank, "read_vectors", read_and_vanish)
-    assert cause_of(lambda: Bank.load(path, vectors=400, dimension=64, neighbours=3, index=index)) is RuntimeError
-
-
-def test_hnswlib_errors_about_labels():
-    index = hnswlib.Index("cosine", 4)
-    index.init_index(3, M=4, ef_construction=8, random_seed=0)
-    index.add_items(np.eye(4, dtype=np.float32)[:3], np.array([5, 6, 7]), num_threads=1)
-    assert cause_of(lambda: Bank(index, neighbours=1, ef_search=4)) is RuntimeError
+    monkeypatch.setattr(goodpart.graph, "read_vectors", read_and_vanish)
+    load = functools.partial(Graph.load, path, vectors=vectors, directions=directions, index=TINY.index)
+    assert cause_of(load) is RuntimeError

@@ -16,9 +16,9 @@ from goodpart.index_file import read_vectors
 
 HEADER = struct.Struct("<6QiI3QdQ")
 FIELDS = ["level0", "capacity", "count", "element", "label", "data", "top", "entry", "upper_links", "level0_links", "M"]
-FACTS = {"vectors": 400, "dimension": 64, "links": 8}
+FACTS = {"vectors": 400, "dimension": 16, "links": 8}
 LIST_BYTES = 4 + 4 * FACTS["links"]
-ELEMENTS_END = HEADER.size + 400 * (4 + 4 * 16 + 4 * 64 + 8)
+ELEMENTS_END = HEADER.size + 400 * (4 + 4 * 16 + 4 * 16 + 8)
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def upper_lists(data):
     [
         ({"level0": 8}, "offset of level 0"),
         ({"level0": 1 << 40}, "offset of level 0"),
-        ({"label": (1 << 40) + 256, "data": 1 << 40}, "offset of the values"),
-        ({"label": 332, "data": 76}, "offset of the values"),
-        ({"label": 256, "data": 0}, "offset of the values"),
+        ({"label": (1 << 40) + 64, "data": 1 << 40}, "offset of the values"),
+        ({"label": 140, "data": 76}, "offset of the values"),
+        ({"label": 64, "data": 0}, "offset of the values"),
         ({"upper_links": 9}, "links above level 0"),
         ({"level0_links": 8}, "links on level 0"),
         ({"capacity": 1 << 40}, "capacity"),
@@ -130,28 +130,30 @@ import random, sys
 from pathlib import Path
 import numpy as np
 from goodpart.bank import Bank
+from goodpart.bundle import read_bundle
 from goodpart.errors import ContractError
-from goodpart.profile import IndexSpec
-path, spec = Path(sys.argv[1]), IndexSpec(links=8, ef_construction=32, ef_search=8)
+from goodpart.graph import Graph
+bundle = read_bundle(Path(sys.argv[1]))
+vectors, directions = bundle.read_bank()
+path, spec = bundle.folder / "bank.hnsw", bundle.manifest.backbone.profile.index
 whole, dice = path.read_bytes(), random.Random(0)
 queries = np.eye(64, dtype=np.float32)
 loaded = refused = 0
 for round in range(600):
     data = bytearray(whole)
     for _ in range(dice.choice([1, 1, 3, 30])):
-        end = dice.choice([96, 96 + 332 * 4, len(data)])
-        data[dice.randrange(96 + 332 * 400 if end == len(data) else 0, end)] = dice.randrange(256)
+        end = dice.choice([96, 96 + 140 * 4, len(data)])
+        data[dice.randrange(96 + 140 * 400 if end == len(data) else 0, end)] = dice.randrange(256)
     path.write_bytes(data)
     try:
-        Bank.load(path, vectors=400, dimension=64, neighbours=3, index=spec).search(queries, top_k=4)
+        graph = Graph.load(path, vectors=vectors, directions=directions, index=spec)
+        Bank(vectors, graph, neighbours=3, candidates=4).search(queries, top_k=4)
         loaded += 1
     except ContractError:
         refused += 1
 print(loaded, refused)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(bundle / "bank.hnsw")], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.returncode, done.stderr)
     loaded, refusals = map(int, done.stdout.split())
     assert loaded > 10

@@ -9,9 +9,11 @@ import pytest
 
 from goodpart.bank import Bank
 from goodpart.errors import UsageError
+from goodpart.graph import Graph
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
 from goodpart.scoring import enlarge
+from goodpart.spec import SearchMethod
 from small_parts import draw_defect, draw_good
 
 
@@ -106,11 +108,13 @@ def test_a_thread_count_out_of_range(built_bundle, threads):
 
 
 def test_any_search_effort_gives_the_same_score(inspector, built_bundle):
-    facts = inspector.backbone.spec
+    index = inspector.backbone.spec.profile.index
+    vectors, directions = inspector.bundle.read_bank()
     scores = set()
-    for ef_search in (1, 8, 400):
-        index = dataclasses.replace(facts.profile.index, ef_search=ef_search)
-        bank = Bank.load(built_bundle / "bank.hnsw", vectors=400, dimension=64, neighbours=3, index=index)
+    for effort, search in ((1, SearchMethod.GRAPH), (8, SearchMethod.GRAPH), (400, SearchMethod.EXACT)):
+        spec = dataclasses.replace(index, ef_search=effort, candidates=effort)
+        graph = Graph.load(built_bundle / "bank.hnsw", vectors=vectors, directions=directions, index=spec)
+        bank = Bank(vectors, graph, neighbours=3, candidates=effort, search=search)
         made = Inspector(backbone=inspector.backbone, bank=bank, calibration=inspector.calibration)
         scores.add(made.inspect(draw_defect(6)).score)
     assert max(scores) - min(scores) < 1e-5

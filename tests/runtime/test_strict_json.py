@@ -162,7 +162,12 @@ profiles_of = functools.partial(
     bank_vectors=st.integers(101, 10_000_000),
     smoothing=st.floats(0.0, 16.0),
     index=st.builds(
-        IndexSpec, links=st.integers(2, 128), ef_construction=st.integers(128, 10_000), ef_search=st.integers(1, 10_000)
+        IndexSpec,
+        directions=st.integers(1, 4096),
+        links=st.integers(2, 128),
+        ef_construction=st.integers(128, 10_000),
+        ef_search=st.integers(1, 10_000),
+        candidates=st.integers(1, 1000),
     ),
 )
 finite = st.floats(allow_nan=False, allow_infinity=False)
