@@ -36,8 +36,16 @@ _FOREIGN_ERRORS = (
 
 
 def usable_cores() -> int:
-    """CPU cores that this process may run on; what `threads` defaults to in the command line tools."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """CPU cores that this process may keep busy; what `threads` defaults to.
+
+    A container's share of the time (`docker --cpus`) counts: a thread more than that waits for the next period.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota_us, period_us = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, min(cores, int(quota_us) // int(period_us)))
+    except (OSError, ValueError):
+        return cores  # no such file, or "max": no limit
 
 
 class Backbone:
@@ -48,12 +56,14 @@ class Backbone:
         threads: threads that one call uses.
     """
 
-    def __init__(self, model: bytes, *, threads: int = 1, where: str = "backbone.onnx") -> None:
+    def __init__(self, model: bytes, *, threads: int = 1, spinning: bool = False, where: str = "backbone.onnx") -> None:
         """Loads a model.
 
         Args:
             model: the bytes of an ONNX file written by `goodpart-export`.
             threads: threads for one frame, 1 to 256; more than there are cores is many times slower.
+            spinning: whether threads wait busily for their next piece of work: faster, and starves whatever else runs
+                on the box.
             where: how messages call the file.
 
         Raises:
@@ -66,8 +76,7 @@ class Backbone:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # spinning keeps cores at 100 % between frames, which starves whatever else runs on the box
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
         # weights in a file beside the model would be read from the current folder, and nothing has checked them
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         # errors come as exceptions; the library's own printing would repeat them

@@ -25,9 +25,11 @@ def bench(options: argparse.Namespace) -> int:
     stages = measure(inspector, frame, options.frames)
     shape = "x".join(str(side) for side in frame.shape[:2])
     if options.json:
-        print_json({"frame": shape, "frames": options.frames, "threads": options.threads, "stages_ms": stages})
+        print_json(
+            {"frame": shape, "frames": options.frames, "threads": inspector.backbone.threads, "stages_ms": stages}
+        )
         return 0
-    print(f"{options.frames} frames of {shape} pixels, {options.threads} threads, ms")
+    print(f"{options.frames} frames of {shape} pixels, {inspector.backbone.threads} threads, ms")
     print(f"{'':<8}" + "".join(f"{f'p{percentile}':>10}" for percentile in PERCENTILES))
     for stage, figures in stages.items():
         print(f"{stage:<8}" + "".join(f"{figure:>10.2f}" for figure in figures.values()))

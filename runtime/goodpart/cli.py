@@ -1,4 +1,4 @@
-"""`goodpart info | verify | selftest | score | threshold | bench`: the command line of the embedded PC."""
+"""`goodpart info | verify | selftest | score | threshold | bench | tune`: the command line of the embedded PC."""
 
 import argparse
 import sys
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import goodpart
-from goodpart.backbone import usable_cores
 from goodpart.bench import bench
 from goodpart.command import add_common_options, print_json, run, size
 from goodpart.info import info
 from goodpart.inspector import Inspector
 from goodpart.score import score
 from goodpart.threshold import threshold
+from goodpart.tune import tune
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,10 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=call)
         added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
-        if name not in ("info", "threshold"):
-            added.add_argument(
-                "--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)"
-            )
+        if name not in ("info", "threshold", "tune"):
+            added.add_argument("--threads", type=int, help="threads per frame (default: as tuned, or all cores)")
         add_common_options(added)
         return added
 
@@ -57,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument(
         "--frame-size", type=size, metavar="HxW", help="size of the frames (default: as the golden frames)"
     )
+    added = command("tune", tune, "Find the fastest number of threads on this device, and keep it for this bundle.")
+    added.add_argument("--frames", type=int, default=100, help="frames to time for each way (default %(default)s)")
+    added.add_argument("--reset", action="store_true", help="take the tuning back")
     return parser
 
 

@@ -8,28 +8,39 @@ from pathlib import Path
 from goodpart import strict_json
 from goodpart.atomic import write_file
 from goodpart.bundle import Bundle
-from goodpart.errors import BundleMissingError, ContractError, UsageError
+from goodpart.errors import BundleError, BundleMissingError, ContractError, UsageError
 
 _LIMIT_BYTES = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeviceSettings:
-    """What replaces a bundle's own choices on this device.
+    """What replaces a bundle's own choices, and ours, on this device. What is None stays as it was.
 
     Attributes:
         bundle: digest of the bundle that they were made for.
-        threshold: image score above which the verdict is DEFECT, in sigmas.
-        pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas.
+        threshold: image score above which the verdict is DEFECT, in sigmas; set by `goodpart threshold`.
+        pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas; set with the threshold.
+        threads: for one frame, 1 to 256; set by `goodpart tune`.
+        spinning: whether threads wait busily for their next piece of work; set with the threads.
     """
 
     bundle: str
-    threshold: float
-    pixel_threshold: float
+    threshold: float | None = None
+    pixel_threshold: float | None = None
+    threads: int | None = None
+    spinning: bool | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.threshold) and math.isfinite(self.pixel_threshold)):
-            raise UsageError(f"threshold: expected finite numbers, found {self.threshold} and {self.pixel_threshold}")
+        thresholds = [value for value in (self.threshold, self.pixel_threshold) if value is not None]
+        if not all(map(math.isfinite, thresholds)) or len(thresholds) == 1:
+            raise UsageError(
+                f"threshold: expected two finite numbers or none, found {self.threshold} and {self.pixel_threshold}"
+            )
+        if (self.threads is None) != (self.spinning is None):
+            raise UsageError(f"tuning: expected threads and spinning or neither, found {self.threads}, {self.spinning}")
+        if self.threads is not None and not 1 <= self.threads <= 256:
+            raise UsageError(f"threads: expected 1 to 256, found {self.threads}")
 
 
 def device_path(folder: Path) -> Path:
@@ -64,6 +75,31 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
             f"with goodpart threshold, or remove them with its --reset"
         )
     return settings
+
+
+def change_device(bundle: Bundle, **changed: object) -> DeviceSettings | None:
+    """Changes some of this device's settings for a bundle and keeps the others.
+
+    Settings that were made for another bundle or cannot be read are not kept.
+
+    Args:
+        bundle: from `read_bundle`.
+        changed: attributes of DeviceSettings.
+
+    Returns:
+        what holds from now on; None if nothing is left, and no file.
+
+    Raises:
+        UsageError: impossible values, or the disk refuses.
+    """
+    try:
+        before = read_device(bundle)
+    except BundleError:
+        before = None
+    after = dataclasses.replace(before or DeviceSettings(bundle=bundle.digest), **changed)  # type: ignore[arg-type]
+    nothing = after == DeviceSettings(bundle=bundle.digest)
+    write_device(bundle, None if nothing else after)
+    return None if nothing else after
 
 
 def write_device(bundle: Bundle, settings: DeviceSettings | None) -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 
 from goodpart.bundle import Bundle, read_bundle
 from goodpart.command import print_json
-from goodpart.device import read_device
+from goodpart.device import DeviceSettings, read_device
 from goodpart.spec import FrameSpec, WeightsSource, WeightsSpec
 from goodpart.strict_json import to_plain
 
@@ -20,12 +20,21 @@ def info(options: argparse.Namespace) -> int:
         return 0
     facts = bundle_facts(bundle)
     if (settings := read_device(bundle)) is not None:
-        facts["this device"] = f"threshold {settings.threshold:.4f} sigmas instead of the bundle's"
+        facts["this device"] = _set_here(settings)
     for label, text in facts.items():
         print(f"{label:<12}{text}")
     if (warning := bundle.manifest.backbone.weights.warning) is not None:
         print(f"\n{warning}")
     return 0
+
+
+def _set_here(settings: DeviceSettings) -> str:
+    found = []
+    if settings.threshold is not None:
+        found.append(f"threshold {settings.threshold:.4f} sigmas instead of the bundle's")
+    if settings.threads is not None:
+        found.append(f"tuned to {settings.threads} threads, {'spinning' if settings.spinning else 'not spinning'}")
+    return ", ".join(found)
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, str]:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.backbone import Backbone, check_backbone
+from goodpart.backbone import Backbone, check_backbone, usable_cores
 from goodpart.bank import Bank
 from goodpart.bundle import INDEX, Bundle, read_bundle
 from goodpart.calibration import Calibration
-from goodpart.device import read_device
+from goodpart.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.graph import Graph
 from goodpart.inspection import Inspection, Verdict
@@ -53,12 +53,16 @@ class Inspector:
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, threads: int = 1) -> "Inspector":
+    def load(
+        cls, folder: str | os.PathLike[str], *, threads: int | None = None, spinning: bool | None = None
+    ) -> "Inspector":
         """Verifies every byte of a bundle, loads it, applies this device's settings for it and warms up.
 
         Args:
             folder: the bundle.
-            threads: threads for one frame, at most the number of cores.
+            threads: threads for one frame, at most the number of cores; None for what `goodpart tune` has found on this
+                device, or else all usable cores.
+            spinning: whether threads wait busily; None for what `goodpart tune` has found, or else not.
 
         Raises:
             BundleError: the bundle, or the device file beside it, is refused; which of its kinds says why.
@@ -66,14 +70,21 @@ class Inspector:
         """
         bundle = read_bundle(Path(folder))
         facts = bundle.manifest.backbone
-        backbone = Backbone(bundle.backbone, threads=threads, where=str(Path(folder) / "backbone.onnx"))
+        settings = read_device(bundle) or DeviceSettings(bundle=bundle.digest)
+        if threads is None:
+            threads = settings.threads or usable_cores()
+        backbone = Backbone(
+            bundle.backbone,
+            threads=threads,
+            spinning=bool(settings.spinning) if spinning is None else spinning,
+            where=str(Path(folder) / "backbone.onnx"),
+        )
         check_backbone(backbone, facts, str(folder))
         bank = load_bank(bundle, threads=threads)
         inspector = cls(
             backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
         )
-        settings = read_device(bundle)
-        if settings is not None:
+        if settings.threshold is not None and settings.pixel_threshold is not None:
             inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
         # the first call allocates and tunes, better now than on the first part; and a bundle that does not give its own
         # score here must not judge anything

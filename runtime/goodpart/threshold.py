@@ -4,9 +4,9 @@ import argparse
 import math
 
 from goodpart.bundle import Bundle, read_bundle
-from goodpart.calibration import threshold_for
+from goodpart.calibration import Calibration, threshold_for
 from goodpart.command import print_json
-from goodpart.device import DeviceSettings, device_path, read_device, write_device
+from goodpart.device import DeviceSettings, change_device, device_path, read_device
 from goodpart.errors import UsageError
 from goodpart.strict_json import to_plain
 
@@ -19,41 +19,39 @@ def threshold(options: argparse.Namespace) -> int:
     """
     bundle = read_bundle(options.bundle)
     if options.reset:
-        write_device(bundle, None)
-        settings = None
+        settings = change_device(bundle, threshold=None, pixel_threshold=None)
     elif options.value is None and options.false_reject_rate is None:
         settings = read_device(bundle)
     else:
-        settings = _settings(bundle, options)
-        write_device(bundle, settings)
+        value, pixel_value = _asked(bundle.calibration, options)
+        settings = change_device(bundle, threshold=value, pixel_threshold=pixel_value)
     _show(bundle, settings, as_json=options.json)
     return 0
 
 
-def _settings(bundle: Bundle, options: argparse.Namespace) -> DeviceSettings:
-    calibration = bundle.calibration
+def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float, float]:
+    """The two thresholds that the options ask for."""
     if options.value is not None:
         if not math.isfinite(options.value):
             raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
-        return DeviceSettings(
-            bundle=bundle.digest, threshold=options.value, pixel_threshold=calibration.pixel_threshold
-        )
-    return DeviceSettings(
-        bundle=bundle.digest,
-        threshold=threshold_for(calibration.scores, options.false_reject_rate),
-        pixel_threshold=threshold_for(calibration.peaks, options.false_reject_rate),
-    )
+        return options.value, calibration.pixel_threshold
+    rate = options.false_reject_rate
+    return threshold_for(calibration.scores, rate), threshold_for(calibration.peaks, rate)
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
     calibration = bundle.calibration
-    holds = calibration.threshold if settings is None else settings.threshold
+    if settings is not None and settings.threshold is None:
+        settings = None
+    holds, pixels = calibration.threshold, calibration.pixel_threshold
+    if settings is not None and settings.threshold is not None and settings.pixel_threshold is not None:
+        holds, pixels = settings.threshold, settings.pixel_threshold
     rate, parts = calibration.rate_of(holds), len(calibration.scores)
     if as_json:
         print_json(
             {
                 "threshold": holds,
-                "pixel_threshold": (calibration if settings is None else settings).pixel_threshold,
+                "pixel_threshold": pixels,
                 "supported_false_reject_rate": rate,
                 "held_out_parts": parts,
                 "bundle_threshold": calibration.threshold,

@@ -175,8 +175,24 @@ def test_a_folder_in_its_place_is_not_overwritten(bundle, settings, capsys):
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("name", ["threshold", "pixel_threshold"])
 def test_settings_that_are_not_finite_cannot_be_made(name, number):
-    with pytest.raises(UsageError, match="threshold: expected finite numbers"):
+    with pytest.raises(UsageError, match="threshold: expected two finite numbers"):
         DeviceSettings(**{"bundle": "x", "threshold": 1.0, "pixel_threshold": 1.0, name: number})
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"threshold": 1.0}, "two finite numbers or none"),
+        ({"pixel_threshold": 1.0}, "two finite numbers or none"),
+        ({"threads": 2}, "threads and spinning or neither"),
+        ({"spinning": False}, "threads and spinning or neither"),
+        ({"threads": 0, "spinning": False}, "threads: expected 1 to 256"),
+        ({"threads": 257, "spinning": True}, "threads: expected 1 to 256"),
+    ],
+)
+def test_settings_that_are_half_or_out_of_range_cannot_be_made(facts, words):
+    with pytest.raises(UsageError, match=words):
+        DeviceSettings(bundle="x", **facts)
 
 
 def test_a_stray_file_inside_the_bundle_means_nothing(bundle):

@@ -17,7 +17,7 @@ FLOORS = {
         {"bundle", "backbone", "bank", "overlay"},
         {"device"},
         {"inspector", "info", "threshold"},
-        {"score", "bench"},
+        {"score", "bench", "tune"},
         {"__init__"},
         {"cli"},
     ],

@@ -69,6 +69,8 @@ def test_a_value_moves_the_threshold_alone(bundle, threshold, value):
         "bundle": read_bundle(bundle).digest,
         "threshold": value,
         "pixel_threshold": calibration.pixel_threshold,
+        "threads": None,
+        "spinning": None,
     }
 
 

@@ -1,0 +1,90 @@
+"""`goodpart tune`: what it finds is kept beside the bundle, next to the threshold, and used when the bundle is loaded."""
+
+import json
+
+import pytest
+
+from goodpart.backbone import usable_cores
+from goodpart.bundle import read_bundle
+from goodpart.cli import main
+from goodpart.device import change_device, device_path, read_device
+from goodpart.inspector import Inspector
+from goodpart.tune import Trial, choose
+
+
+def trial(threads, p50_ms, *, spinning=False):
+    return Trial(threads=threads, spinning=spinning, p50_ms=p50_ms, p95_ms=2 * p50_ms, cpu_ms=threads * p50_ms)
+
+
+def test_what_it_finds_is_written_and_used(bundle, capsys):
+    assert main(["tune", str(bundle), "--frames", "3", "--json"]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["device_file"] == str(device_path(bundle))
+    ways = [(one["threads"], one["spinning"]) for one in found["trials"]]
+    assert ways[0] == (1, False)
+    assert ways == sorted(set(ways))
+    assert ways[-1][0] == usable_cores()
+    assert all(0 < one["p50_ms"] <= one["p95_ms"] for one in found["trials"])
+    assert found["best"] in found["trials"]
+    assert "s to go" in captured.err
+    kept = read_device(read_bundle(bundle))
+    assert (kept.threads, kept.spinning) == (found["best"]["threads"], found["best"]["spinning"])
+    assert Inspector.load(bundle).backbone.threads == kept.threads
+
+
+def test_a_table_for_people(bundle, capsys):
+    assert main(["tune", str(bundle), "--frames", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("<- written" in line for line in lines) == 1
+    assert str(device_path(bundle)) in lines[-1]
+
+
+def test_given_threads_win(bundle):
+    change_device(read_bundle(bundle), threads=3, spinning=True)
+    assert Inspector.load(bundle).backbone.threads == 3
+    assert Inspector.load(bundle, threads=1).backbone.threads == 1
+
+
+def test_threshold_and_tuning_do_not_touch_each_other(bundle, capsys):
+    change_device(read_bundle(bundle), threads=3, spinning=True)
+    assert main(["threshold", str(bundle), "--value", "5"]) == 0
+    kept = read_device(read_bundle(bundle))
+    assert (kept.threshold, kept.threads, kept.spinning) == (5.0, 3, True)
+    assert main(["info", str(bundle)]) == 0
+    assert "threshold 5.0000 sigmas instead of the bundle's, tuned to 3 threads, spinning" in capsys.readouterr().out
+    assert main(["threshold", str(bundle), "--reset"]) == 0
+    kept = read_device(read_bundle(bundle))
+    assert (kept.threshold, kept.pixel_threshold, kept.threads) == (None, None, 3)
+    assert Inspector.load(bundle).threshold == read_bundle(bundle).calibration.threshold
+    capsys.readouterr()
+    assert main(["threshold", str(bundle), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["device_file"] is None
+    assert main(["tune", str(bundle), "--reset"]) == 0
+    assert not device_path(bundle).exists()
+
+
+def test_tuning_for_another_bundle_is_not_kept(bundle):
+    path = device_path(bundle)
+    change_device(read_bundle(bundle), threads=3, spinning=False)
+    path.write_text(path.read_text().replace(read_bundle(bundle).digest, "0" * 64))
+    assert main(["threshold", str(bundle), "--value", "5"]) == 0
+    assert read_device(read_bundle(bundle)).threads is None
+
+
+@pytest.mark.parametrize(
+    ("trials", "best"),
+    [
+        ([trial(1, 10.0), trial(2, 6.0), trial(2, 5.9, spinning=True)], 1),
+        ([trial(1, 10.0), trial(2, 6.0), trial(2, 5.0, spinning=True)], 2),
+        ([trial(1, 10.0), trial(2, 9.8)], 0),
+        ([trial(1, 10.0), trial(2, 9.8), trial(4, 9.3)], 2),
+    ],
+)
+def test_more_of_the_machine_must_be_worth_it(trials, best):
+    assert choose(trials) is trials[best]
+
+
+def test_no_frames(bundle, capsys):
+    assert main(["tune", str(bundle), "--frames", "0"]) == 2
+    assert "--frames: expected at least 1, found 0" in capsys.readouterr().err
