@@ -45,7 +45,7 @@ class BuildConfig:
         group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
         ignore: picture of the parts of the frame that never count, or None.
         seed: of the folds, the coresets and the index.
-        threads: for embedding.
+        threads: images that are embedded at a time, one thread each.
         skip_unreadable: leave out images that cannot be read.
         force: replace an existing bundle.
     """
@@ -123,7 +123,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     parts = group_parts(find_images(config.good_dir), config.good_dir, pattern=config.group, gap=config.group_gap)
     method, rate = config.calibration, config.false_reject_rate
     folds = make_folds(parts, method=method, false_reject_rate=rate, seed=config.seed)
-    backbone = Backbone.load(config.backbone, threads=config.threads)
+    backbone = Backbone.load(config.backbone, threads=1)
     learned = learn(
         backbone,
         parts,
@@ -133,6 +133,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         seed=config.seed,
         ignore=config.ignore,
         skip_unreadable=config.skip_unreadable,
+        workers=config.threads,
     )
     vectors, profile = learned.bank.vectors, backbone.spec.profile
     directions = principal_directions(vectors, profile.index.directions)

@@ -79,7 +79,7 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
         "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
     )
     build.add_argument("--seed", type=int, default=0, help="of folds, coreset and index (default %(default)s)")
-    build.add_argument("--threads", type=int, default=usable_cores(), help="for embedding (default %(default)s)")
+    build.add_argument("--threads", type=int, default=usable_cores(), help="images at a time (default %(default)s)")
     build.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
@@ -107,7 +107,7 @@ def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
         "--defect-rate", type=float, default=Costs.defect_rate, metavar="RATE",
         help="share of defective parts on the line, for the expected cost (default %(default)g)",
     )  # fmt: skip
-    evaluate.add_argument("--threads", type=int, default=usable_cores(), help="threads per frame (default %(default)s)")
+    evaluate.add_argument("--threads", type=int, default=usable_cores(), help="images at a time (default %(default)s)")
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -182,8 +182,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     results: dict[str, tuple[Inspector, CategoryResult]] = {}
     for category in categories:
         if category.name in bundles:
-            inspector = Inspector.load(bundles[category.name], threads=options.threads)
-            found = evaluate_category(inspector, category, costs=costs)
+            inspector = Inspector.load(bundles[category.name], threads=1)
+            found = evaluate_category(inspector, category, costs=costs, workers=options.threads)
             results[category.name] = inspector, found
             print("\n".join(category_lines(category.name, found.figures)), flush=True)
     only_results = {name: found for name, (_, found) in results.items()}

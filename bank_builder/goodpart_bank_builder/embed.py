@@ -1,5 +1,6 @@
 """Embedding of good images, through the runtime's own backbone."""
 
+import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from goodpart.backbone import Backbone
 from goodpart.errors import FrameError, UsageError
 from goodpart.images import read_image
+from goodpart.parallel import in_order
 from goodpart_bank_builder.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.lookalikes import Lookalikes
 
@@ -29,13 +31,16 @@ class GoodImages:
         lookalikes: what has been read, to find near-identical images.
     """
 
-    def __init__(self, backbone: Backbone, *, ignore: Path | None = None, skip_unreadable: bool = False) -> None:
+    def __init__(
+        self, backbone: Backbone, *, ignore: Path | None = None, skip_unreadable: bool = False, workers: int = 1
+    ) -> None:
         """Sets how images are embedded.
 
         Args:
             backbone: of the bundle to be.
             ignore: picture, as large as every image, of what never counts (white), or None.
             skip_unreadable: go on without an image that cannot be read, naming it on stderr.
+            workers: images that are decoded and embedded at a time.
 
         Raises:
             UsageError: the picture of what never counts cannot be read or leaves nothing.
@@ -48,7 +53,7 @@ class GoodImages:
         self.contents: dict[Path, str] = {}
         self.skipped: set[Path] = set()
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
-        self._backbone, self._skip = backbone, skip_unreadable
+        self._backbone, self._skip, self._workers = backbone, skip_unreadable, workers
         self._seen: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
         self._kept_bytes = 0
@@ -61,23 +66,28 @@ class GoodImages:
             UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
                 part that the other has never seen.
         """
-        for path in paths:
-            if path in self.skipped:
-                continue
-            if path not in self._kept:
-                try:
-                    embeddings = self._embed(path)
-                except FrameError as error:
+        wanted = (path for path in paths if path not in self.skipped)
+        with contextlib.closing(in_order(self._found, wanted, workers=self._workers)) as found:
+            for path, embeddings in found:
+                if isinstance(embeddings, FrameError):
                     if not self._skip:
-                        raise
-                    print(f"skipped: {error}", file=sys.stderr)
+                        raise embeddings
+                    print(f"skipped: {embeddings}", file=sys.stderr)
                     self.skipped.add(path)
                     continue
                 if path not in self.contents:
                     self._remember(path, embeddings)
                 yield path, embeddings
-            else:
-                yield path, self._kept[path]
+
+    def _found(self, path: Path) -> npt.NDArray[np.float32] | FrameError:
+        """An image's embeddings, kept or new, or why there are none."""
+        kept = self._kept.get(path)
+        if kept is not None:
+            return kept
+        try:
+            return self._embed(path)
+        except FrameError as error:
+            return error
 
     def _remember(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
         """Notes an image that was read for the first time."""

@@ -12,6 +12,7 @@ from goodpart.errors import UsageError
 from goodpart.images import read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
+from goodpart.parallel import in_order
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.costs import Costs, cost_curve
 from goodpart_bank_builder.dataset import GOOD, Category, TestImage
@@ -50,7 +51,9 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
     return found, [category.name for category in categories if category.name not in found]
 
 
-def evaluate_category(inspector: Inspector, category: Category, *, costs: Costs = _DEFAULT_COSTS) -> CategoryResult:
+def evaluate_category(
+    inspector: Inspector, category: Category, *, costs: Costs = _DEFAULT_COSTS, workers: int = 1
+) -> CategoryResult:
     """Inspects every test image.
 
     An UNKNOWN image counts as rejected whatever the threshold, never as good.
@@ -59,14 +62,20 @@ def evaluate_category(inspector: Inspector, category: Category, *, costs: Costs 
         inspector: the bundle.
         category: the test set.
         costs: what false rejects and escapes cost on the line.
+        workers: images that are inspected at a time.
 
     Raises:
         FrameError: an image or a mask cannot be read or does not fit.
     """
     pixels = _Pixels()
     images = []
-    for image in progress(category.images, doing=category.name, total=len(category.images), unit="images"):
-        inspection = inspector.inspect(read_image(image.path, inspector.backbone.spec.frame))
+
+    def inspect(image: TestImage) -> Inspection:
+        return inspector.inspect(read_image(image.path, inspector.backbone.spec.frame))
+
+    total = len(category.images)
+    inspected = in_order(inspect, category.images, workers=workers)
+    for image, inspection in progress(inspected, doing=category.name, total=total, unit="images"):
         pixels.add(image, inspection)
         images.append(
             ImageResult(

@@ -64,6 +64,7 @@ def learn(
     seed: int,
     ignore: Path | None = None,
     skip_unreadable: bool = False,
+    workers: int = 1,
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
@@ -79,13 +80,14 @@ def learn(
         seed: of the coresets.
         ignore: picture of what never counts.
         skip_unreadable: go on without images that cannot be read.
+        workers: images that are embedded at a time.
 
     Raises:
         UsageError: a mask, images or a rate that cannot work.
         FrameError: an image cannot be read and `skip_unreadable` is off.
     """
     profile = backbone.spec.profile
-    images = GoodImages(backbone, ignore=ignore, skip_unreadable=skip_unreadable)
+    images = GoodImages(backbone, ignore=ignore, skip_unreadable=skip_unreadable, workers=workers)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)

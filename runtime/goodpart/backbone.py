@@ -52,7 +52,7 @@ class Backbone:
     """A frame goes in, one unit vector per patch comes out.
 
     Attributes:
-        spec: the frame it takes, the grid it gives, its profile and weights.
+        spec: the frame it takes, the grid it gives, its profile, weights and precision.
         threads: threads that one call uses.
     """
 
@@ -170,7 +170,7 @@ def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> No
     Raises:
         ContractError: naming the first fact that differs.
     """
-    for part in ("grid", "frame", "profile", "weights"):
+    for part in ("grid", "frame", "profile", "weights", "precision"):
         wanted, found = getattr(expected, part), getattr(backbone.spec, part)
         if wanted != found:
             raise ContractError(

@@ -52,6 +52,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
         f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
         "weights": _weights(facts.weights),
+        "precision": facts.precision.value,
         "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
         "calibration": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, from "
         f"{len(calibration.scores)} held-out good parts",

@@ -3,15 +3,18 @@
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from goodpart.backbone import usable_cores
 from goodpart.command import print_json
 from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
 from goodpart.overlay import write_overlay
+from goodpart.parallel import in_order
 from goodpart.strict_json import to_plain
 
 REFUSED = "REFUSED"
@@ -31,14 +34,18 @@ def score(options: argparse.Namespace) -> int:
     """
     if options.maps is not None:
         load_opencv("--maps")
-    inspector = Inspector.load(options.bundle, threads=options.threads)
+    paths = [path for given in options.images for path in _images_at(given)]
+    inspector, workers = _loaded(options.bundle, options.threads, images=len(paths))
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
-    paths = [path for given in options.images for path in _images_at(given)]
     names = _overlay_names(paths)
-    for path in paths:
-        result = _score_one(inspector, path, options.maps and options.maps / names[path])
+
+    def score_one(path: Path) -> dict[str, Any]:
+        return _score_one(inspector, path, options.maps and options.maps / names[path])
+
+    began = time.perf_counter()
+    for _, result in in_order(score_one, paths, workers=workers):
         counts[result["verdict"]] += 1
         if options.json or not sys.stdout.isatty():
             print_json(result)
@@ -46,8 +53,21 @@ def score(options: argparse.Namespace) -> int:
             print(_row(result), flush=True)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     maps = f"; overlays in {options.maps}" if options.maps else ""
-    print(f"goodpart score: {sum(counts.values())} frames: {listed}{maps}", file=sys.stderr)
+    rate = len(paths) / (time.perf_counter() - began)
+    print(f"goodpart score: {len(paths)} frames: {listed}, {rate:.1f} per second{maps}", file=sys.stderr)
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
+
+
+def _loaded(bundle: Path, threads: int | None, *, images: int) -> tuple[Inspector, int]:
+    """An Inspector, and how many images it is to inspect at a time.
+
+    Several images on one thread each get faster through than one on all threads; a single image is as fast as it gets.
+    """
+    if images == 1 or threads == 1:
+        return Inspector.load(bundle, threads=threads), 1
+    workers = usable_cores() if threads is None else threads
+    # what is no thread count for one frame is none for all of them either
+    return Inspector.load(bundle, threads=workers if not 1 <= workers <= 256 else 1), workers
 
 
 def _images_at(given: Path) -> list[Path]:

@@ -53,6 +53,13 @@ class WeightsSource(enum.Enum):
     UNTRAINED = "untrained"
 
 
+class Precision(enum.Enum):
+    """The arithmetic of a backbone's convolutions."""
+
+    FLOAT32 = "float32"
+    INT8 = "int8"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Roi:
     """Region of interest: the rectangle of the frame that is inspected, in frame pixels."""
@@ -196,12 +203,13 @@ class WeightsSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BackboneSpec:
-    """What a backbone file is: its frame, grid, profile and weights. Travels in the ONNX file's metadata."""
+    """What a backbone file is: its frame, grid, profile, weights and precision. Travels in the ONNX file's metadata."""
 
     frame: FrameSpec
     grid: GridSpec
     profile: Profile
     weights: WeightsSpec
+    precision: Precision
 
     def __post_init__(self) -> None:
         if self.profile.input_height_px * self.grid.columns != self.profile.input_width_px * self.grid.rows:

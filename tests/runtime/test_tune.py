@@ -1,4 +1,4 @@
-"""`goodpart tune`: what it finds is kept beside the bundle, next to the threshold, and used when the bundle is loaded."""
+"""`goodpart tune`: what it finds is kept beside the bundle, next to the threshold, and used at the next load."""
 
 import json
 
