@@ -273,3 +273,15 @@ def test_the_graph_of_another_bank(tmp_path):
         Graph.load(tmp_path / "bank.hnsw", vectors=others, directions=directions, index=spec)
     with pytest.raises(UsageError, match="expected a graph of 59 vectors, found one of 60"):
         Bank(vectors[:59].copy(), make_graph(vectors, directions), neighbours=1, candidates=1)
+
+
+def test_rounding_does_not_choose_the_neighbours():
+    """In a tight cluster float32 takes many vectors for equally near, and some of those are not."""
+    rng = np.random.default_rng(0)
+    vectors = unit(unit(rng.normal(size=(5, 448)))[rng.integers(0, 5, 2000)] + rng.normal(0, 1e-3, (2000, 448)))
+    queries = unit(vectors[:60] + rng.normal(0, 1e-3, (60, 448)))
+    plain = np.sort(1.0 - (queries @ vectors.T), axis=1)[:, 0]
+    true = brute_force(vectors, queries, 1)
+    assert np.abs(plain - true).max() > 1e-7
+    found = make_bank(vectors, neighbours=1, links=8, ef_construction=50).search(queries, top_k=60)
+    np.testing.assert_allclose(found.distances, true, atol=1e-12)
