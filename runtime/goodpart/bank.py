@@ -162,8 +162,7 @@ class Bank:
         dimension = self.vectors.shape[1]
         if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) == 0:
             raise InferenceError(f"bank: expected embeddings (P, {dimension}), found {embeddings.shape}")
-        # NaN and infinity make no finite sum of squares, and one pass is three times faster than looking at each value
-        if not np.isfinite(np.einsum("pd,pd->", embeddings, embeddings)):
+        if not np.isfinite(embeddings).all():
             raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
         return embeddings
 
