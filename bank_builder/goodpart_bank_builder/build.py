@@ -146,6 +146,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
         neighbours=profile.neighbours,
         candidates=profile.index.candidates,
         search=facts.search,
+        threads=config.threads,
     )
     inspector = Inspector(backbone=backbone, bank=bank, calibration=learned.calibration, ignored=learned.ignored)
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)

@@ -6,6 +6,7 @@ then that of brute force.
 """
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,14 @@ _BLOCK = 64
 """Bank vectors whose largest similarity is taken together when neighbours are sought, and patches whose candidates are
 measured together: what stays in the cache."""
 
+_ROWS = 16
+"""Patches that one thread recomputes at a time: fewer waste the reading of the bank, more are often not needed."""
+
+_ROUNDING = np.float32(1e-6)
+"""Similarities nearer to each other than this are not told apart in float32."""
+
 _SPARE = 8
-"""Vectors beyond K that are measured in float64, too."""
+"""Vectors beyond K that are measured in float64, too, where float32 does not tell which are the nearest."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,7 @@ class Bank:
         neighbours: int,
         candidates: int,
         search: SearchMethod = SearchMethod.GRAPH,
+        threads: int = 1,
     ) -> None:
         """Takes the vectors and the graph over them.
 
@@ -65,6 +73,7 @@ class Bank:
             neighbours: K, 1 to N.
             candidates: bank vectors per patch whose true distance is taken; at least K are.
             search: through the graph, or every patch exactly.
+            threads: for the exact products of one frame; the graph has its own.
 
         Raises:
             UsageError: K is larger than the bank, or the graph is another's.
@@ -81,6 +90,8 @@ class Bank:
         self.vectors = vectors
         self._graph, self._neighbours, self._method = graph, neighbours, search
         self._candidates = min(max(candidates, neighbours), len(vectors))
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="goodpart-bank") if threads > 1 else None
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
         """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
@@ -145,9 +156,11 @@ class Bank:
     ) -> tuple[npt.NDArray[np.float64], int]:
         """Upper bounds made exact from the highest down for as long as one could still matter, and how many were."""
         order = np.argsort(-distances, kind="stable")
+        # what is surely needed goes in one piece: the fewer pieces, the better the machine multiplies
+        surely = np.count_nonzero(~(distances + _MARGIN <= exact_above))
         recomputed = 0
         while recomputed < len(order):
-            rows = order[recomputed : recomputed + max(top_k, 16)]
+            rows = order[recomputed : recomputed + max(top_k, _ROWS, surely - recomputed)]
             distances[rows] = self._exact(embeddings[rows])
             recomputed += len(rows)
             if recomputed == len(order):
@@ -171,7 +184,20 @@ class Bank:
         return np.concatenate(blocks)
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
+        if self._pool is None or len(rows) <= _ROWS:
+            return self._exact_here(rows)
+        # numpy lets other threads go on while it multiplies
+        pieces = np.array_split(rows, max(self._threads, -(-len(rows) // _BLOCK)))
+        return np.concatenate(list(self._pool.map(self._exact_here, pieces)))
+
+    def _exact_here(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        pieces = [rows[at : at + _BLOCK] for at in range(0, len(rows), _BLOCK)]
+        return np.concatenate(
+            [
+                nearest_distances(products(self.vectors, piece), self.vectors, piece, neighbours=self._neighbours)
+                for piece in pieces
+            ]
+        )
 
 
 def nearest_distances(
@@ -183,8 +209,8 @@ def nearest_distances(
 ) -> npt.NDArray[np.float64]:
     """Patch distances by brute force (paper, patch distance).
 
-    Float32 products name the nearest vectors and a few more, float64 says which of them are the nearest and how far: in
-    a tight cluster rounding alone would decide, and choose wrong by up to 1e-4 sigmas.
+    Float32 products name the nearest vectors, float64 says how far they are. Where float32 does not tell the K-th from
+    the next ones, float64 chooses among a few more: in a tight cluster rounding would be wrong by up to 1e-4 sigmas.
 
     Args:
         similarities: `(N, R) float32` inner products of `vectors` and `rows`; -inf where a vector must not be a
@@ -196,12 +222,16 @@ def nearest_distances(
     Returns:
         `(R,) float64` mean cosine distance to the K nearest vectors.
     """
-    near = _largest(similarities, min(neighbours + _SPARE, len(vectors)))
+    near = _largest(similarities, neighbours)
+    kth = np.take_along_axis(similarities, near, axis=0).min(axis=0)
+    if np.count_nonzero(similarities >= kth - _ROUNDING) > near.size:
+        near = _largest(similarities, min(neighbours + _SPARE, len(vectors)))
     near.sort(axis=0)
     cosines = np.einsum("krd,rd->kr", vectors[near].astype(np.float64), rows.astype(np.float64))
-    cosines[~np.isfinite(np.take_along_axis(similarities, near, axis=0))] = -np.inf
-    nearest = np.partition(cosines, -neighbours, axis=0)[-neighbours:]
-    return np.asarray(1.0 - nearest.mean(axis=0))
+    if len(near) > neighbours:
+        cosines[~np.isfinite(np.take_along_axis(similarities, near, axis=0))] = -np.inf
+        cosines = np.partition(cosines, -neighbours, axis=0)[-neighbours:]
+    return np.asarray(1.0 - cosines.mean(axis=0))
 
 
 def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:

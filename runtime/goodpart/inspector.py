@@ -213,6 +213,7 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
         neighbours=profile.neighbours,
         candidates=profile.index.candidates,
         search=bundle.manifest.bank.search,
+        threads=threads,
     )
 
 
