@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.calibration import Calibration
+from goodpart.products import products
 
 
 def calibrate(distances: npt.NDArray[np.float64], calibration: Calibration) -> npt.NDArray[np.float64]:
@@ -45,9 +46,9 @@ def enlarge(
     Returns:
         `(height_px, width_px) float32`.
     """
-    rows = _interpolation(grid.shape[0], height_px) @ _gaussian(grid.shape[0], smoothing)
-    columns = _interpolation(grid.shape[1], width_px) @ _gaussian(grid.shape[1], smoothing)
-    return np.asarray((rows @ grid) @ columns.T, dtype=np.float32)
+    rows = products(_interpolation(grid.shape[0], height_px), _gaussian(grid.shape[0], smoothing).T)
+    columns = products(_interpolation(grid.shape[1], width_px), _gaussian(grid.shape[1], smoothing).T)
+    return products(products(rows, grid.T), columns)
 
 
 def to_display(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
