@@ -10,6 +10,7 @@ the spread over seeds says how much of a figure is luck. A Markdown table goes t
 import argparse
 import contextlib
 import dataclasses
+import hashlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -30,7 +31,15 @@ from goodpart_bank_builder.dataset import Category, read_categories
 from goodpart_bank_builder.evaluate import evaluate_category
 from goodpart_bank_builder.figures import MEAN_OF
 from goodpart_bank_builder.metrics import mean_of
-from goodpart_export import ExportReport, choose_input, export_backbone, load_profile, load_weights, survey
+from goodpart_export import (
+    ExportReport,
+    choose_input,
+    export_backbone,
+    load_profile,
+    load_weights,
+    quantize_backbone,
+    survey,
+)
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "goodpart-export", "opencv-python-headless", "torch")
 _SHOWN = {
@@ -53,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument(
         "--size-auto", action="store_true", help="as goodpart-export --size auto does, for every category"
     )
+    made.add_argument("--int8", action="store_true", help="quantize the backbone as goodpart-quantize does")
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default %(default)s")
     made.add_argument("--work", type=Path, metavar="DIR", help="keep backbone and bundles here (default: thrown away)")
     made.add_argument("--threads", type=count, default=usable_cores(), help="default %(default)s")
@@ -66,7 +76,10 @@ def _accuracy(options: argparse.Namespace) -> int:
         work = options.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         for name, (category, good_dir) in categories.items():
             backbone = work / f"{name}.onnx"
-            exported = _export(options, backbone, good_dir)
+            profile = _export(options, backbone, good_dir).backbone.profile
+            if options.int8:
+                exact, backbone = backbone, work / f"{name}-int8.onnx"
+                quantize_backbone(exact, good_dir, backbone, force=True)
             by_seed = {}
             for seed in options.seeds:
                 out = work / f"seed{seed}" / name
@@ -75,8 +88,9 @@ def _accuracy(options: argparse.Namespace) -> int:
                 )
                 by_seed[str(seed)] = _figures(config, category)
             rows[name] = {
-                "profile": to_plain(exported.backbone.profile),
-                "backbone_sha256": exported.sha256,
+                "profile": to_plain(profile),
+                "precision": "int8" if options.int8 else "float32",
+                "backbone_sha256": hashlib.sha256(backbone.read_bytes()).hexdigest(),
                 "seeds": by_seed,
                 **_spread(list(by_seed.values())),
             }
@@ -125,7 +139,8 @@ def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
     tell(f"{category.name}, seed {config.seed}")
     config.out.parent.mkdir(parents=True, exist_ok=True)
     report = build_bundle(config)
-    figures = evaluate_category(Inspector.load(config.out, threads=config.threads), category).figures
+    inspector = Inspector.load(config.out, threads=1)
+    figures = evaluate_category(inspector, category, workers=config.threads).figures
     rates = {"false_reject_rate": figures.false_reject_rate, "escape_rate": figures.escape_rate}
     return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(figures), **rates}
 

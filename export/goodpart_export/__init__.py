@@ -3,6 +3,7 @@
 from goodpart_export.input_size import InputChoice, choose_input
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.profiles import load_profile, shipped_profiles
+from goodpart_export.quantize import QuantizeReport, quantize_backbone
 from goodpart_export.survey import survey
 from goodpart_export.weights import load_weights
 
@@ -11,11 +12,13 @@ __version__ = "0.1.0"
 __all__ = [
     "ExportReport",
     "InputChoice",
+    "QuantizeReport",
     "__version__",
     "choose_input",
     "export_backbone",
     "load_profile",
     "load_weights",
+    "quantize_backbone",
     "shipped_profiles",
     "survey",
 ]

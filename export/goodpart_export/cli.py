@@ -13,7 +13,8 @@ from goodpart.profile import Profile
 from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.strict_json import to_plain
 from goodpart_export.input_size import InputChoice, choose_input
-from goodpart_export.onnx_export import ExportReport, check_out, export_backbone, report_path
+from goodpart_export.onnx_export import ExportReport, export_backbone
+from goodpart_export.onnx_file import check_out, report_path
 from goodpart_export.profiles import load_profile, shipped_profiles
 from goodpart_export.survey import survey
 from goodpart_export.weights import load_weights

@@ -15,12 +15,13 @@ from onnx import compose
 from torch import nn
 
 from goodpart.atomic import write_file
-from goodpart.backbone import METADATA_KEY, OUTPUT, Backbone
-from goodpart.errors import ExportError, ManifestError, UsageError, found_at
+from goodpart.backbone import OUTPUT, Backbone
+from goodpart.errors import ExportError
 from goodpart.profile import Profile
-from goodpart.spec import BackboneSpec, FrameSpec, WeightsSpec
-from goodpart.strict_json import encode, parse
+from goodpart.spec import BackboneSpec, FrameSpec, Precision, WeightsSpec
+from goodpart.strict_json import encode
 from goodpart_export.input_size import InputChoice
+from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import OPSET, PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of
@@ -79,7 +80,9 @@ def export_backbone(
     """
     check_out(out, force=force)
     trunk = Trunk(network, profile)
-    spec = BackboneSpec(frame=frame, grid=grid_of(profile), profile=profile, weights=weights)
+    spec = BackboneSpec(
+        frame=frame, grid=grid_of(profile), profile=profile, weights=weights, precision=Precision.FLOAT32
+    )
     height_px, width_px = profile.input_height_px, profile.input_width_px
     exported = _export_trunk(trunk, height_px=height_px, width_px=width_px)
     prologue = make_prologue(frame, height_px=height_px, width_px=width_px, ir_version=exported.ir_version)
@@ -108,42 +111,6 @@ def export_backbone(
     return report
 
 
-def report_path(out: Path) -> Path:
-    """Where the report of a backbone lies."""
-    return out.with_name(out.stem + ".report.json")
-
-
-def check_out(out: Path, *, force: bool) -> None:
-    """Refuses a target that may not be written; call it before any long work.
-
-    Args:
-        out: the ONNX file to be.
-        force: whether existing files may be replaced.
-
-    Raises:
-        UsageError: a folder lies there or where the report belongs; or, with `force` off, a file lies there, or a file
-            that is not the report of such a backbone lies where the report belongs.
-    """
-    for path in (out, report_path(out)):
-        found = found_at(path)
-        if found == "a folder":
-            raise UsageError(f"{path}: expected a new file, found a folder; name another with --out")
-        if found == "a file" and not force and (path == out or not _is_report_of(path, out)):
-            raise UsageError(
-                f"{path}: expected a new file, found an existing one; name another with --out, or give --force to "
-                f"replace it"
-            )
-
-
-def _is_report_of(path: Path, out: Path) -> bool:
-    """Whether an existing file is the report of an earlier backbone of the same name."""
-    try:
-        plain = parse(path.read_bytes(), where=str(path)) if path.is_file() else None
-    except (OSError, ManifestError):
-        return False
-    return isinstance(plain, dict) and plain.get("file") == out.name and {"parity", "backbone"} <= plain.keys()
-
-
 def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelProto:
     with _quiet():
         program = torch.onnx.export(
@@ -169,25 +136,11 @@ def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelP
 
 
 def _join(prologue: onnx.ModelProto, trunk: onnx.ModelProto, spec: BackboneSpec) -> bytes:
-    """One checked model, stripped of everything that differs between machines."""
+    """Both parts as one model, sealed."""
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
     # both parts' own entry for the same opset; a reader that looks for one stumbles over two
     del model.opset_import[1:]
-    model.graph.name = "backbone"
-    model.producer_name, model.producer_version, model.doc_string = "goodpart-export", "", ""
-    del model.metadata_props[:]
-    del model.graph.metadata_props[:]
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        # torch records source paths and stack traces here
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
-        value.doc_string = ""
-        del value.metadata_props[:]
-    onnx.helper.set_model_props(model, {METADATA_KEY: encode(spec).decode("utf-8")})
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return sealed(model, spec)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,12 @@
 """Survey: how large the good images are, for the choice of the input size."""
 
 import contextlib
-import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.images import find_images, read_image
 from goodpart.spec import FrameSpec
+from goodpart_export.progress import shown
 
 SAMPLE = 200
 """The most images that are looked at; of more, this many evenly spaced ones."""
@@ -31,8 +31,8 @@ def survey(folder: Path, frame: FrameSpec) -> tuple[list[tuple[int, int]], int]:
     paths = find_images(folder)
     seen_px: list[tuple[int, int]] = []
     # closed before an error is reported, so that the count's line has ended by then
-    with contextlib.closing(_shown(_sample(paths))) as shown:
-        for path in shown:
+    with contextlib.closing(shown(_sample(paths), doing="looking at")) as looked_at:
+        for path in looked_at:
             height_px, width_px = frame.inspected(read_image(path, frame)).shape[:2]
             seen_px.append((height_px, width_px))
     return seen_px, len(paths)
@@ -44,19 +44,3 @@ def _sample(paths: Sequence[Path]) -> list[Path]:
     if count <= SAMPLE:
         return list(paths)
     return [paths[at * (count - 1) // (SAMPLE - 1)] for at in range(SAMPLE)]
-
-
-def _shown(paths: Sequence[Path]) -> Generator[Path, None, None]:
-    """The paths, while stderr shows how far: a running count on a terminal, else one line at the beginning."""
-    terminal, total = sys.stderr.isatty(), len(paths)
-    if not terminal:
-        sys.stderr.write(f"looking at {total} images\n")
-    try:
-        for at, path in enumerate(paths, start=1):
-            if terminal:
-                sys.stderr.write(f"\rlooking at images: {at}/{total}")
-                sys.stderr.flush()
-            yield path
-    finally:
-        if terminal:
-            sys.stderr.write("\n")

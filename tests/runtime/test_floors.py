@@ -22,13 +22,14 @@ FLOORS = {
         {"cli"},
     ],
     "export/goodpart_export": [
-        {"torchvision_beside_cpu_torch", "profiles/__init__", "input_size", "survey"},
+        {"torchvision_beside_cpu_torch", "profiles/__init__", "input_size", "progress"},
+        {"survey", "onnx_file", "shift", "int8_cpu"},
         {"weights", "trunk"},
         {"prologue"},
-        {"parity"},
+        {"parity", "quantize"},
         {"onnx_export"},
         {"__init__"},
-        {"cli"},
+        {"cli", "quantize_cli"},
     ],
     "bank_builder/goodpart_bank_builder": [
         {"progress", "dataset", "metrics", "demo_data", "parts", "ignore_mask", "lookalikes", "golden", "published"},

@@ -36,11 +36,13 @@ def test_goodpart_export_has_exactly_these_names():
     assert goodpart_export.__all__ == [
         "ExportReport",
         "InputChoice",
+        "QuantizeReport",
         "__version__",
         "choose_input",
         "export_backbone",
         "load_profile",
         "load_weights",
+        "quantize_backbone",
         "shipped_profiles",
         "survey",
     ]
