@@ -19,8 +19,8 @@ from goodpart.errors import UsageError
 from goodpart.graph import Graph
 from goodpart.images import find_images
 from goodpart.inspector import Inspector
+from goodpart.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart.profile import Profile
-from goodpart.spec import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
 from goodpart_bank_builder.dataset import dataset_digest, refuse_category
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.index import build_index, measure_recall, principal_directions, save_index, search_method

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from goodpart.errors import UsageError
 from goodpart.graph import Graph
+from goodpart.manifest import SearchMethod
 from goodpart.products import products
 from goodpart.profile import IndexSpec
-from goodpart.spec import SearchMethod
 from goodpart_bank_builder.progress import progress
 
 _BLOCK = 500

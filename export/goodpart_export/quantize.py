@@ -33,7 +33,7 @@ from goodpart_export.progress import shown
 from goodpart_export.prologue import OPSET, PIXELS
 from goodpart_export.shift import Measured, Shift, shift_between
 
-LIMIT = 0.1
+LIMIT = 0.05
 """The largest mean change of a patch's calibrated score, in sigmas, that int8 may cost by default."""
 
 LEAST_IMAGES = 6

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.graph import Graph
+from goodpart.manifest import SearchMethod
 from goodpart.products import products
-from goodpart.spec import SearchMethod
 
 _MARGIN = 1e-6
 """How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, must lie:

@@ -30,7 +30,7 @@ from goodpart.errors import (
     found_at,
 )
 from goodpart.images import load_npy
-from goodpart.spec import FORMAT_VERSION, FileFacts, Manifest
+from goodpart.manifest import FORMAT_VERSION, FileFacts, Manifest
 
 MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
 BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"

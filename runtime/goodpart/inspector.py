@@ -17,8 +17,8 @@ from goodpart.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.graph import Graph
 from goodpart.inspection import Inspection, Verdict
+from goodpart.manifest import GoldenFrame
 from goodpart.scoring import calibrate, image_score
-from goodpart.spec import GoldenFrame
 
 _log = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
-"""The facts that a bundle states, as frozen dataclasses that refuse impossible values.
+"""What a backbone is: its frame, grid, weights and profile, as frozen dataclasses that refuse impossible values.
 
 `strict_json` turns them into JSON and back; `docs/bundle-format.md` says what each means on disk.
 """
 
 import dataclasses
 import enum
-import math
 import re
 
 import numpy as np
@@ -14,20 +13,8 @@ import numpy.typing as npt
 from goodpart.errors import FrameError, UsageError
 from goodpart.profile import Profile
 
-FORMAT_VERSION = 1
-"""The bundle format this package writes."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def check_name(name: str) -> None:
-    """Refuses what cannot be a product's name.
-
-    Raises:
-        UsageError: empty, longer than 128 characters, or not printable.
-    """
-    if not name or len(name) > 128 or not name.isprintable():
-        raise UsageError(f"name: expected 1 to 128 printable characters, found {name[:200]!r}; give another one")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+"""What the hex digits of a sha256 look like."""
 
 
 class Channels(enum.Enum):
@@ -190,7 +177,7 @@ class WeightsSpec:
         if self.source is WeightsSource.UNTRAINED:
             if self.seed is None or self.sha256 is not None:
                 raise UsageError("weights: untrained ones have a seed and no sha256")
-        elif self.sha256 is None or not _SHA256.fullmatch(self.sha256):
+        elif self.sha256 is None or not SHA256.fullmatch(self.sha256):
             raise UsageError(f"weights: expected a sha256, found {self.sha256!r}")
 
     @property
@@ -217,98 +204,3 @@ class BackboneSpec:
                 f"grid: expected the shape of the {self.profile.input_height_px}x{self.profile.input_width_px} input, "
                 f"found {self.grid.rows}x{self.grid.columns}"
             )
-
-
-class SearchMethod(enum.Enum):
-    """How patches find their nearest bank vectors; the image score is the same."""
-
-    GRAPH = "graph"
-    EXACT = "exact"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BankSpec:
-    """The bank as it lies in the bundle.
-
-    Attributes:
-        vectors: kept embeddings, 2 to 10 million.
-        directions: that the graph sees of them, 1 to 4096.
-        search: how patches find their neighbours; decided when the bundle is built, never by a device.
-        recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
-    """
-
-    vectors: int
-    directions: int
-    search: SearchMethod
-    recall: float
-
-    def __post_init__(self) -> None:
-        if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
-            raise UsageError(
-                f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
-            )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """What a bundle was built from: dataset digest, counts of images, parts and patches, seed, versions."""
-
-    dataset_sha256: str
-    images: int
-    parts: int
-    skipped_images: int
-    patches: int
-    seed: int
-    versions: dict[str, str]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class GoldenFrame:
-    """A frame stored in the bundle and the image score, in sigmas, that it must get on every machine."""
-
-    file: str
-    score: float
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FileFacts:
-    """Size and sha256 of one file of the bundle."""
-
-    size_bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if self.size_bytes < 0 or not _SHA256.fullmatch(self.sha256):
-            raise UsageError(f"file facts: expected a size and a sha256, found {self}")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """Everything a bundle states about itself; its own sha256 is the bundle's digest.
-
-    Attributes:
-        format_version: of the bundle format.
-        name: the product or category.
-        backbone, bank, provenance: see there.
-        golden: frames with known scores.
-        golden_tolerance: how far, in sigmas, a golden score may be off on another CPU.
-        files: every other file of the bundle by its relative name.
-    """
-
-    format_version: int
-    name: str
-    backbone: BackboneSpec
-    bank: BankSpec
-    provenance: Provenance
-    golden: tuple[GoldenFrame, ...]
-    golden_tolerance: float
-    files: dict[str, FileFacts]
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if self.bank.vectors < self.backbone.profile.neighbours:
-            raise UsageError(
-                f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"
-            )
-        if not self.golden or not (math.isfinite(self.golden_tolerance) and self.golden_tolerance > 0):
-            raise UsageError("golden: expected at least one golden frame and a positive tolerance")

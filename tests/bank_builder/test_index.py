@@ -4,8 +4,8 @@ import hnswlib
 import numpy as np
 
 from goodpart.graph import Graph
+from goodpart.manifest import SearchMethod
 from goodpart.profile import IndexSpec
-from goodpart.spec import SearchMethod
 from goodpart_bank_builder.index import build_index, measure_recall, principal_directions, save_index, search_method
 from small_parts import unit_vectors
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from goodpart.bank import Bank, nearest_distances
 from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.graph import Graph
+from goodpart.manifest import SearchMethod
 from goodpart.products import products
 from goodpart.profile import IndexSpec
-from goodpart.spec import SearchMethod
 
 SIGMA = 0.02
 

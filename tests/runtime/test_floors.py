@@ -12,7 +12,7 @@ FLOORS = {
         {"errors"},
         {"strict_json", "profile", "calibration", "atomic", "command", "index_file", "products", "parallel"},
         {"spec", "scoring", "graph"},
-        {"regions", "images"},
+        {"regions", "images", "manifest"},
         {"inspection"},
         {"bundle", "backbone", "bank", "overlay"},
         {"device"},

@@ -12,8 +12,8 @@ from goodpart.errors import UsageError
 from goodpart.graph import Graph
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
+from goodpart.manifest import SearchMethod
 from goodpart.scoring import enlarge
-from goodpart.spec import SearchMethod
 from small_parts import draw_defect, draw_good
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from goodpart.calibration import Calibration, CalibrationMethod, threshold_for
 from goodpart.errors import ManifestError
+from goodpart.manifest import Manifest
 from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, Manifest, PixelType, Roi
+from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.strict_json import decode, encode
 
 
