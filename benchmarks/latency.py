@@ -3,7 +3,8 @@
 The frame is the bundle's first golden frame (or --image) resized, because a larger camera sees the same part with more
 pixels. Every combination runs once per round, in an order drawn anew each round, so that other work on the machine hits
 all of them alike; the range of the rounds' medians says how much of it there was. An inspection and a bare
-`Backbone.embed` take turns: `ratio` is the median of total / backbone over these pairs.
+`Backbone.embed` take turns: `ratio` is the median of total / backbone over these pairs. `--backbone` takes another one
+for that, such as the float32 backbone beside an int8 bundle.
 
     python benchmarks/latency.py BUNDLE --threads 1 2 --frame-size 450x450 1080x1920
 """
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common import count, headline, load, parser, percentiles, tell
+from goodpart.backbone import Backbone
 from goodpart.command import print_json, run, size
 from goodpart.images import load_opencv, read_image
 from goodpart.inspector import Inspector
@@ -32,11 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--frames", type=count, default=200, help="per combination, in all (default %(default)s)")
     made.add_argument("--rounds", type=count, default=5, help="that these frames are split into (default %(default)s)")
     made.add_argument("--image", type=Path, metavar="FILE", help="default: the bundle's first golden frame")
+    made.add_argument("--backbone", type=Path, metavar="FILE", help="to compare with (default: the bundle's own)")
     return run(_latency, made, argv)
 
 
 def _latency(options: argparse.Namespace) -> int:
     inspectors = {threads: load(options.bundle, threads=threads)[0] for threads in options.threads}
+    bare = {
+        threads: inspector.backbone if options.backbone is None else Backbone.load(options.backbone, threads=threads)
+        for threads, inspector in inspectors.items()
+    }
     _, bundle = load(options.bundle, threads=1)
     if options.image is None:
         frame = bundle.read_golden(bundle.manifest.golden[0].file)
@@ -51,7 +58,7 @@ def _latency(options: argparse.Namespace) -> int:
         tell(f"round {done + 1} of {options.rounds}")
         for at in rng.permutation(len(combinations)):
             threads, shape = combinations[at]
-            rounds[at].append(_one_round(inspectors[threads], _resized(frame, *shape), frames))
+            rounds[at].append(_one_round(inspectors[threads], bare[threads], _resized(frame, *shape), frames))
     results = [
         {"threads": threads, "frame": f"{shape[0]}x{shape[1]}", **_figures(taken)}
         for (threads, shape), taken in zip(combinations, rounds, strict=True)
@@ -67,16 +74,17 @@ def _latency(options: argparse.Namespace) -> int:
     return 0
 
 
-def _one_round(inspector: Inspector, frame: npt.NDArray[Any], frames: int) -> list[dict[str, float]]:
+def _one_round(inspector: Inspector, bare: Backbone, frame: npt.NDArray[Any], frames: int) -> list[dict[str, float]]:
     """Frame by frame the ms of the stages, of the whole, and of the bare backbone right after it."""
     # not measured: caches and buffers still hold another combination's data
     inspector.inspect(frame)
+    bare.embed(frame)
     taken = []
     for _ in range(frames):
         began = time.perf_counter()
         inspection = inspector.inspect(frame)
         ended = time.perf_counter()
-        inspector.backbone.embed(frame)
+        bare.embed(frame)
         embedded = time.perf_counter()
         taken.append({**inspection.timings_ms, "total": (ended - began) * 1e3, "backbone": (embedded - ended) * 1e3})
     return taken

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from goodpart.bank import Bank, PatchDistances
 from goodpart.bundle import read_bundle
 from goodpart.strict_json import encode
 from goodpart_export import load_weights
@@ -117,6 +118,54 @@ def test_search_takes_the_same_frames_and_finds_the_same_with_the_same_seed(benc
         return [(row["recall_at_k"], row["graph"]["error_sigmas"]) for row in found["results"]]
 
     assert errors() == errors()
+
+
+def test_certified(bench, built_bundle, digest, images):
+    found = bench("certified", built_bundle, "--images", images, "--frames", 30, "--seed", 2)
+    assert (found["bundle_digest"], found["seed"], found["frames"]) == (digest, 2, 30)
+    assert found["mismatches"] == 0
+    assert 0 < found["largest_error_sigmas"] <= 1e-9
+    assert len(found["results"]) == 6
+    assert max(row["recomputed_patches"]["max"] for row in found["results"]) == found["patches_per_frame"]
+
+
+def test_certified_notices_a_search_that_is_wrong(script, built_bundle, images, monkeypatch, capfd):
+    def graph_alone(self, embeddings, **_):
+        return PatchDistances(distances=self.upper_bounds(embeddings), recomputed=0)
+
+    monkeypatch.setattr(Bank, "search", graph_alone)
+    assert script("certified", built_bundle, "--images", images, "--frames", 12) == 1
+    assert json.loads(capfd.readouterr().out)["mismatches"] > 0
+
+
+def test_scaling(bench, tiny_backbone, images):
+    found = bench(
+        "scaling",
+        tiny_backbone,
+        "--good",
+        images,
+        "--images",
+        images,
+        "--sizes",
+        60,
+        300,
+        "--threads",
+        1,
+        "--frames",
+        3,
+    )
+    assert [(row["vectors"], row["threads"]) for row in found["results"]] == [(60, 1), (300, 1)]
+    small, large = found["results"]
+    assert large["products_ms"] == pytest.approx(5 * small["products_ms"], rel=0.5)
+    for row in found["results"]:
+        assert ordered(row["time_ms"])
+        assert row["recomputed_patches"] >= TINY.top_k(192)
+
+
+def test_scaling_wants_enough_patches(script, tiny_backbone, images, capfd):
+    code = script("scaling", tiny_backbone, "--good", images, "--images", images, "--sizes", 5000)
+    assert code == 2
+    assert "--sizes: expected at most" in capfd.readouterr().err
 
 
 def test_cold_start(bench, built_bundle, digest):
