@@ -192,8 +192,10 @@ def test_an_error_while_writing_leaves_nothing(config, monkeypatch):
 def test_an_interrupted_build_leaves_nothing_and_says_so(config, tmp_path, number):
     # the child stops itself at the worst moment: everything is written, nothing is published yet
     script = (
-        "import os, sys; from goodpart_bank_builder import build, cli; from goodpart.inspector import Inspector\n"
-        f"Inspector.load = classmethod(lambda *a, **k: os.kill(os.getpid(), {int(number)}))\n"
+        "import os, sys; from threading import Event\n"
+        "from goodpart_bank_builder import build, cli; from goodpart.inspector import Inspector\n"
+        # another thread may take the signal, and this one must not go on before it knows
+        f"Inspector.load = classmethod(lambda *a, **k: os.kill(os.getpid(), {int(number)}) or Event().wait(60))\n"
         "sys.exit(cli.main(sys.argv[1:]))"
     )
     command = ["build", str(config["good_dir"]), "--backbone", str(config["backbone"]), "--out", str(config["out"])]

@@ -1,5 +1,6 @@
 """Ten ways to be wrong at the command line: each one clear line, and the right exit code."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -93,8 +94,7 @@ def test_bundle_with_a_backbone_of_another_width(bundle, tmp_path, expect_one_li
     facts = {"name": "wide", "stages": ["layer2"], "grid": "layer2", "neighbourhood": 1}
     rest = {"input_height_px": 64, "input_width_px": 48, "neighbours": TINY.neighbours, "top_share": TINY.top_share}
     bank = {"coreset": "greedy", "bank_vectors": 400, "smoothing": 0}
-    index = {"links": 8, "ef_construction": 32, "ef_search": 8}
-    profile.write_text(json.dumps({**facts, **rest, **bank, "index": index}))
+    profile.write_text(json.dumps({**facts, **rest, **bank, "index": dataclasses.asdict(TINY.index)}))
     wide = tmp_path / "wide.onnx"
     assert goodpart_export(["--weights", "untrained", "--profile", str(profile), "--out", str(wide)]) == 0
     (bundle / "backbone.onnx").write_bytes(wide.read_bytes())

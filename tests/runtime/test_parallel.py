@@ -54,7 +54,9 @@ def test_an_error_comes_where_its_item_stands(workers):
 
 
 def test_closing_it_leaves_no_thread():
+    before = set(threading.enumerate())
     results = in_order(lambda item: item, range(100), workers=3)
     next(results)
+    assert set(threading.enumerate()) - before
     results.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("goodpart")]
+    assert not set(threading.enumerate()) - before
