@@ -192,7 +192,9 @@ def test_an_error_while_writing_leaves_nothing(config, monkeypatch):
 def test_an_interrupted_build_leaves_nothing_and_says_so(config, tmp_path, number):
     # the child stops itself at the worst moment: everything is written, nothing is published yet
     script = (
-        "import os, sys; from threading import Event\n"
+        "import os, signal, sys; from threading import Event\n"
+        # a test run under nohup, or in a shell's background, would hand down that they are ignored
+        f"signal.signal({int(number)}, signal.default_int_handler)\n"
         "from goodpart_bank_builder import build, cli; from goodpart.inspector import Inspector\n"
         # another thread may take the signal, and this one must not go on before it knows
         f"Inspector.load = classmethod(lambda *a, **k: os.kill(os.getpid(), {int(number)}) or Event().wait(60))\n"
