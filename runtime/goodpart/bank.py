@@ -106,7 +106,7 @@ class Bank:
         """
         checked = self._checked(embeddings)
         if self._method is SearchMethod.EXACT:
-            distances, recomputed = self._exact_in_blocks(checked), len(checked)
+            distances, recomputed = self._exact(checked), len(checked)
         else:
             distances = self.upper_bounds(checked)
             distances, recomputed = self._certified(checked, distances, top_k=top_k, exact_above=exact_above)
@@ -123,7 +123,7 @@ class Bank:
         Returns:
             `(P,) float64` mean cosine distance to the K nearest neighbours.
         """
-        return self._exact_in_blocks(self._checked(embeddings))
+        return self._exact(self._checked(embeddings))
 
     def upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """What the graph alone gives: the first step of `search`.
@@ -179,25 +179,16 @@ class Bank:
             raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
         return embeddings
 
-    def _exact_in_blocks(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        blocks = [self._exact(embeddings[at : at + _BLOCK]) for at in range(0, len(embeddings), _BLOCK)]
-        return np.concatenate(blocks)
-
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        if self._pool is None or len(rows) <= _ROWS:
-            return self._exact_here(rows)
+        """Brute force, in pieces that stay in the cache and keep all threads busy."""
+        least = 1 if len(rows) <= _ROWS else self._threads
+        pieces = np.array_split(rows, max(least, -(-len(rows) // _BLOCK)))
         # numpy lets other threads go on while it multiplies
-        pieces = np.array_split(rows, max(self._threads, -(-len(rows) // _BLOCK)))
-        return np.concatenate(list(self._pool.map(self._exact_here, pieces)))
+        found = map(self._exact_here, pieces) if self._pool is None else self._pool.map(self._exact_here, pieces)
+        return np.concatenate(list(found))
 
     def _exact_here(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        pieces = [rows[at : at + _BLOCK] for at in range(0, len(rows), _BLOCK)]
-        return np.concatenate(
-            [
-                nearest_distances(products(self.vectors, piece), self.vectors, piece, neighbours=self._neighbours)
-                for piece in pieces
-            ]
-        )
+        return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
 
 
 def nearest_distances(

@@ -32,8 +32,12 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=call)
         added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
+        threads = (
+            "threads per frame" if name != "score" else "threads per frame, or images at a time if there are several"
+        )
+        threads += " (default: as tuned, or all cores)"
         if name not in ("info", "threshold", "tune"):
-            added.add_argument("--threads", type=int, help="threads per frame (default: as tuned, or all cores)")
+            added.add_argument("--threads", type=int, help=threads)
         add_common_options(added)
         return added
 
