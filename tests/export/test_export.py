@@ -302,3 +302,25 @@ def test_neighbours_are_averaged_with_binomial_weights_and_the_border_goes_on(si
     torch.testing.assert_close(found[0, 1, 4 - edge : 5 + edge, 4 - edge : 5 + edge], weights)
     assert found[0, 0].abs().max() == 0  # channels stay apart
     torch.testing.assert_close(trunk._averaged(torch.ones(1, 2, 4, 4)), torch.ones(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("stage", ["layer1.0", "layer1", "layer2.0", "layer2", "layer3.0", "layer3"])
+def test_a_stage_is_what_torchvisions_network_gives_there(stage):
+    """Followed by hand through the network; `.0` ends after the stage's first residual block."""
+    network, _ = load_weights("untrained", stages=("layer3",))
+    name, _, first = stage.partition(".")
+    profile = dataclasses.replace(TINY, stages=(stage,), grid=stage)
+    pixels = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 3, 64, 48)).astype(np.float32))
+    with torch.inference_mode():
+        found = Trunk(network, profile)(pixels)
+        mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        x = (pixels / 255 - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)
+        x = network.maxpool(network.relu(network.bn1(network.conv1(x))))
+        for earlier in ("layer1", "layer2", "layer3"):
+            if earlier == name:
+                break
+            x = getattr(network, earlier)(x)
+        x = getattr(network, name)[0](x) if first else getattr(network, name)(x)
+    expected = torch.nn.functional.normalize(x[0].flatten(1).T, dim=1)
+    assert found.shape == (grid_of(profile).patches, grid_of(profile).dimension)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-5)
