@@ -80,13 +80,16 @@ def _banks(bundle: Bundle, vectors: Vectors, rng: np.random.Generator) -> dict[s
     some = vectors[rng.permutation(len(vectors))[:_VECTORS]]
     doubled = some.copy()
     doubled[rng.random(len(some)) < 0.5] = some[0]
-    clustered = _unit(some[rng.integers(0, 5, len(some))] + rng.normal(0, 1e-3, some.shape))
+    clustered, tighter = (
+        _unit(some[rng.integers(0, 5, len(some))] + rng.normal(0, width, some.shape)) for width in (1e-3, 3e-5)
+    )
     good, poor = profile.index, IndexSpec(directions=64, links=2, ef_construction=2, ef_search=1, candidates=1)
     blind = dataclasses.replace(good, directions=4)
     tried = {
         "part of the bundle's": (some, good),
         "half of it one vector": (doubled, good),
         "five tight clusters": (clustered, good),
+        "five tighter clusters": (tighter, good),
         "two links per vector": (some, poor),
         "half of it one vector, two links": (doubled, poor),
         "four directions": (some, blind),
