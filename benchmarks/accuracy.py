@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
-from goodpart.backbone import usable_cores
 from goodpart.command import print_json, run
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
+from goodpart.machine import usable_cores
 from goodpart.spec import Channels, FrameSpec, PixelType
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, build_bundle

@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 
 from common import RUNTIME_PACKAGES, count, headline, parser
-from goodpart.backbone import Backbone, usable_cores
+from goodpart.backbone import Backbone
 from goodpart.command import print_json, run
 from goodpart.images import find_images, read_image
+from goodpart.machine import usable_cores
 from goodpart.spec import FrameSpec
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_bank_builder.progress import progress

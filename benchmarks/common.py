@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.backbone import usable_cores
 from goodpart.bench import PERCENTILES
 from goodpart.bundle import Bundle
 from goodpart.command import add_common_options
 from goodpart.errors import UsageError
 from goodpart.images import find_images, read_image
 from goodpart.inspector import Inspector
+from goodpart.machine import cpu_name, usable_cores
 from goodpart.spec import FrameSpec
 
 RUNTIME_PACKAGES = ("goodpart", "numpy", "onnxruntime", "hnswlib")
@@ -69,7 +69,7 @@ def headline(
     """
     return {
         "benchmark": benchmark,
-        "cpu": cpu_model(),
+        "cpu": cpu_name(),
         "cores": usable_cores(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -77,14 +77,6 @@ def headline(
         "seed": seed,
         "bundle_digest": digest,
     }
-
-
-def cpu_model() -> str:
-    """The CPU's name as the kernel gives it, or what Python knows where there is no /proc."""
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 def load(folder: Path, *, threads: int) -> tuple[Inspector, Bundle]:

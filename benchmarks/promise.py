@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
-from goodpart.backbone import Backbone, usable_cores
+from goodpart.backbone import Backbone
 from goodpart.calibration import Calibration, CalibrationMethod
 from goodpart.command import print_json, run
 from goodpart.images import find_images
+from goodpart.machine import usable_cores
 from goodpart.profile import Profile
 from goodpart.scoring import calibrate, image_score
 from goodpart_bank_builder.calibrate import exact_distances, make_calibration

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.atomic import check_file, write_file
-from goodpart.backbone import usable_cores
 from goodpart.calibration import CalibrationMethod
 from goodpart.command import add_common_options, print_json, run
 from goodpart.inspector import Inspector
+from goodpart.machine import usable_cores
 from goodpart.strict_json import to_plain
 from goodpart_bank_builder.build import BuildConfig, BuildReport, build_bundle
 from goodpart_bank_builder.costs import Costs

@@ -1,6 +1,5 @@
 """What a CPU has for int8, and how fast it really is."""
 
-import platform
 import statistics
 import time
 from pathlib import Path
@@ -9,8 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from goodpart.backbone import Backbone
-
-_CPUINFO = Path("/proc/cpuinfo")
+from goodpart.machine import CPUINFO
 
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
 """Flags of the instructions that add up four products of 8-bit numbers without saturating: x86 and Arm."""
@@ -19,7 +17,7 @@ _PAIRS = 15
 _WARM_UP = 3
 
 
-def int8_instructions(cpuinfo: Path = _CPUINFO) -> tuple[str, ...] | None:
+def int8_instructions(cpuinfo: Path = CPUINFO) -> tuple[str, ...] | None:
     """This CPU's 8-bit dot products by the kernel's names, () for none, None where the kernel does not say.
 
     Args:
@@ -31,16 +29,6 @@ def int8_instructions(cpuinfo: Path = _CPUINFO) -> tuple[str, ...] | None:
         return None
     flags = next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), None)
     return None if flags is None else tuple(sorted(_DOT_PRODUCTS & set(flags)))
-
-
-def cpu_name(cpuinfo: Path = _CPUINFO) -> str:
-    """The CPU's name as the kernel gives it, or what Python knows."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 def interleaved_ms(first: Backbone, second: Backbone, frame: npt.NDArray[Any]) -> tuple[float, float]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from goodpart.backbone import Backbone
 from goodpart.command import add_common_options, print_json, run
 from goodpart.images import find_images, read_image
+from goodpart.machine import cpu_name
 from goodpart.strict_json import to_plain
-from goodpart_export.int8_cpu import cpu_name, int8_instructions, interleaved_ms
+from goodpart_export.int8_cpu import int8_instructions, interleaved_ms
 from goodpart_export.onnx_file import report_path
 from goodpart_export.quantize import LIMIT, QuantizeReport, Trial, quantize_backbone
 

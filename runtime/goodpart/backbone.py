@@ -35,19 +35,6 @@ _FOREIGN_ERRORS = (
 )
 
 
-def usable_cores() -> int:
-    """CPU cores that this process may keep busy; what `threads` defaults to.
-
-    A container's share of the time (`docker --cpus`) counts: a thread more than that waits for the next period.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota_us, period_us = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(cores, int(quota_us) // int(period_us)))
-    except (OSError, ValueError):
-        return cores  # no such file, or "max": no limit
-
-
 class Backbone:
     """A frame goes in, one unit vector per patch comes out.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.backbone import Backbone, check_backbone, usable_cores
+from goodpart.backbone import Backbone, check_backbone
 from goodpart.bank import Bank
 from goodpart.bundle import INDEX, Bundle, read_bundle
 from goodpart.calibration import Calibration
@@ -17,6 +17,7 @@ from goodpart.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.graph import Graph
 from goodpart.inspection import Inspection, Verdict
+from goodpart.machine import usable_cores
 from goodpart.manifest import GoldenFrame
 from goodpart.scoring import calibrate, image_score
 

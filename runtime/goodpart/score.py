@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from goodpart.backbone import usable_cores
 from goodpart.command import print_json
 from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
+from goodpart.machine import usable_cores
 from goodpart.overlay import write_overlay
 from goodpart.parallel import in_order
 from goodpart.strict_json import to_plain

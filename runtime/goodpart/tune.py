@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from goodpart.backbone import usable_cores
 from goodpart.bundle import read_bundle
 from goodpart.command import print_json
 from goodpart.device import change_device, device_path
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
+from goodpart.machine import usable_cores
 
 _WORTH = 0.95
 """A choice that takes more of the machine must need at most this share of the time."""

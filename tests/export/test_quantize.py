@@ -18,10 +18,11 @@ from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import ExportError
 from goodpart.images import find_images, read_image
 from goodpart.inspector import Inspector
+from goodpart.machine import cpu_name
 from goodpart.spec import Precision
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_export import cli, quantize_backbone
-from goodpart_export.int8_cpu import cpu_name, int8_instructions
+from goodpart_export.int8_cpu import int8_instructions
 from goodpart_export.progress import shown
 from goodpart_export.quantize import LIMIT
 from goodpart_export.quantize_cli import main

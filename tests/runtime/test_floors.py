@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "runtime/goodpart": [
         {"errors"},
-        {"strict_json", "profile", "calibration", "atomic", "command", "index_file", "products", "parallel"},
+        {"strict_json", "profile", "calibration", "atomic", "command", "index_file", "products", "parallel", "machine"},
         {"spec", "scoring", "graph"},
         {"regions", "images", "manifest"},
         {"inspection"},

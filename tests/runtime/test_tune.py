@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from goodpart.backbone import usable_cores
 from goodpart.bundle import read_bundle
 from goodpart.cli import main
 from goodpart.device import change_device, device_path, read_device
 from goodpart.inspector import Inspector
+from goodpart.machine import usable_cores
 from goodpart.tune import Trial, choose
 
 
