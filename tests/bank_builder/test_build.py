@@ -25,8 +25,9 @@ def config(good_dir, tiny_backbone, tmp_path):
     return {"good_dir": good_dir, "backbone": tiny_backbone, "out": tmp_path / "washer", "false_reject_rate": 0.1}
 
 
-def test_the_same_inputs_give_the_same_bytes(config, tmp_path, built_bundle):
-    build_bundle(BuildConfig(**config))
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_inputs_give_the_same_bytes(config, built_bundle, threads):
+    build_bundle(BuildConfig(**config, threads=threads))
     for path in sorted(built_bundle.rglob("*")):
         if path.is_file():
             assert (config["out"] / path.relative_to(built_bundle)).read_bytes() == path.read_bytes(), path.name

@@ -44,6 +44,12 @@ def test_figures_are_those_of_scikit_learn_on_the_scores(inspector, category):
     assert figures.notes == ()
 
 
+def test_several_images_at_a_time_give_the_same_figures(inspector, category):
+    one, three = (evaluate_category(inspector, category, workers=workers) for workers in (1, 3))
+    assert three.figures == one.figures
+    assert three.images == one.images
+
+
 def test_every_kind_of_defect_is_compared_with_all_good_images(inspector, category):
     for folder in ("test", "ground_truth"):
         (category / folder / "dot").mkdir()

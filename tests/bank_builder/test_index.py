@@ -29,6 +29,17 @@ def test_labels_are_positions():
     np.testing.assert_array_equal(build(vectors).candidates(vectors[600:610], 1)[:, 0], np.arange(600, 610))
 
 
+def test_the_last_vectors_go_in_first(tmp_path):
+    """A greedy coreset ends in its dense middle, and a graph that begins there reaches every corner."""
+    vectors = unit_vectors(1, 700, 16)[0]
+    directions = principal_directions(vectors, 16)
+    save_index(build_index(vectors, directions, SPEC, seed=0), tmp_path / "graph")
+    element_bytes = 8 * SPEC.links + 4 + 4 * 16 + 8
+    elements = np.fromfile(tmp_path / "graph", np.uint8, count=700 * element_bytes, offset=96)
+    labels = elements.reshape(700, element_bytes)[:, -8:].copy().view("<u8").ravel()
+    np.testing.assert_array_equal(labels, np.arange(700)[::-1])
+
+
 def test_directions_hold_the_most_that_so_many_can():
     vectors = unit_vectors(1, 300, 12)[0] * np.linspace(3, 0.1, 12, dtype=np.float32)
     found = principal_directions(vectors, 5)
