@@ -45,7 +45,7 @@ def test_figures_are_those_of_scikit_learn_on_the_scores(inspector, category):
 
 
 def test_several_images_at_a_time_give_the_same_figures(inspector, category):
-    one, three = (evaluate_category(inspector, category, workers=workers) for workers in (1, 3))
+    one, three = (evaluate_category(inspector, read_categories(category)[0], workers=count) for count in (1, 3))
     assert three.figures == one.figures
     assert three.images == one.images
 
