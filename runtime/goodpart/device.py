@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from goodpart import strict_json
@@ -77,14 +78,14 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
     return settings
 
 
-def change_device(bundle: Bundle, **changed: object) -> DeviceSettings | None:
+def change_device(bundle: Bundle, change: Callable[[DeviceSettings], DeviceSettings]) -> DeviceSettings | None:
     """Changes some of this device's settings for a bundle and keeps the others.
 
     Settings that were made for another bundle or cannot be read are not kept.
 
     Args:
         bundle: from `read_bundle`.
-        changed: attributes of DeviceSettings.
+        change: takes the settings that hold and gives those that shall.
 
     Returns:
         what holds from now on; None if nothing is left, and no file.
@@ -96,10 +97,11 @@ def change_device(bundle: Bundle, **changed: object) -> DeviceSettings | None:
         before = read_device(bundle)
     except BundleError:
         before = None
-    after = dataclasses.replace(before or DeviceSettings(bundle=bundle.digest), **changed)  # type: ignore[arg-type]
-    nothing = after == DeviceSettings(bundle=bundle.digest)
-    write_device(bundle, None if nothing else after)
-    return None if nothing else after
+    none = DeviceSettings(bundle=bundle.digest)
+    after = change(before or none)
+    kept = None if after == none else after
+    write_device(bundle, kept)
+    return kept
 
 
 def write_device(bundle: Bundle, settings: DeviceSettings | None) -> Path:

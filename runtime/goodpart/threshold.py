@@ -1,6 +1,7 @@
 """`goodpart threshold`: shows a bundle's threshold, or moves it on this device."""
 
 import argparse
+import dataclasses
 import math
 
 from goodpart.bundle import Bundle, read_bundle
@@ -19,14 +20,20 @@ def threshold(options: argparse.Namespace) -> int:
     """
     bundle = read_bundle(options.bundle)
     if options.reset:
-        settings = change_device(bundle, threshold=None, pixel_threshold=None)
+        settings = _set(bundle, None, None)
     elif options.value is None and options.false_reject_rate is None:
         settings = read_device(bundle)
     else:
         value, pixel_value = _asked(bundle.calibration, options)
-        settings = change_device(bundle, threshold=value, pixel_threshold=pixel_value)
+        settings = _set(bundle, value, pixel_value)
     _show(bundle, settings, as_json=options.json)
     return 0
+
+
+def _set(bundle: Bundle, value: float | None, pixel_value: float | None) -> DeviceSettings | None:
+    return change_device(
+        bundle, lambda settings: dataclasses.replace(settings, threshold=value, pixel_threshold=pixel_value)
+    )
 
 
 def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float, float]:

@@ -42,12 +42,12 @@ def tune(options: argparse.Namespace) -> int:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
     bundle = read_bundle(options.bundle)
     if options.reset:
-        change_device(bundle, threads=None, spinning=None)
+        change_device(bundle, lambda settings: dataclasses.replace(settings, threads=None, spinning=None))
         print(f"{device_path(bundle.folder)}: no tuning any more", file=sys.stderr)
         return 0
     trials = measure(options.bundle, frames=options.frames)
     best = choose(trials)
-    change_device(bundle, threads=best.threads, spinning=best.spinning)
+    change_device(bundle, lambda settings: dataclasses.replace(settings, threads=best.threads, spinning=best.spinning))
     path = device_path(bundle.folder)
     if options.json:
         print_json(

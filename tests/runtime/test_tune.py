@@ -1,5 +1,6 @@
 """`goodpart tune`: what it finds is kept beside the bundle, next to the threshold, and used at the next load."""
 
+import dataclasses
 import json
 
 import pytest
@@ -14,6 +15,12 @@ from goodpart.tune import Trial, choose
 
 def trial(threads, p50_ms, *, spinning=False):
     return Trial(threads=threads, spinning=spinning, p50_ms=p50_ms, p95_ms=2 * p50_ms, cpu_ms=threads * p50_ms)
+
+
+def tuned(bundle, *, spinning):
+    return change_device(
+        read_bundle(bundle), lambda settings: dataclasses.replace(settings, threads=3, spinning=spinning)
+    )
 
 
 def test_what_it_finds_is_written_and_used(bundle, capsys):
@@ -41,13 +48,13 @@ def test_a_table_for_people(bundle, capsys):
 
 
 def test_given_threads_win(bundle):
-    change_device(read_bundle(bundle), threads=3, spinning=True)
+    tuned(bundle, spinning=True)
     assert Inspector.load(bundle).backbone.threads == 3
     assert Inspector.load(bundle, threads=1).backbone.threads == 1
 
 
 def test_threshold_and_tuning_do_not_touch_each_other(bundle, capsys):
-    change_device(read_bundle(bundle), threads=3, spinning=True)
+    tuned(bundle, spinning=True)
     assert main(["threshold", str(bundle), "--value", "5"]) == 0
     kept = read_device(read_bundle(bundle))
     assert (kept.threshold, kept.threads, kept.spinning) == (5.0, 3, True)
@@ -66,7 +73,7 @@ def test_threshold_and_tuning_do_not_touch_each_other(bundle, capsys):
 
 def test_tuning_for_another_bundle_is_not_kept(bundle):
     path = device_path(bundle)
-    change_device(read_bundle(bundle), threads=3, spinning=False)
+    tuned(bundle, spinning=False)
     path.write_text(path.read_text().replace(read_bundle(bundle).digest, "0" * 64))
     assert main(["threshold", str(bundle), "--value", "5"]) == 0
     assert read_device(read_bundle(bundle)).threads is None
