@@ -19,7 +19,7 @@ from goodpart.errors import UsageError
 from goodpart.graph import Graph
 from goodpart.images import find_images
 from goodpart.inspector import Inspector
-from goodpart.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name
+from goodpart.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name, check_serial
 from goodpart.profile import Profile
 from goodpart_bank_builder.dataset import dataset_digest, refuse_category
 from goodpart_bank_builder.golden import TOLERANCE_SIGMAS, choose_golden
@@ -39,6 +39,7 @@ class BuildConfig:
         backbone: an ONNX file from goodpart-export.
         out: the bundle folder to make.
         name: the product; None for the name of `out`.
+        serial: should grow from each bundle of a product to the next, so that devices can refuse older ones.
         false_reject_rate: share of good parts that the threshold may reject, 0 to 1.
         calibration: how good parts are held out.
         group: regular expression that tells from an image's name which part it shows; None for one part per image.
@@ -54,6 +55,7 @@ class BuildConfig:
     backbone: Path
     out: Path
     name: str | None = None
+    serial: int = 0
     false_reject_rate: float = 0.05
     calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
     group: str | None = None
@@ -67,6 +69,7 @@ class BuildConfig:
     def __post_init__(self) -> None:
         # now, and not when the manifest is written after minutes of work
         check_name(self.product)
+        check_serial(self.serial)
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
         if self.group_gap < 0:
@@ -154,6 +157,7 @@ def build_bundle(config: BuildConfig) -> BuildReport:
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=config.product,
+        serial=config.serial,
         backbone=backbone.spec,
         bank=facts,
         provenance=_provenance(config, learned),

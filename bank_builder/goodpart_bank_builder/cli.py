@@ -1,13 +1,14 @@
-"""`goodpart-bank build | evaluate | demo-data`: the workstation's command line."""
+"""`goodpart-bank build | sign | keygen | evaluate | demo-data`: the workstation's command line."""
 
 import argparse
 import importlib.metadata
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from goodpart.atomic import check_file, write_file
+from goodpart.bundle import SIGNATURE
 from goodpart.calibration import CalibrationMethod
 from goodpart.command import add_common_options, print_json, run
 from goodpart.inspector import Inspector
@@ -21,6 +22,7 @@ from goodpart_bank_builder.evaluate import evaluate_category, find_bundles, summ
 from goodpart_bank_builder.evaluation_log import category_lines, mean_line
 from goodpart_bank_builder.figures import CategoryResult
 from goodpart_bank_builder.progress import progress_bar
+from goodpart_bank_builder.sign import make_keys, sign_bundle
 
 _LOOKALIKES_SHOWN = 5
 
@@ -44,11 +46,20 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_build_options(command("build", _build, "Build a bundle from photographs of good parts."))
     _add_evaluate_options(command("evaluate", _evaluate, "Measure bundles against MVTec-style test sets."))
+    _add_signing_commands(command)
     text = "Draw a small data set of machined parts with planted defects, to try everything without a download."
     demo = command("demo-data", _demo_data, text)
     demo.add_argument("out", type=Path, metavar="OUT", help="the folder to make")
     demo.add_argument("--seed", type=int, default=0, help="default %(default)s")
     return parser
+
+
+def _add_signing_commands(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    keygen = command("keygen", _keygen, "Make an Ed25519 key pair to sign bundles with.")
+    keygen.add_argument("key", type=Path, metavar="KEY", help="the private key's file; KEY.pub is for the devices")
+    sign = command("sign", _sign, "Sign a bundle, so that devices with the public key accept it.")
+    sign.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
+    sign.add_argument("--key", type=Path, required=True, metavar="KEY", help="the private key, from keygen")
 
 
 def _add_build_options(build: argparse.ArgumentParser) -> None:
@@ -78,6 +89,10 @@ def _add_build_options(build: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
     )
+    build.add_argument(
+        "--serial", type=int, default=0, metavar="N",
+        help="grows from each bundle of a product to the next; devices may refuse lower ones (default %(default)s)",
+    )  # fmt: skip
     build.add_argument("--seed", type=int, default=0, help="of folds, coreset and index (default %(default)s)")
     build.add_argument("--threads", type=int, default=usable_cores(), help="images at a time (default %(default)s)")
     build.add_argument(
@@ -117,6 +132,7 @@ def _build(options: argparse.Namespace) -> int:
             backbone=options.backbone,
             out=options.out,
             name=options.name,
+            serial=options.serial,
             false_reject_rate=options.false_reject_rate,
             calibration=CalibrationMethod(options.calibration),
             group=options.group,
@@ -195,6 +211,19 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(f"figures written to {options.json}", file=sys.stderr)
     if options.report is not None:
         print(f"report written to {write_report(options.report, results, missing)}", file=sys.stderr)
+    return 0
+
+
+def _keygen(options: argparse.Namespace) -> int:
+    public = make_keys(options.key)
+    print(f"private key {options.key}: keep it on this workstation, and a copy of it in a safe place")
+    print(f"public key  {public}: copy it to the devices")
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    bundle = sign_bundle(options.bundle, options.key)
+    print(f"{options.bundle / SIGNATURE}: serial {bundle.manifest.serial}, digest {bundle.digest}")
     return 0
 
 

@@ -17,13 +17,14 @@ from torch import nn
 from goodpart.atomic import write_file
 from goodpart.backbone import OUTPUT, Backbone
 from goodpart.errors import ExportError
+from goodpart.onnx_check import OPSET
 from goodpart.profile import Profile
 from goodpart.spec import BackboneSpec, FrameSpec, Precision, WeightsSpec
 from goodpart.strict_json import encode
 from goodpart_export.input_size import InputChoice
 from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
-from goodpart_export.prologue import OPSET, PIXELS, make_prologue
+from goodpart_export.prologue import PIXELS, make_prologue
 from goodpart_export.trunk import Trunk, grid_of
 
 

@@ -3,10 +3,8 @@
 import onnx
 from onnx import parser
 
+from goodpart.onnx_check import OPSET
 from goodpart.spec import Channels, FrameSpec, PixelType, Roi
-
-OPSET = 18
-"""The first opset whose Resize can antialias; old enough for every onnxruntime of the last years."""
 
 PIXELS = "pixels"
 

@@ -25,12 +25,13 @@ from goodpart.atomic import write_file
 from goodpart.backbone import INPUT, Backbone
 from goodpart.errors import ExportError, UsageError
 from goodpart.images import find_images, read_image
+from goodpart.onnx_check import OPSET
 from goodpart.profile import STAGES
 from goodpart.spec import BackboneSpec, FrameSpec, Precision
 from goodpart.strict_json import encode
 from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.progress import shown
-from goodpart_export.prologue import OPSET, PIXELS
+from goodpart_export.prologue import PIXELS
 from goodpart_export.shift import Measured, Shift, shift_between
 
 LIMIT = 0.05

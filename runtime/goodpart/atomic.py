@@ -99,8 +99,13 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Writes one file so that it appears whole or not at all; an existing one is replaced.
+
+    Args:
+        path: the file.
+        data: all of it.
+        mode: who may read and write it.
 
     Raises:
         UsageError: the disk refuses.
@@ -115,7 +120,7 @@ def write_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
+        Path(name).chmod(mode)
         Path(name).replace(path)
         _flush(path.parent)
     except OSError as error:

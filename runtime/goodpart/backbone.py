@@ -11,6 +11,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from goodpart import strict_json
 from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
+from goodpart.onnx_check import check_onnx
 from goodpart.spec import BackboneSpec
 
 METADATA_KEY = "goodpart.backbone"
@@ -55,11 +56,12 @@ class Backbone:
 
         Raises:
             UsageError: a thread count out of range.
-            ContractError: not a model that onnxruntime loads, or one whose inputs and outputs are not what its own
-                metadata says.
+            ContractError: not a model that onnxruntime loads, one with operators that no backbone needs, or one whose
+                inputs and outputs are not what its own metadata says.
         """
         if not 1 <= threads <= 256:
             raise UsageError(f"threads: expected 1 to 256, found {threads}")
+        check_onnx(model, where)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -127,6 +129,10 @@ class Backbone:
                 )
             raise InferenceError("backbone: expected unit vectors, found others; export it again")
         return np.asarray(embeddings, dtype=np.float32)
+
+    def close(self) -> None:
+        """Ends the session's threads and gives its memory back; no frame can be embedded any more."""
+        del self._session
 
     def _read_spec(self, where: str) -> BackboneSpec:
         try:

@@ -111,6 +111,13 @@ class Bank:
             raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")
         return PatchDistances(distances=distances, recomputed=recomputed)
 
+    def close(self) -> None:
+        """Ends the threads and gives the memory back; nothing can be searched any more."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self.vectors = self.vectors[:0].copy()
+        del self._graph
+
     def exact_distances(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Brute force: what `search` is certified against.
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from goodpart.command import print_json
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
+from goodpart.trust import trust
 
 PERCENTILES = (50, 95, 99)
 
@@ -18,7 +19,7 @@ def bench(options: argparse.Namespace) -> int:
     """Times `--frames` inspections and prints p50, p95 and p99 of every stage, in ms."""
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
-    inspector = Inspector.load(options.bundle, threads=options.threads)
+    inspector = Inspector.load(options.bundle, threads=options.threads, **trust(options))
     frame = inspector.bundle.read_golden(inspector.bundle.manifest.golden[0].file)
     if options.frame_size is not None:
         frame = _tiled(frame, *options.frame_size)

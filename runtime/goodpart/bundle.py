@@ -20,25 +20,29 @@ import numpy.typing as npt
 
 from goodpart import strict_json
 from goodpart.calibration import Calibration
+from goodpart.checked_file import check_file_facts, file_facts, read_checked, read_file
 from goodpart.errors import (
     BundleMissingError,
     ContractError,
     FrameError,
     IntegrityError,
     ManifestError,
+    RollbackError,
+    SignatureError,
     VersionError,
     found_at,
 )
 from goodpart.images import load_npy
 from goodpart.manifest import FORMAT_VERSION, FileFacts, Manifest
+from goodpart.signature import SIGNATURE_BYTES, check_signature
 
-MANIFEST, MANIFEST_SHA256 = "manifest.json", "manifest.sha256"
+MANIFEST, MANIFEST_SHA256, SIGNATURE = "manifest.json", "manifest.sha256", "manifest.sig"
 BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"
 VECTORS, DIRECTIONS, INDEX = "bank.npy", "directions.npy", "bank.hnsw"
 
 _MANIFEST_LIMIT_BYTES = 1 << 20
 OWN_FILES = re.compile(
-    r"manifest\.(json|sha256)|backbone\.onnx|bank\.(npy|hnsw)|directions\.npy|calibration\.json|ignore\.npy|"
+    r"manifest\.(json|sha256|sig)|backbone\.onnx|bank\.(npy|hnsw)|directions\.npy|calibration\.json|ignore\.npy|"
     r"golden/[0-9]{3}\.npy"
 )
 """The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
@@ -74,7 +78,7 @@ class Bundle:
         Raises:
             IntegrityError: the file has changed since it was checked.
         """
-        data = _read_checked(self.folder, INDEX, self.manifest.files[INDEX])
+        data = read_checked(self.folder, INDEX, self.manifest.files[INDEX])
         if hasattr(os, "memfd_create"):
             with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
                 _write_all(file, data)
@@ -103,7 +107,7 @@ class Bundle:
             IntegrityError: it has changed since it was checked.
             ContractError: it is not a frame as the manifest declares them.
         """
-        data = _read_checked(self.folder, file, self.manifest.files[file])
+        data = read_checked(self.folder, file, self.manifest.files[file])
         try:
             return self.manifest.backbone.frame.check(load_npy(io.BytesIO(data), where="array"))
         except FrameError as error:
@@ -119,10 +123,18 @@ class Bundle:
         return found
 
 
-def read_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial: int = 0) -> Bundle:
     """Reads a bundle and checks every byte of it.
 
+    Args:
+        folder: the bundle.
+        public_key: PEM file with the Ed25519 public key that must have signed the bundle; None to take unsigned ones.
+        minimum_serial: the lowest serial that is accepted.
+
     Raises:
+        UsageError: the key cannot be read.
+        SignatureError: a key is given, and the bundle is unsigned or was signed by another one.
+        RollbackError: its serial is too low.
         BundleMissingError: no folder, or a file is missing.
         IntegrityError: a size or sha256 is not the recorded one.
         VersionError: a format version that this runtime does not read.
@@ -131,18 +143,25 @@ def read_bundle(folder: Path) -> Bundle:
     """
     if (found := found_at(folder)) != "a folder":
         raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
-    text = _read(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
+    text = read_file(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
     digest = hashlib.sha256(text).hexdigest()
-    recorded = _read(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
+    recorded = read_file(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
     if recorded != digest:
         raise IntegrityError(
             f"{folder / MANIFEST}: expected sha256 {recorded[:64]}, found {digest}; copy the bundle again"
         )
+    if public_key is not None:
+        _check_signed(folder, text, public_key)
     manifest = _read_manifest(text, str(folder / MANIFEST))
+    if manifest.serial < minimum_serial:
+        raise RollbackError(
+            f"{folder / MANIFEST}: expected serial {minimum_serial} or later, found {manifest.serial}; "
+            f"a bundle as old as this is no longer accepted here"
+        )
     _check_names(manifest, folder)
-    whole = {name: _read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
+    whole = {name: read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
     for name in sorted(set(manifest.files) - set(whole)):
-        _check_file(folder, name, manifest.files[name])
+        check_file_facts(folder, name, manifest.files[name])
     calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
     return Bundle(
         folder=folder,
@@ -172,12 +191,20 @@ def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibrati
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
     names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
     names += [IGNORE] if (folder / IGNORE).exists() else []
-    files = {name: _facts(folder / name) for name in names}
+    files = {name: file_facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))
     digest = hashlib.sha256(text).hexdigest()
     (folder / MANIFEST).write_bytes(text)
     (folder / MANIFEST_SHA256).write_text(digest + "\n", encoding="ascii")
     return digest
+
+
+def _check_signed(folder: Path, text: bytes, public_key: Path) -> None:
+    try:
+        signature = read_file(folder, SIGNATURE, SIGNATURE_BYTES)
+    except (BundleMissingError, IntegrityError) as error:
+        raise SignatureError(f"{error}; only bundles signed with {public_key} are accepted here") from error
+    check_signature(text, signature, public_key, where=str(folder / SIGNATURE))
 
 
 def _read_manifest(text: bytes, where: str) -> Manifest:
@@ -220,48 +247,9 @@ def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | N
 
 def _read_array(folder: Path, name: str, facts: FileFacts) -> npt.NDArray[Any]:
     try:
-        return load_npy(io.BytesIO(_read_checked(folder, name, facts)), where=str(folder / name))
+        return load_npy(io.BytesIO(read_checked(folder, name, facts)), where=str(folder / name))
     except FrameError as error:
         raise ContractError(str(error)) from error
-
-
-def _read(folder: Path, name: str, limit_bytes: int) -> bytes:
-    with _opened(folder, name) as path:
-        size_bytes = path.stat().st_size
-        if size_bytes > limit_bytes:
-            raise IntegrityError(
-                f"{path}: expected at most {limit_bytes} bytes, found {size_bytes}; copy the bundle again"
-            )
-        return path.read_bytes()
-
-
-def _read_checked(folder: Path, name: str, facts: FileFacts) -> bytes:
-    data = _read(folder, name, facts.size_bytes)
-    _compare(folder / name, facts, FileFacts(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest()))
-    return data
-
-
-def _check_file(folder: Path, name: str, facts: FileFacts) -> None:
-    with _opened(folder, name) as path:
-        _compare(path, facts, _facts(path))
-
-
-def _compare(path: Path, expected: FileFacts, found: FileFacts) -> None:
-    if found.size_bytes != expected.size_bytes:
-        raise IntegrityError(
-            f"{path}: expected {expected.size_bytes} bytes, found {found.size_bytes}; copy the bundle again"
-        )
-    if found.sha256 != expected.sha256:
-        raise IntegrityError(f"{path}: expected sha256 {expected.sha256}, found {found.sha256}; copy the bundle again")
-
-
-def _facts(path: Path) -> FileFacts:
-    digest, size_bytes = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            size_bytes += len(block)
-    return FileFacts(size_bytes=size_bytes, sha256=digest.hexdigest())
 
 
 def _write_all(file: io.RawIOBase, data: bytes) -> None:
@@ -269,15 +257,3 @@ def _write_all(file: io.RawIOBase, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) or 0 :]
-
-
-@contextlib.contextmanager
-def _opened(folder: Path, name: str) -> Iterator[Path]:
-    """The path of a file that must exist; what the system refuses becomes BundleMissingError."""
-    path = folder / name
-    try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise ContractError(f"{path}: expected a plain file, found a link, folder or device")
-        yield path
-    except OSError as error:
-        raise BundleMissingError(f"{path}: expected a file of the bundle, found none ({error.strerror})") from error

@@ -12,6 +12,7 @@ from goodpart.info import info
 from goodpart.inspector import Inspector
 from goodpart.score import score
 from goodpart.threshold import threshold
+from goodpart.trust import add_trust_options, trust
 from goodpart.tune import tune
 
 
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=call)
         added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
+        add_trust_options(added)
         threads = (
             "threads per frame" if name != "score" else "threads per frame, or images at a time if there are several"
         )
@@ -66,21 +68,30 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    inspector = Inspector.load(options.bundle, threads=options.threads)
+    inspector = Inspector.load(options.bundle, threads=options.threads, **trust(options))
     bundle = inspector.bundle
     if options.json:
-        print_json({"bundle": str(options.bundle), "digest": bundle.digest, "files": len(bundle.manifest.files)})
+        print_json(
+            {
+                "bundle": str(options.bundle),
+                "digest": bundle.digest,
+                "files": len(bundle.manifest.files),
+                "serial": bundle.manifest.serial,
+                "signed_by": None if options.public_key is None else str(options.public_key),
+            }
+        )
     else:
+        signed = "signature not checked" if options.public_key is None else f"signed by {options.public_key}"
         size_bytes = sum(facts.size_bytes for facts in bundle.manifest.files.values())
         print(
             f"{options.bundle}: whole, {len(bundle.manifest.files)} files, {size_bytes / 1e6:.1f} MB, "
-            f"digest {bundle.digest}"
+            f"serial {bundle.manifest.serial}, {signed}, digest {bundle.digest}"
         )
     return 0
 
 
 def _selftest(options: argparse.Namespace) -> int:
-    errors = Inspector.load(options.bundle, threads=options.threads).self_test()
+    errors = Inspector.load(options.bundle, threads=options.threads, **trust(options)).self_test()
     if options.json:
         print_json({"bundle": str(options.bundle), "errors_sigmas": errors})
     else:

@@ -9,6 +9,8 @@
     │   ├── ManifestError       a JSON file of the bundle is malformed or says something impossible
     │   ├── VersionError        the bundle's format version is not one this runtime reads
     │   ├── IntegrityError      a file's size or sha256 is not the recorded one
+    │   ├── SignatureError      unsigned, or signed by another key than the configured one
+    │   ├── RollbackError       older than the oldest bundle that is still accepted
     │   ├── ContractError       whole files that do not fit together
     │   └── SelfTestError       the golden frames do not give their golden scores on this machine
     └── FrameError              the frame is refused: it has no verdict                           exit code 4
@@ -64,6 +66,14 @@ class VersionError(BundleError):
 
 class IntegrityError(BundleError):
     """A file's size or sha256 is not the one recorded in the manifest."""
+
+
+class SignatureError(BundleError):
+    """A key is configured, and the bundle is unsigned or was signed by another one."""
+
+
+class RollbackError(BundleError):
+    """The bundle's serial is lower than the lowest that is still accepted."""
 
 
 class ContractError(BundleError):

@@ -9,11 +9,12 @@ from goodpart.command import print_json
 from goodpart.device import DeviceSettings, read_device
 from goodpart.spec import FrameSpec, WeightsSource, WeightsSpec
 from goodpart.strict_json import to_plain
+from goodpart.trust import trust
 
 
 def info(options: argparse.Namespace) -> int:
     """Prints what a bundle is, and what this device has set for it."""
-    bundle = read_bundle(options.bundle)
+    bundle = read_bundle(options.bundle, **trust(options))
     if options.json:
         stated = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
         print_json({"digest": bundle.digest, **stated, "device": to_plain(read_device(bundle))})
@@ -45,6 +46,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
     found = {
         "bundle": f"{manifest.name}, format version {manifest.format_version}",
         "digest": bundle.digest,
+        "serial": str(manifest.serial),
         "frame": _frame(facts.frame),
         "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
         f"patches of {facts.grid.dimension} values",

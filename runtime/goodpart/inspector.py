@@ -17,6 +17,7 @@ from goodpart.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.graph import Graph
 from goodpart.inspection import Inspection, Verdict
+from goodpart.lifetime import Lifetime
 from goodpart.machine import usable_cores
 from goodpart.manifest import GoldenFrame
 from goodpart.scoring import calibrate, image_score
@@ -26,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 class Inspector:
     """Judges frames with one bundle.
+
+    Any number of threads may inspect with one Inspector at the same time; every frame gets the same bits as alone. A
+    process that was forked after loading has to load its own.
 
     Attributes:
         backbone, bank, calibration: the parts.
@@ -51,11 +55,18 @@ class Inspector:
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle = ignored, bundle
+        self._lifetime = Lifetime(self._release)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
 
     @classmethod
     def load(
-        cls, folder: str | os.PathLike[str], *, threads: int | None = None, spinning: bool | None = None
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        spinning: bool | None = None,
+        public_key: str | os.PathLike[str] | None = None,
+        minimum_serial: int = 0,
     ) -> "Inspector":
         """Verifies every byte of a bundle, loads it, applies this device's settings for it and warms up.
 
@@ -64,12 +75,16 @@ class Inspector:
             threads: threads for one frame, at most the number of cores; None for what `goodpart tune` has found on this
                 device, or else all usable cores.
             spinning: whether threads wait busily; None for what `goodpart tune` has found, or else not.
+            public_key: PEM file with the Ed25519 public key that must have signed the bundle; None to take unsigned
+                ones.
+            minimum_serial: the lowest serial that is accepted.
 
         Raises:
             BundleError: the bundle, or the device file beside it, is refused; which of its kinds says why.
-            UsageError: a thread count out of range.
+            UsageError: a thread count out of range, or no such key.
         """
-        bundle = read_bundle(Path(folder))
+        key = None if public_key is None else Path(public_key)
+        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial)
         facts = bundle.manifest.backbone
         settings = read_device(bundle) or DeviceSettings(bundle=bundle.digest)
         if threads is None:
@@ -112,7 +127,29 @@ class Inspector:
 
         Raises:
             FrameError: the frame is refused; it has no verdict.
+            UsageError: this Inspector is closed, or was loaded before the process forked.
         """
+        with self._lifetime.frame():
+            return self._inspect(frame)
+
+    def close(self) -> None:
+        """Ends its threads and gives its memory back.
+
+        Frames that other threads have in hand still get their verdict. Closing twice is fine.
+        """
+        self._lifetime.close()
+
+    def __enter__(self) -> "Inspector":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _release(self) -> None:
+        self.backbone.close()
+        self.bank.close()
+
+    def _inspect(self, frame: npt.NDArray[Any]) -> Inspection:
         began = time.perf_counter()
         embeddings = self.backbone.embed(frame)
         embedded = time.perf_counter()

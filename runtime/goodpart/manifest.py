@@ -24,6 +24,16 @@ def check_name(name: str) -> None:
         raise UsageError(f"name: expected 1 to 128 printable characters, found {name[:200]!r}; give another one")
 
 
+def check_serial(serial: int) -> None:
+    """Refuses what cannot be a bundle's serial.
+
+    Raises:
+        UsageError: below 0, or beyond what every JSON reader takes exactly.
+    """
+    if not 0 <= serial < 2**53:
+        raise UsageError(f"serial: expected 0 to {2**53 - 1}, found {serial}")
+
+
 class SearchMethod(enum.Enum):
     """How patches find their nearest bank vectors; the image score is the same."""
 
@@ -94,6 +104,7 @@ class Manifest:
     Attributes:
         format_version: of the bundle format.
         name: the product or category.
+        serial: grows from each bundle of a product to the next, 0 to 2^53 - 1; readers may refuse older ones.
         backbone, bank, provenance: see there.
         golden: frames with known scores.
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU.
@@ -102,6 +113,7 @@ class Manifest:
 
     format_version: int
     name: str
+    serial: int
     backbone: BackboneSpec
     bank: BankSpec
     provenance: Provenance
@@ -111,6 +123,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_serial(self.serial)
         if self.bank.vectors < self.backbone.profile.neighbours:
             raise UsageError(
                 f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"

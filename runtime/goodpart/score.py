@@ -16,6 +16,7 @@ from goodpart.machine import usable_cores
 from goodpart.overlay import write_overlay
 from goodpart.parallel import in_order
 from goodpart.strict_json import to_plain
+from goodpart.trust import trust
 
 REFUSED = "REFUSED"
 """What a frame without a verdict is listed as."""
@@ -35,7 +36,7 @@ def score(options: argparse.Namespace) -> int:
     if options.maps is not None:
         load_opencv("--maps")
     paths = [path for given in options.images for path in _images_at(given)]
-    inspector, workers = _loaded(options.bundle, options.threads, images=len(paths))
+    inspector, workers = _loaded(options, images=len(paths))
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
@@ -58,16 +59,18 @@ def score(options: argparse.Namespace) -> int:
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
 
 
-def _loaded(bundle: Path, threads: int | None, *, images: int) -> tuple[Inspector, int]:
+def _loaded(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
     """An Inspector, and how many images it is to inspect at a time.
 
     Several images on one thread each get faster through than one on all threads; a single image is as fast as it gets.
     """
+    threads: int | None = options.threads
     if images == 1 or threads == 1:
-        return Inspector.load(bundle, threads=threads), 1
+        return Inspector.load(options.bundle, threads=threads, **trust(options)), 1
     workers = usable_cores() if threads is None else threads
     # what is no thread count for one frame is none for all of them either
-    return Inspector.load(bundle, threads=workers if not 1 <= workers <= 256 else 1), workers
+    each = workers if not 1 <= workers <= 256 else 1
+    return Inspector.load(options.bundle, threads=each, **trust(options)), workers
 
 
 def _images_at(given: Path) -> list[Path]:

@@ -17,6 +17,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 """What the hex digits of a sha256 look like."""
 
 
+_END_LEVELS = 2
+"""How far from black or white, in 255ths of the range, a value may be and still say nothing: a dark camera's noise."""
+
+_LIVELY_SHARE = 0.001
+"""Share of the pixels that may say something in a frame that is dead nevertheless: hot pixels, a reflection."""
+
+
 class Channels(enum.Enum):
     """The channels of a frame, in memory order."""
 
@@ -136,14 +143,39 @@ class FrameSpec:
         return frame[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px]
 
     def no_signal(self, frame: npt.NDArray[np.generic]) -> str | None:
-        """Why a checked frame can neither be judged nor learned from, or None."""
+        """Why a checked frame can neither be judged nor learned from, or None.
+
+        Every pixel is the same, or of every channel all values but one in a thousand lie at one end of the range.
+        """
         pixels = self.inspected(frame)
         first = pixels[0, 0]
         # a few rows tell most frames apart from a constant one, so the full pass is rare
-        some = pixels[:: max(1, pixels.shape[0] // 16)]
-        if (some == first).all() and (pixels == first).all():
+        if (_some_rows(pixels) == first).all() and (pixels == first).all():
             return f"no signal: every pixel is {first.tolist()}"
+        channels = [pixels] if pixels.ndim == 2 else [pixels[:, :, at] for at in range(pixels.shape[2])]
+        ends: list[str] = []
+        for channel in channels:
+            if (end := self._end_of(channel)) is None:
+                return None
+            ends += [end] if end not in ends else []
+        return f"no signal: the frame is {' and '.join(ends)}; check light, exposure and camera"
+
+    def _end_of(self, channel: npt.NDArray[np.generic]) -> str | None:
+        """The end of the range at which nearly all values of a `(H, W)` channel lie, or None."""
+        low, high = self.value_range or (0, 255)
+        near = (high - low) * _END_LEVELS // 255
+        allowed = channel.size * _LIVELY_SHARE
+        for end, limit, compare in (("black", low + near, np.greater), ("saturated", high - near, np.less)):
+            # those that a few rows hold are often more than a dead frame may have at all
+            if np.count_nonzero(compare(_some_rows(channel), limit)) > allowed:
+                continue
+            if np.count_nonzero(compare(channel, limit)) <= allowed:
+                return end
         return None
+
+
+def _some_rows(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    return pixels[:: max(1, pixels.shape[0] // 16)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

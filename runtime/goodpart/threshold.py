@@ -10,6 +10,7 @@ from goodpart.command import print_json
 from goodpart.device import DeviceSettings, change_device, device_path, read_device
 from goodpart.errors import UsageError
 from goodpart.strict_json import to_plain
+from goodpart.trust import trust
 
 
 def threshold(options: argparse.Namespace) -> int:
@@ -18,7 +19,7 @@ def threshold(options: argparse.Namespace) -> int:
     Raises:
         UsageError: a rate that the held-out parts do not support, a value that is no number, or the disk refuses.
     """
-    bundle = read_bundle(options.bundle)
+    bundle = read_bundle(options.bundle, **trust(options))
     if options.reset:
         settings = _set(bundle, None, None)
     elif options.value is None and options.false_reject_rate is None:

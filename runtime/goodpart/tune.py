@@ -14,6 +14,7 @@ from goodpart.device import change_device, device_path
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.machine import usable_cores
+from goodpart.trust import Trust, trust
 
 _WORTH = 0.95
 """A choice that takes more of the machine must need at most this share of the time."""
@@ -40,12 +41,12 @@ def tune(options: argparse.Namespace) -> int:
     """
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
-    bundle = read_bundle(options.bundle)
+    bundle = read_bundle(options.bundle, **trust(options))
     if options.reset:
         change_device(bundle, lambda settings: dataclasses.replace(settings, threads=None, spinning=None))
         print(f"{device_path(bundle.folder)}: no tuning any more", file=sys.stderr)
         return 0
-    trials = measure(options.bundle, frames=options.frames)
+    trials = measure(options.bundle, frames=options.frames, **trust(options))
     best = choose(trials)
     change_device(bundle, lambda settings: dataclasses.replace(settings, threads=best.threads, spinning=best.spinning))
     path = device_path(bundle.folder)
@@ -67,19 +68,21 @@ def tune(options: argparse.Namespace) -> int:
     return 0
 
 
-def measure(folder: Path, *, frames: int) -> list[Trial]:
+def measure(folder: Path, *, frames: int, public_key: Path | None = None, minimum_serial: int = 0) -> list[Trial]:
     """Inspects the bundle's first golden frame in every way, taking turns, so that other work hits all alike.
 
     Args:
         folder: the bundle.
         frames: per way.
+        public_key, minimum_serial: as in `read_bundle`.
 
     Returns:
         one trial per way, fewer threads first, without busy waiting first.
     """
     cores = usable_cores()
     ways = [(threads, spinning) for threads in _counts(cores) for spinning in (False, True)[: 1 if threads == 1 else 2]]
-    inspectors = [Inspector.load(folder, threads=threads, spinning=spinning) for threads, spinning in ways]
+    shown: Trust = {"public_key": public_key, "minimum_serial": minimum_serial}
+    inspectors = [Inspector.load(folder, threads=threads, spinning=spinning, **shown) for threads, spinning in ways]
     frame = inspectors[0].bundle.read_golden(inspectors[0].bundle.manifest.golden[0].file)
     wall_ms: list[list[float]] = [[] for _ in ways]
     cpu_ms: list[list[float]] = [[] for _ in ways]

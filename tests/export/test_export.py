@@ -13,11 +13,12 @@ import torch
 import goodpart_export
 from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
+from goodpart.onnx_check import OPSET
 from goodpart.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart_export import export_backbone, load_weights
 from goodpart_export.cli import main
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
-from goodpart_export.prologue import OPSET, make_prologue
+from goodpart_export.prologue import make_prologue
 from goodpart_export.trunk import Trunk, grid_of
 from small_parts import BGR, GRAY, RGB, THERMAL, TINY, draw_good
 

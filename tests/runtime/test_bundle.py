@@ -173,7 +173,7 @@ def test_size_that_no_disk_holds(bundle):
 
 def test_backbone_that_is_not_onnx(bundle):
     write_manifest_aware(bundle / "backbone.onnx", b"not a model")
-    refused(bundle, ContractError, "backbone.onnx", "onnxruntime")
+    refused(bundle, ContractError, "backbone.onnx", "expected an ONNX model")
 
 
 def test_onnx_without_its_facts(bundle):

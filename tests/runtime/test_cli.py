@@ -197,7 +197,7 @@ def test_a_traceback_only_when_asked_for(tmp_path, capsys):
 
 
 def test_an_unexpected_exception_never_reads_as_a_defect(built_bundle, monkeypatch, capsys):
-    def fail(folder):
+    def fail(*_, **__):
         raise ZeroDivisionError("surprise")
 
     monkeypatch.setattr("goodpart.info.read_bundle", fail)

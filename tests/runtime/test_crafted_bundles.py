@@ -80,7 +80,7 @@ def test_a_backbone_whose_weights_lie_in_another_file(bundle, tmp_path, monkeypa
     (bundle / "side.bin").write_bytes((tmp_path / "side.bin").read_bytes())
     for folder in (tmp_path, bundle):
         monkeypatch.chdir(folder)
-        refused(bundle, ContractError, "backbone.onnx", "onnxruntime")
+        refused(bundle, ContractError, "backbone.onnx", "external data")
 
 
 def test_a_backbone_whose_facts_are_not_utf_8(bundle):

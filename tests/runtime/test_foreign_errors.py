@@ -6,6 +6,7 @@ import shutil
 import tokenize
 from pathlib import Path
 
+import onnx
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -79,7 +80,9 @@ def test_a_bundle_in_a_folder_whose_name_is_not_utf_8(built_bundle, tmp_path):
 
 
 def test_onnxruntime_errors_at_load(bundle):
-    write_manifest_aware(bundle / "backbone.onnx", b"no model")
+    model = onnx.load(bundle / "backbone.onnx")
+    model.graph.node[0].input[0] = "nothing"
+    write_manifest_aware(bundle / "backbone.onnx", model.SerializeToString())
     assert cause_of(lambda: Inspector.load(bundle)).__module__.startswith("onnxruntime")
 
 

@@ -189,14 +189,14 @@ def test_a_truncated_file(broken):
 
 
 def test_a_file_exchanged_after_the_check(broken, monkeypatch):
-    honest = bundle_module._check_file
+    honest = bundle_module.check_file_facts
 
     def check_and_exchange(folder, name, facts):
         honest(folder, name, facts)
         if name == "ignore.npy":
             np.save(folder / name, ~IGNORED)
 
-    monkeypatch.setattr(bundle_module, "_check_file", check_and_exchange)
+    monkeypatch.setattr(bundle_module, "check_file_facts", check_and_exchange)
     refused(broken, IntegrityError, "sha256")
 
 

@@ -18,7 +18,8 @@ EXPECTED = {
     "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod",
     "ContractError", "DeviceSettings", "ExportError", "FrameError", "GoodpartError", "ImageFileError", "InferenceError",
     "Inspection", "Inspector", "IntegrityError", "ManifestError", "MissingExtraError", "PatchDistances", "Region",
-    "SelfTestError", "UsageError", "Verdict", "VersionError", "__version__", "read_bundle",
+    "RollbackError", "SelfTestError", "SignatureError", "UsageError", "Verdict", "VersionError", "__version__",
+    "read_bundle",
 }  # fmt: skip
 
 

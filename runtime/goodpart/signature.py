@@ -1,0 +1,108 @@
+"""Signature: Ed25519 (RFC 8032) over a bundle's manifest, which names every other file's sha256.
+
+Needs the extra `goodpart[signing]`, and only where a key is configured.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from goodpart.errors import MissingExtraError, SignatureError, UsageError
+
+SIGNATURE_BYTES = 64
+
+_KEY_LIMIT_BYTES = 1 << 16
+
+
+def check_signature(text: bytes, signature: bytes, public_key: Path, *, where: str) -> None:
+    """Refuses a manifest that the owner of a key has not signed.
+
+    Args:
+        text: the manifest's exact bytes.
+        signature: 64 bytes.
+        public_key: PEM file with an Ed25519 public key.
+        where: how messages call the signature.
+
+    Raises:
+        SignatureError: it is not that key's signature of these bytes.
+        UsageError: no such key.
+        MissingExtraError: the library for it is not installed.
+    """
+    key = _load_public_key(public_key)
+    try:
+        key.verify(signature, text)
+    except _library().exceptions.InvalidSignature as error:
+        raise SignatureError(
+            f"{where}: expected the signature of manifest.json by the key in {public_key}, found another; get "
+            f"the bundle from its maker again, or give the maker's key"
+        ) from error
+
+
+def load_private_key(path: Path) -> Any:
+    """The Ed25519 private key in an unencrypted PEM file (PKCS 8, as from `openssl genpkey -algorithm ed25519`).
+
+    Returns:
+        cryptography's `Ed25519PrivateKey`.
+
+    Raises:
+        UsageError: no such file, or something else in it.
+        MissingExtraError: the library for it is not installed.
+    """
+    library = _library()
+    try:
+        key = library.serialization.load_pem_private_key(read_key(path), password=None)
+    except (ValueError, TypeError, library.exceptions.UnsupportedAlgorithm) as error:
+        raise UsageError(
+            f"{path}: expected an unencrypted Ed25519 private key in PEM, found something else; make one with "
+            f"goodpart-bank keygen"
+        ) from error
+    if not isinstance(key, library.ed25519.Ed25519PrivateKey):
+        raise UsageError(f"{path}: expected an Ed25519 private key, found {type(key).__name__}")
+    return key
+
+
+def read_key(path: Path) -> bytes:
+    """The bytes of a key file.
+
+    Raises:
+        UsageError: it cannot be read, or is no key by its size.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > _KEY_LIMIT_BYTES:
+            raise UsageError(f"{path}: expected a key file in PEM, found none; give the path of one")
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: expected a readable key file, found none ({error.strerror})") from error
+
+
+def _load_public_key(path: Path) -> Any:
+    library = _library()
+    try:
+        key = library.serialization.load_pem_public_key(read_key(path))
+    except (ValueError, library.exceptions.UnsupportedAlgorithm) as error:
+        raise UsageError(
+            f"{path}: expected an Ed25519 public key in PEM, found something else; give the public half of the key "
+            f"that bundles are signed with"
+        ) from error
+    if not isinstance(key, library.ed25519.Ed25519PublicKey):
+        raise UsageError(f"{path}: expected an Ed25519 public key, found {type(key).__name__}")
+    return key
+
+
+class _Library:
+    """What is used of cryptography."""
+
+    def __init__(self) -> None:
+        from cryptography import exceptions
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+
+        self.exceptions, self.serialization, self.ed25519 = exceptions, serialization, ed25519
+
+
+def _library() -> Any:
+    try:
+        return _Library()
+    except ImportError as error:
+        raise MissingExtraError(
+            "signatures need cryptography, which is not installed; pip install 'goodpart[signing]'"
+        ) from error
