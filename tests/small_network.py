@@ -1,0 +1,112 @@
+"""A bundle of some 40 kB: one drawn convolution in the place of ResNet-18, on drawn frames of 24x18 pixels.
+
+It goes through the same export, build and runtime as any other; tests that need many bundles or many frames use it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from onnx import compose, numpy_helper, parser
+
+from goodpart.onnx_check import OPSET
+from goodpart.profile import CoresetMethod, IndexSpec, Profile
+from goodpart.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsSource, WeightsSpec
+from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart_export.onnx_file import sealed
+from goodpart_export.prologue import PIXELS, make_prologue
+from small_parts import RGB
+
+HEIGHT_PX, WIDTH_PX = 24, 18
+
+SMALL = Profile(
+    name="small",
+    stages=("layer1",),
+    grid="layer1",
+    neighbourhood=1,
+    input_height_px=32,
+    input_width_px=32,
+    neighbours=3,
+    top_share=4 / 64,
+    coreset=CoresetMethod.GREEDY,
+    bank_vectors=300,
+    smoothing=0.0,
+    index=IndexSpec(directions=6, links=6, ef_construction=24, ef_search=8, candidates=4),
+)
+
+_TRUNK = """
+    <ir_version: 10, opset_import: ["" : 18]>
+    trunk (float[1, 3, 32, 32] pixels) => (float[64, 8] embeddings)
+    {
+        features = Conv <kernel_shape = [4, 4], strides = [4, 4]> (pixels, weight, bias)
+        kept = Relu(features)
+        flat = Reshape(kept, flat_shape)
+        rows = Transpose <perm = [1, 0]> (flat)
+        squares = Mul(rows, rows)
+        length_2 = ReduceSum <keepdims = 1> (squares, axis)
+        at_least = Max(length_2, tiny)
+        length = Sqrt(at_least)
+        embeddings = Div(rows, length)
+    }
+"""
+
+
+def small_backbone(out: Path, *, frame: FrameSpec = RGB) -> Path:
+    """Writes the ONNX file."""
+    rng = np.random.default_rng(5)
+    trunk = parser.parse_model(_TRUNK)
+    constants = {
+        "weight": rng.normal(0, 0.02, (8, 3, 4, 4)).astype(np.float32),
+        "bias": rng.uniform(0, 2, 8).astype(np.float32),
+        "flat_shape": np.array([8, 64]),
+        "axis": np.array([1]),
+        "tiny": np.array(1e-12, np.float32),
+    }
+    trunk.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    prologue = make_prologue(frame, height_px=32, width_px=32, ir_version=trunk.ir_version)
+    model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
+    del model.opset_import[1:]
+    assert model.opset_import[0].version == OPSET
+    spec = BackboneSpec(
+        frame=frame,
+        grid=GridSpec(rows=8, columns=8, dimension=8),
+        profile=SMALL,
+        weights=WeightsSpec(source=WeightsSource.UNTRAINED, name=None, sha256=None, seed=5),
+        precision=Precision.FLOAT32,
+    )
+    out.write_bytes(sealed(model, spec))
+    return out
+
+
+def draw_small(seed: int, *, defect: bool = False) -> npt.NDArray[np.uint8]:
+    """`(24, 18, 3) uint8` a bright bar on a dark ground, with noise; with a defect, a dark gap in it."""
+    rng = np.random.default_rng(seed)
+    frame = np.full((HEIGHT_PX, WIDTH_PX, 3), 70.0)
+    left = 5 + int(rng.integers(0, 3))
+    frame[4:20, left : left + 7] = (200.0, 170.0, 150.0)
+    if defect:
+        frame[9:14, left : left + 7] = (20.0, 220.0, 30.0)
+    return np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8)
+
+
+def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, force: bool = False) -> Path:
+    """Builds the bundle; `folder` takes what it is built from."""
+    good = folder / "good"
+    if not good.exists():
+        good.mkdir(parents=True)
+        for at in range(16):
+            np.save(good / f"{at:02}.npy", draw_small(at))
+        small_backbone(folder / "backbone.onnx")
+    build_bundle(
+        BuildConfig(
+            good_dir=good,
+            backbone=folder / "backbone.onnx",
+            out=out,
+            name="bar",
+            serial=serial,
+            seed=seed,
+            false_reject_rate=0.1,
+            force=force,
+        )
+    )
+    return out
