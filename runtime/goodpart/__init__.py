@@ -9,6 +9,7 @@ from goodpart.backbone import Backbone
 from goodpart.bank import Bank, PatchDistances
 from goodpart.bundle import Bundle, read_bundle
 from goodpart.calibration import Calibration, CalibrationMethod
+from goodpart.camera import Camera
 from goodpart.device import DeviceSettings
 from goodpart.errors import (
     BundleError,
@@ -30,7 +31,12 @@ from goodpart.errors import (
 )
 from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
+from goodpart.live import LiveInspector
 from goodpart.regions import Region
+from goodpart.store import Store
+from goodpart.store_state import StoreState
+from goodpart.stored_bundle import StoredBundle
+from goodpart.trial import TrialLimits
 
 __version__ = "0.1.0"
 
@@ -42,6 +48,7 @@ __all__ = [
     "BundleMissingError",
     "Calibration",
     "CalibrationMethod",
+    "Camera",
     "ContractError",
     "DeviceSettings",
     "ExportError",
@@ -52,6 +59,7 @@ __all__ = [
     "Inspection",
     "Inspector",
     "IntegrityError",
+    "LiveInspector",
     "ManifestError",
     "MissingExtraError",
     "PatchDistances",
@@ -59,6 +67,10 @@ __all__ = [
     "RollbackError",
     "SelfTestError",
     "SignatureError",
+    "Store",
+    "StoreState",
+    "StoredBundle",
+    "TrialLimits",
     "UsageError",
     "Verdict",
     "VersionError",

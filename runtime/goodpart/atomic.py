@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart.errors import UsageError
+from goodpart.locks import hold
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+_PARTIAL = ".partial"
+_LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
+"""What temporary files and folders here are called: tempfile fills in the eight characters."""
 
 
 def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> None:
@@ -59,7 +64,7 @@ def _try_place(out: Path) -> None:
     try:
         place = next(folder for folder in out.absolute().parents if folder.exists())
         # permissions do not tell of read-only disks and the like: only trying does
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".partial", dir=place):
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=_PARTIAL, dir=place):
             pass
         out.exists()
     except OSError as error:
@@ -81,7 +86,9 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
     check_target(out, force=force, mark=mark, own=own)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
+        sweep(out.parent, of=out.name)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
+        held = hold(staging)
     except OSError as error:
         raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
     try:
@@ -97,6 +104,8 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
     finally:
         # after a successful exchange this is the old output, after a failure the unfinished one
         shutil.rmtree(staging, ignore_errors=True)
+        if held is not None:
+            os.close(held)
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -112,16 +121,19 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+        sweep(path.parent, of=path.name)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
     except OSError as error:
         raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
+            hold(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(path)
+            # before the lock is lifted, so that nobody takes it for a leftover
+            Path(name).chmod(mode)
+            Path(name).replace(path)
         _flush(path.parent)
     except OSError as error:
         raise UsageError(
@@ -129,6 +141,29 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         ) from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *, of: str | None = None) -> None:
+    """Removes what killed processes have left half-written in a folder; what a living one is at stays.
+
+    Args:
+        folder: where.
+        of: the name of the target whose leftovers go; None for all.
+    """
+    for left in folder.iterdir():
+        found = _LEFTOVER.fullmatch(left.name)
+        if found is None or of not in (None, found["target"]) or (held := hold(left)) is None:
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+        os.close(held)
+
+
+def leftover(path: Path) -> Path:
+    """A name beside `path` that says: half-written or half-removed, nobody's."""
+    return path.with_name(f".{path.name}.removed_{_PARTIAL}")
 
 
 def _publish(staging: Path, out: Path) -> None:

@@ -141,6 +141,33 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         ManifestError: malformed or impossible facts.
         ContractError: the manifest names files that no bundle has, or lacks one that every bundle has.
     """
+    manifest, digest = read_manifest(folder, public_key=public_key, minimum_serial=minimum_serial)
+    whole = {name: read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
+    for name in sorted(set(manifest.files) - set(whole)):
+        check_file_facts(folder, name, manifest.files[name])
+    calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
+    return Bundle(
+        folder=folder,
+        digest=digest,
+        manifest=manifest,
+        calibration=calibration,
+        backbone=whole[BACKBONE],
+        ignored=_read_ignored(folder, manifest),
+    )
+
+
+def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_serial: int = 0) -> tuple[Manifest, str]:
+    """Reads and checks what a bundle states about itself, before any other file is looked at.
+
+    Args:
+        folder, public_key, minimum_serial: as in `read_bundle`.
+
+    Returns:
+        the manifest, and its sha256: the bundle's digest.
+
+    Raises:
+        UsageError, BundleError: as in `read_bundle`.
+    """
     if (found := found_at(folder)) != "a folder":
         raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
     text = read_file(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
@@ -159,18 +186,7 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
             f"a bundle as old as this is no longer accepted here"
         )
     _check_names(manifest, folder)
-    whole = {name: read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
-    for name in sorted(set(manifest.files) - set(whole)):
-        check_file_facts(folder, name, manifest.files[name])
-    calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
-    return Bundle(
-        folder=folder,
-        digest=digest,
-        manifest=manifest,
-        calibration=calibration,
-        backbone=whole[BACKBONE],
-        ignored=_read_ignored(folder, manifest),
-    )
+    return manifest, digest
 
 
 def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:

@@ -1,4 +1,4 @@
-"""`goodpart info | verify | selftest | score | threshold | bench | tune`: the command line of the embedded PC."""
+"""`goodpart info | verify | selftest | score | threshold | bench | tune | store`: the device's command line."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from goodpart.command import add_common_options, print_json, run, size
 from goodpart.info import info
 from goodpart.inspector import Inspector
 from goodpart.score import score
+from goodpart.store_cli import add_store_commands, find_bundle
 from goodpart.threshold import threshold
 from goodpart.trust import add_trust_options, trust
 from goodpart.tune import tune
@@ -18,7 +19,13 @@ from goodpart.tune import tune
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code (0 done or all good, 1 defect, 2 usage, 3 bundle, 4 frame, 5 unknown)."""
-    return run(lambda options: int(options.command(options)), _parser(), argv)
+    return run(_command, _parser(), argv)
+
+
+def _command(options: argparse.Namespace) -> int:
+    if "store" not in options:
+        options.bundle = find_bundle(options.bundle)
+    return int(options.command(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, call: object, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=call)
-        added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder")
+        added.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle folder, or a store")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
         add_trust_options(added)
         threads = (
@@ -64,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     added = command("tune", tune, "Find the fastest number of threads on this device, and keep it for this bundle.")
     added.add_argument("--frames", type=int, default=100, help="frames to time for each way (default %(default)s)")
     added.add_argument("--reset", action="store_true", help="take the tuning back")
+    text = "Keep the bundles of one inspection station, and switch between them safely."
+    add_store_commands(commands.add_parser("store", help=text, description=text))
     return parser
 
 

@@ -1,0 +1,86 @@
+"""A camera that sends the same picture again and again has frozen, and nobody has seen the part."""
+
+import numpy as np
+import pytest
+
+from goodpart.camera import Camera
+from goodpart.errors import FrameError, UsageError
+from goodpart.inspection import Verdict
+from goodpart.inspector import Inspector
+from small_network import draw_small
+
+
+@pytest.fixture(scope="module")
+def inspector(older) -> Inspector:
+    return Inspector.load(older)
+
+
+def verdicts(camera, seeds):
+    return [camera.inspect(draw_small(seed)).verdict.value for seed in seeds]
+
+
+def test_the_same_frame_again_is_unknown_until_another_comes(inspector):
+    camera = Camera(inspector)
+    assert verdicts(camera, [100, 101, 101, 101, 100, 100, 101]) == [
+        "GOOD", "GOOD", "UNKNOWN", "UNKNOWN", "GOOD", "UNKNOWN", "GOOD",
+    ]  # fmt: skip
+
+
+def test_the_reason_and_the_score(inspector):
+    camera = Camera(inspector)
+    first, second = (camera.inspect(draw_small(100)) for _ in range(2))
+    assert first.reason is None
+    assert second.reason == "no signal: the last 2 frames are bit for bit the same; check whether the camera has frozen"
+    assert second.score == first.score
+
+
+def test_a_defect_that_stays_is_unknown_too(inspector):
+    camera = Camera(inspector)
+    frame = draw_small(100, defect=True)
+    assert [camera.inspect(frame).verdict for _ in range(2)] == [Verdict.DEFECT, Verdict.UNKNOWN]
+
+
+def test_more_equal_frames_can_be_allowed(inspector):
+    camera = Camera(inspector, frozen_after=4)
+    assert verdicts(camera, [100] * 5) == ["GOOD", "GOOD", "GOOD", "UNKNOWN", "UNKNOWN"]
+    for few in (1, 0, -1):
+        with pytest.raises(UsageError, match="at least 2"):
+            Camera(inspector, frozen_after=few)
+
+
+def test_one_pixel_or_another_size_make_another_frame(inspector):
+    camera = Camera(inspector)
+    frame = draw_small(100)
+    camera.inspect(frame)
+    other = frame.copy()
+    other[-1, -1, -1] ^= 1
+    assert camera.inspect(other).verdict is Verdict.GOOD
+    assert camera.inspect(np.ascontiguousarray(other[:-1])).verdict is not Verdict.UNKNOWN
+
+
+def test_a_buffer_that_is_filled_again_is_another_frame(inspector):
+    camera, buffer = Camera(inspector), draw_small(100)
+    camera.inspect(buffer)
+    buffer[:] = draw_small(101)
+    assert camera.inspect(buffer).verdict is Verdict.GOOD
+    assert camera.inspect(buffer).verdict is Verdict.UNKNOWN
+
+
+def test_a_refused_frame_counts_as_none(inspector):
+    camera = Camera(inspector)
+    camera.inspect(draw_small(100))
+    with pytest.raises(FrameError):
+        camera.inspect(draw_small(100).astype(np.float32))
+    assert camera.inspect(draw_small(100)).verdict is Verdict.UNKNOWN
+
+
+def test_a_frame_without_signal_keeps_its_own_reason(inspector):
+    camera = Camera(inspector)
+    black = np.zeros((24, 18, 3), np.uint8)
+    assert {camera.inspect(black).reason for _ in range(3)} == {"no signal: every pixel is [0, 0, 0]"}
+
+
+def test_cameras_that_share_an_inspector_do_not_disturb_each_other(inspector):
+    one, other = Camera(inspector), Camera(inspector)
+    for camera in (one, other):
+        assert camera.inspect(draw_small(100)).verdict is Verdict.GOOD
