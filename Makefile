@@ -1,7 +1,8 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
-# Both make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# All make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check install clean
+.PHONY: demo test check wheelhouse install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -23,6 +24,9 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+wheelhouse: $(VENV)/installed
+	$(BIN)/python supply/wheelhouse.py wheelhouse
+
 install: $(VENV)/installed
 
 # torch is pinned and comes first: a later, unpinned request would fetch another one. hnswlib is compiled for any x86-64,
@@ -32,8 +36,8 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet torchvision==0.28.0 \
-		--editable ./runtime --editable ./export --editable ./bank_builder --group dev
+		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo wheelhouse

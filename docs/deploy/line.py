@@ -2,10 +2,10 @@
 
     python line.py /var/lib/goodpart /run/frames [--public-key KEY.pub] [--threads 2]
 
-Each frame gives one JSON line on stdout; its file then moves to FRAMES/judged. SIGHUP goes over to a newly activated
-bundle without dropping a frame, SIGTERM ends after the frame in hand. Under systemd (see goodpart-line.service) it says
-when it is ready, and tells the watchdog that it lives. Where a camera hands over arrays, `frames` is the one function
-to replace.
+Each frame gives one JSON line on stdout; its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP goes
+over to a newly activated bundle without dropping a frame, SIGTERM ends after the frame in hand. Under systemd (see
+goodpart-line.service) it says when it is ready, and tells the watchdog that it lives. Where a camera hands over arrays,
+`frames` is the one function to replace.
 """
 
 import argparse
@@ -16,11 +16,13 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from goodpart import BundleError, Camera, FrameError, GoodpartError, LiveInspector, Store
+from goodpart import Camera, FrameError, GoodpartError, LiveInspector, Store
 from goodpart.images import is_image, read_image
 
 _POLL_S = 0.05
@@ -32,6 +34,7 @@ def main() -> int:
     parser.add_argument("store", type=Path, help="the store's folder")
     parser.add_argument("frames", type=Path, help="the folder in which image files appear, each renamed into it whole")
     parser.add_argument("--public-key", type=Path, help="judge only with bundles that this key has signed")
+    parser.add_argument("--keep", type=int, default=1000, help="judged frames that stay (default %(default)s)")
     parser.add_argument("--threads", type=int, help="threads per frame (default: as tuned, or all cores)")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
@@ -41,29 +44,33 @@ def main() -> int:
         signal.signal(number, lambda signum, _: asked.add(signum))
     try:
         with LiveInspector(Store(options.store, public_key=options.public_key), threads=options.threads) as live:
-            _judge_all(live, options.frames, asked)
+            _judge_all(live, options.frames, asked, keep=options.keep)
     except GoodpartError as error:
         print(f"line: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _judge_all(live: LiveInspector, folder: Path, asked: set[int]) -> None:
-    camera = Camera(live)
-    (folder / "judged").mkdir(parents=True, exist_ok=True)
+def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int) -> None:
+    camera, done = Camera(live), folder / "judged"
+    done.mkdir(parents=True, exist_ok=True)
+    judged = deque(sorted(done.iterdir(), key=lambda path: path.stat().st_mtime))
     notify("READY=1")
     for path in frames(folder):
         # while no part comes, too: the watchdog asks whether this loop turns
         notify("WATCHDOG=1")
         if signal.SIGHUP in asked:
             asked.discard(signal.SIGHUP)
-            _refresh(live)
+            # a new bundle is tried for seconds, and frames go on meanwhile
+            threading.Thread(target=_refresh, args=(live,), daemon=True).start()
         if asked:
             notify("STOPPING=1")
             return
         if path is not None:
             print(json.dumps(_result(live, camera, path)), flush=True)
-            path.rename(folder / "judged" / path.name)
+            judged.append(path.replace(done / path.name))
+            while len(judged) > keep:
+                judged.popleft().unlink(missing_ok=True)
 
 
 def frames(folder: Path) -> Iterator[Path | None]:
@@ -89,7 +96,7 @@ def _result(live: LiveInspector, camera: Camera, path: Path) -> dict[str, object
 def _refresh(live: LiveInspector) -> None:
     try:
         changed = live.refresh()
-    except BundleError as error:
+    except GoodpartError as error:
         logging.getLogger("line").warning("the bundle stays: %s", error)
     else:
         digest = live.inspector.bundle.digest

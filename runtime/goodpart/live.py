@@ -28,7 +28,7 @@ class LiveInspector:
             BundleError, UsageError: as in `Store.load`.
         """
         self._store, self._threads, self._spinning = store, threads, spinning
-        self._refreshing = threading.Lock()
+        self._refreshing, self._closed = threading.Lock(), False
         self._inspector = self._load()
 
     @property
@@ -57,12 +57,17 @@ class LiveInspector:
             before, loaded = self._inspector.bundle.digest, self._load()
             # one assignment: a frame takes what it finds here, and what no frame has any more ends by itself
             self._inspector = loaded
+            if self._closed:
+                loaded.close()  # meanwhile
             return loaded.bundle.digest != before
 
     def close(self) -> None:
-        """Ends the threads and gives the memory back; frames in hand still get their verdict."""
-        with self._refreshing:
-            self._inspector.close()
+        """Ends the threads and gives the memory back; frames in hand still get their verdict.
+
+        It does not wait for a `refresh` in another thread, which then closes what it has loaded.
+        """
+        self._closed = True
+        self._inspector.close()
 
     def __enter__(self) -> "LiveInspector":
         return self

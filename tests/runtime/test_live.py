@@ -79,7 +79,10 @@ def test_the_threads_of_an_old_bundle_end(store, newer):
     live.inspect(draw_small(100, defect=True))
     threads = len(list(Path("/proc/self/task").iterdir()))
     for digest in [store.add(newer).digest, store.state.active] * 3:
+        old = [thread for thread in threading.enumerate() if thread.name.startswith("goodpart-bank")]
         store.activate(digest)
         assert live.refresh()
+        for thread in old:
+            thread.join(60)
         live.inspect(draw_small(100, defect=True))
         assert len(list(Path("/proc/self/task").iterdir())) <= threads

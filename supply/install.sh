@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs goodpart from this folder, without a network: sh install.sh [--slim] FOLDER
+#
+# FOLDER becomes a Python environment, whole or not at all. --slim leaves out OpenCV (PNG, JPEG, TIFF, overlays) and
+# cryptography (signed bundles). PYTHON=/path/to/python3 names a Python other than the first python3.
+set -eu
+umask 022
+
+refuse() {
+    echo "install.sh: $*" >&2
+    exit 2
+}
+
+last_line() { printf '%s\n' "$1" | grep . | tail -n 1; }
+
+requirements=requirements.txt
+if [ "${1:-}" = --slim ]; then
+    requirements="requirements-slim.txt"
+    shift
+fi
+case $#:${1:-} in
+    1:-* | 1:) refuse "expected: sh install.sh [--slim] FOLDER" ;;
+    1:*) target=$1 ;;
+    *) refuse "expected: sh install.sh [--slim] FOLDER" ;;
+esac
+[ ! -e "$target" ] || refuse "$target: expected a new folder, found an existing one; name another or remove it"
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+echo "== check: every file against SHA256SUMS"
+command -v sha256sum > /dev/null || refuse "expected the program sha256sum, found none; install coreutils"
+[ -f "$here/SHA256SUMS" ] || refuse "$here: expected SHA256SUMS, found none; copy the wheelhouse again"
+if ! sums=$(cd "$here" && sha256sum -c SHA256SUMS 2> /dev/null); then
+    bad=$(printf '%s\n' "$sums" | grep -v ': OK$' | head -n 1)
+    refuse "$here: expected the files of SHA256SUMS, found ${bad:-a damaged SHA256SUMS}; copy the wheelhouse again"
+fi
+
+echo "== check: this PC"
+python='' machine='' glibc_minor='' # built-for says them
+# shellcheck source=/dev/null
+. "$here/built-for"
+PYTHON=${PYTHON:-python3}
+found=$("$PYTHON" -I -c '
+import platform, sys
+libc, version = platform.libc_ver()
+print("%d.%d" % sys.version_info[:2], platform.machine(), version.split(".")[1] if libc == "glibc" else 0)
+' 2> /dev/null) || refuse "$PYTHON: expected Python $python, found none that runs; name one with PYTHON=/path/to/python$python"
+[ "${found% *}" = "$python $machine" ] ||
+    refuse "$PYTHON: expected Python $python on $machine, found ${found% *}; name another with PYTHON=, or make a wheelhouse for this PC"
+[ "${found##* }" -ge "$glibc_minor" ] ||
+    refuse "this PC: expected glibc 2.$glibc_minor or later, found 2.${found##* } (2.0: none); make the wheelhouse on a system as old as this PC"
+
+echo "== install: $target"
+trap 'rm -rf -- "$target"' EXIT
+trap 'echo "install.sh: interrupted; nothing half-installed is left" >&2; exit 130' HUP INT TERM
+# pip comes as a wheel, so that this needs neither ensurepip nor a young pip on the PC
+said=$("$PYTHON" -I -m venv --without-pip "$target" 2>&1) || refuse "$target: expected a place for an environment, found: $(last_line "$said")"
+target=$(cd -- "$target" && pwd)
+for pip in "$here"/wheels/pip-*.whl; do :; done
+# no settings of this PC may name other places or versions
+said=$(PIP_CONFIG_FILE=/dev/null "$target/bin/python" -I "$pip/pip" --isolated install --quiet --no-cache-dir \
+    --no-index --find-links "$here/wheels" --require-hashes --requirement "$here/$requirements" 2>&1) ||
+    refuse "pip: $(last_line "$said")"
+said=$("$target/bin/goodpart" --version 2>&1) || refuse "goodpart: expected to start, found: $(last_line "$said")"
+sync
+trap - EXIT HUP INT TERM
+
+echo "== done: $said. Next, with a bundle of yours:"
+echo "$target/bin/goodpart verify BUNDLE"
+echo "$target/bin/goodpart selftest BUNDLE"

@@ -1,0 +1,218 @@
+"""Make a wheelhouse: one folder with all that an air-gapped PC of this kind needs to run goodpart.
+
+OUT/install.sh                checks the folder and installs from it
+OUT/wheels/                   goodpart, all that it needs, and pip itself
+OUT/requirements.txt          their versions and sha256; requirements-slim.txt is the same without the extras
+OUT/built-for                 the Python, machine and C library that the wheels need
+OUT/sbom.cdx.json             what is in it, as CycloneDX
+OUT/LICENSES.md, licenses/    under which licences, and their texts
+OUT/SHA256SUMS                of every file
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import requires
+from pathlib import Path
+
+from goodpart.atomic import staged_folder
+from goodpart.command import add_common_options, run
+from goodpart.errors import UsageError
+from papers import Wheel, write_licences, write_sbom
+
+ROOT = Path(__file__).resolve().parents[1]
+SUMS = "SHA256SUMS"
+OWN_FILES = re.compile(
+    rf"install\.sh|requirements(-slim)?\.txt|built-for|sbom\.cdx\.json|LICENSES\.md|{SUMS}|wheels/[^/]+\.whl|licenses/.+"
+)
+EXTRAS = "images,signing"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Makes the wheelhouse; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="wheelhouse", description="Make a wheelhouse for PCs like this one.")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder; an older wheelhouse there is replaced")
+    add_common_options(parser)
+    return run(_make, parser, argv)
+
+
+def _make(options: argparse.Namespace) -> int:
+    with staged_folder(options.out, force=True, mark=SUMS, own=OWN_FILES) as staging:
+        # inside the staged folder, so that whatever stops us leaves nothing of it behind
+        scratch = staging / "scratch"
+        scratch.mkdir()
+        environment = {**os.environ, "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": _commit_time()}
+        _collect(staging / "wheels", scratch, environment)
+
+        _say("resolve: requirements.txt and requirements-slim.txt")
+        wheels = _resolve(staging, f"goodpart[{EXTRAS}]", "requirements.txt", scratch)
+        _resolve(staging, "goodpart", "requirements-slim.txt", scratch)
+        (staging / "built-for").write_text(_built_for(wheels), encoding="ascii")
+        shutil.copy(ROOT / "supply" / "install.sh", staging)
+
+        _say("describe: install the wheels, list what is there and under which licences")
+        python = _install(staging, wheels, scratch)
+        licences = write_licences(staging, wheels, _licences(python), apache=ROOT / "LICENSE")
+        write_sbom(staging / "sbom.cdx.json", wheels, _sbom(python, scratch, environment), licences)
+
+        shutil.rmtree(scratch)
+        size_bytes = _write_sums(staging)
+        digest = _sha256(staging / SUMS)
+    _say(f"done: {options.out}, {len(wheels)} wheels, {size_bytes / 1e6:.0f} MB, sha256 of its {SUMS}:")
+    print(digest)
+    return 0
+
+
+def _collect(wheels: Path, scratch: Path, environment: Mapping[str, str]) -> None:
+    """Compiles hnswlib for any machine of this kind, builds goodpart, and fetches all other wheels."""
+    _say(f"compile: hnswlib for any {platform.machine()}, half a minute")
+    hnswlib = next(line for line in requires("goodpart") or [] if line.startswith("hnswlib"))
+    # Flags stated in full are no surprise: neither the user's own, such as -march=native, nor paths of this machine.
+    # No cache: a wheel that pip once compiled for this very CPU looks like any other.
+    portable = {
+        **environment,
+        "HNSWLIB_NO_NATIVE": "1",
+        "CFLAGS": "",
+        "CPPFLAGS": "",
+        "CXXFLAGS": "-DNDEBUG -fwrapv -g0",
+        "LDFLAGS": "-s",
+    }
+    compiled = scratch / "hnswlib"
+    _pip(
+        *("wheel", "--no-cache-dir", "--no-deps", "--no-binary=hnswlib", f"--wheel-dir={compiled}", hnswlib),
+        env=portable,
+    )
+
+    _say("fetch: wheels of goodpart, its dependencies and its extras")
+    # everything else comes as a wheel: what is compiled here might fit this machine only
+    _pip(
+        *("wheel", "--only-binary=:all:", f"--wheel-dir={wheels}"),
+        *(str(path) for path in compiled.iterdir()),
+        *(f"{ROOT / 'runtime'}[{EXTRAS}]", "pip"),
+        env=environment,
+    )
+
+
+def _resolve(staging: Path, wanted: str, requirements: str, scratch: Path) -> list[Wheel]:
+    """Writes a requirements file with the version and sha256 of all that `wanted` needs, and pip."""
+    report = scratch / "report.json"
+    _pip(
+        *("install", "--dry-run", "--ignore-installed", "--no-index", f"--find-links={staging / 'wheels'}"),
+        *(f"--report={report}", wanted, "pip"),
+        env=os.environ,
+    )
+    wheels = []
+    for item in json.loads(report.read_bytes())["install"]:
+        path = staging / "wheels" / item["download_info"]["url"].rpartition("/")[2]
+        wheels.append(Wheel(item["metadata"]["name"], item["metadata"]["version"], path, _sha256(path)))
+    wheels.sort(key=lambda wheel: wheel.name.lower())
+    lines = [f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in wheels]
+    (staging / requirements).write_text("".join(lines), encoding="ascii")
+    return wheels
+
+
+def _built_for(wheels: Sequence[Wheel]) -> str:
+    """What install.sh compares with the PC, as assignments of a shell."""
+    version = ".".join(platform.python_version_tuple()[:2])
+    glibc_minor = max(_glibc_minor(wheel.path) for wheel in wheels)
+    return f"python={version}\nmachine={platform.machine()}\nglibc_minor={glibc_minor}\n"
+
+
+def _glibc_minor(wheel: Path) -> int:
+    """The x of the oldest glibc 2.x that a wheel runs with: its name says it, or what its libraries ask for."""
+    if named := re.findall(r"manylinux_2_(\d+)", wheel.name):
+        return min(map(int, named))
+    with zipfile.ZipFile(wheel) as archive:
+        libraries = [archive.read(name) for name in archive.namelist() if ".so" in name]
+    return max((int(minor) for library in libraries for minor in re.findall(rb"GLIBC_2\.(\d+)", library)), default=0)
+
+
+def _install(staging: Path, wheels: Sequence[Wheel], scratch: Path) -> Path:
+    """Makes an environment of the wheels as install.sh does; returns its Python."""
+    python = scratch / "venv" / "bin" / "python"
+    _run([sys.executable, "-m", "venv", "--without-pip", str(scratch / "venv")])
+    pip = next(wheel.path for wheel in wheels if wheel.name == "pip")
+    _run(
+        [
+            *(str(python), "-I", f"{pip}/pip", "install", "--quiet", "--no-compile", "--no-index", "--require-hashes"),
+            *(f"--find-links={staging / 'wheels'}", f"--requirement={staging / 'requirements.txt'}"),
+        ]
+    )
+    return python
+
+
+def _licences(python: Path) -> str:
+    return _run([sys.executable, "-m", "piplicenses", f"--python={python}", "--with-system", "--format=json"])
+
+
+def _sbom(python: Path, scratch: Path, environment: Mapping[str, str]) -> str:
+    out = scratch / "sbom.json"
+    command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--output-format=JSON"]
+    options = [f"--pyproject={ROOT / 'runtime' / 'pyproject.toml'}", f"--output-file={out}", str(python)]
+    _run([*command, *options], env=environment)
+    return out.read_text(encoding="utf-8")
+
+
+def _write_sums(staging: Path) -> int:
+    """Writes SHA256SUMS; returns the size of the files it lists, in bytes."""
+    files = sorted(path for path in staging.rglob("*") if path.is_file())
+    lines = [f"{_sha256(path)}  {path.relative_to(staging).as_posix()}\n" for path in files]
+    (staging / SUMS).write_text("".join(lines), encoding="utf-8")
+    return sum(path.stat().st_size for path in files)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _commit_time() -> str:
+    """Seconds since 1970 for all that carries a date, so that the same commit and wheels give the same bytes."""
+    git = shutil.which("git")
+    if git is not None:
+        command = [git, "-C", str(ROOT), "log", "-1", "--format=%ct"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return str(int(time.time()))
+
+
+def _pip(*arguments: str, env: Mapping[str, str]) -> None:
+    _run([sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments, "--quiet"], env=env)
+
+
+def _run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
+    """Runs a command to its end; returns what it printed to stdout.
+
+    Raises:
+        UsageError: it failed; what it said is on stderr.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as child:
+        try:
+            out, said = child.communicate()
+        except BaseException:
+            # with all that it has started: a compiler that goes on would write into what is being removed
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+    if child.returncode != 0:
+        print(out, said, sep="", file=sys.stderr)
+        raise UsageError(f"{' '.join(command[:4])} ...: expected exit code 0, found {child.returncode}; see above")
+    return out
+
+
+def _say(text: str) -> None:
+    print(f"== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
