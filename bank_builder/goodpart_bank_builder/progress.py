@@ -1,5 +1,6 @@
 """Progress bars with the time left, on stderr."""
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
@@ -39,6 +40,8 @@ def progress_bar(*, doing: str | None, total: int, unit: str) -> "tqdm[Never]":
     """
     terminal = sys.stderr.isatty()
     if doing is not None and not terminal:
-        print(f"{doing}: {total} {unit}", file=sys.stderr, flush=True)
+        # a log that can take no more is no reason to stop
+        with contextlib.suppress(OSError):
+            print(f"{doing}: {total} {unit}", file=sys.stderr, flush=True)
     shown = terminal and doing is not None
     return tqdm(desc=doing, total=total, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True, disable=not shown)

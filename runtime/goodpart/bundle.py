@@ -77,11 +77,18 @@ class Bundle:
 
         Raises:
             IntegrityError: the file has changed since it was checked.
+            BundleMissingError: the system has no memory left to hold it.
         """
         data = read_checked(self.folder, INDEX, self.manifest.files[INDEX])
         if hasattr(os, "memfd_create"):
             with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
-                _write_all(file, data)
+                try:
+                    _write_all(file, data)
+                except OSError as error:
+                    raise BundleMissingError(
+                        f"{self.folder / INDEX}: expected {len(data)} bytes of memory to hold it, found none "
+                        f"({error.strerror}); end other programs"
+                    ) from error
                 yield Path(f"/proc/self/fd/{file.fileno()}")
         else:
             with tempfile.TemporaryDirectory() as private:
