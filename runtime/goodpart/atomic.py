@@ -154,7 +154,7 @@ def sweep(folder: Path, *, of: str | None = None) -> None:
         found = _LEFTOVER.fullmatch(left.name)
         if found is None or of not in (None, found["target"]) or (held := hold(left)) is None:
             continue
-        if left.is_dir():
+        if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)

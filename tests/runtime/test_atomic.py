@@ -1,6 +1,7 @@
 """Output appears whole or not at all."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -144,3 +145,35 @@ except UsageError as error:
     assert listing(tmp_path) == ["file", "old"]
     assert (tmp_path / "old" / "m").read_bytes() == b"old"
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_what_a_killed_process_left_is_swept_by_the_next_one_and_nothing_else(tmp_path):
+    left = [".out.abcd1234.partial", ".out.________.partial"]
+    others = [
+        ".out.abcd123.partial",
+        ".other.abcd1234.partial",
+        "out.abcd1234.partial",
+        ".out.ABCD1234.partial",
+        ".out",
+    ]
+    for name in (*left, *others):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("half")
+    with staged_folder(tmp_path / "out", mark=MARK, own=OWN) as staging:
+        (staging / MARK).write_text("new")
+    assert listing(tmp_path) == sorted(["out", *others])
+    (tmp_path / ".file.abcd1234.partial").write_text("half")
+    (tmp_path / ".file.abcd5678.partial").symlink_to(tmp_path / "out")
+    write_file(tmp_path / "file", b"new")
+    assert listing(tmp_path) == sorted(["out", "file", *others])
+    assert (tmp_path / "out" / MARK).read_text() == "new"
+
+
+def test_what_a_living_process_writes_is_not_swept(tmp_path):
+    with staged_folder(tmp_path / "out", mark=MARK, own=OWN) as one:
+        (one / MARK).write_text("one")
+        with staged_folder(tmp_path / "out", mark=MARK, own=OWN) as other:
+            (other / MARK).write_text("other")
+        assert (one / MARK).read_text() == "one"
+        shutil.rmtree(tmp_path / "out")
+    assert (tmp_path / "out" / MARK).read_text() == "one"
