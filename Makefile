@@ -1,5 +1,6 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make kills                                  500 kills at random moments of build, sign and store
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check wheelhouse install clean
+.PHONY: demo test check kills wheelhouse install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -23,6 +24,9 @@ check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kills: $(VENV)/installed
+	$(BIN)/python tests/attacks/kills.py --kills 500
 
 wheelhouse: $(VENV)/installed
 	$(BIN)/python supply/wheelhouse.py wheelhouse

@@ -21,9 +21,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+# a forked child inherits the locks of threads that it does not have, so there are none
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
 
 from goodpart.bundle import read_bundle
 from goodpart.errors import SignatureError
@@ -41,22 +43,25 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.turn = folder, 0
         self.keys = [folder / "key0", folder / "key1"]
-        for key in self.keys:
-            make_keys(key)
-        self.bundles = [small_bundle(folder / "from", folder / f"given{at}", serial=at, seed=at) for at in range(2)]
-        self.digests = [read_bundle(bundle).digest for bundle in self.bundles]
-        small_bundle(folder / "from", self.built)
+        self.bundles = [folder / "given0", folder / "given1"]
+        self.built = folder / "built"
+
+    def make(self) -> None:
+        for at in range(2):
+            make_keys(self.keys[at])
+            small_bundle(self.folder / "from", self.bundles[at], serial=at, seed=at)
+        small_bundle(self.folder / "from", self.built)
         sign_bundle(self.bundles[0], self.keys[0])
         self.prepare()
+
+    @property
+    def digests(self) -> list[str]:
+        return [read_bundle(bundle).digest for bundle in self.bundles]
 
     def prepare(self) -> None:
         """Undisturbed: both bundles in the store, the one of this turn was active before the other one."""
         for at in (self.turn, self.turn + 1):
             self.store.activate(self.store.add(self.bundles[at % 2]).digest)
-
-    @property
-    def built(self) -> Path:
-        return self.folder / "built"
 
     @property
     def store(self) -> Store:
@@ -172,7 +177,16 @@ def rehearse(scene: Scene, name: str) -> Rehearsal:
 
 
 def _ended(child: int) -> int:
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """The exit code; one that does not end for a minute is a fault of its own."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 99
 
 
 def attempt(scene: Scene, name: str, rehearsal: Rehearsal, rng: np.random.Generator) -> str:
@@ -195,6 +209,8 @@ def attempt(scene: Scene, name: str, rehearsal: Rehearsal, rng: np.random.Genera
 def run(kills: int, seed: int, scene: Scene, *, say: Callable[[str], object] = lambda _: None) -> dict[str, object]:
     """Kills so many operations, taking turns, and tells what was left."""
     rng = np.random.default_rng(seed)
+    assert len(list(Path("/proc/self/task").iterdir())) == 1
+    assert _ended(in_child(scene.make)) == 0
     assert _ended(in_child(scene.check)) == 0
     rehearsals = {}
     for name in OPERATIONS:
