@@ -68,7 +68,9 @@ def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int)
             return
         if path is not None:
             print(json.dumps(_result(live, camera, path)), flush=True)
-            judged.append(path.replace(done / path.name))
+            # who put it there may have taken it away meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                judged.append(path.replace(done / path.name))
             while len(judged) > keep:
                 judged.popleft().unlink(missing_ok=True)
 

@@ -26,6 +26,7 @@ from goodpart.errors import (
     RollbackError,
     SelfTestError,
     SignatureError,
+    TrialError,
     UsageError,
     VersionError,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Store",
     "StoreState",
     "StoredBundle",
+    "TrialError",
     "TrialLimits",
     "UsageError",
     "Verdict",

@@ -16,6 +16,7 @@ from goodpart.locks import hold
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 _PARTIAL = ".partial"
+_TRIES = 5
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
 """What temporary files and folders here are called: tempfile fills in the eight characters."""
 
@@ -87,8 +88,12 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         sweep(out.parent, of=out.name)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
-        held = hold(staging)
+        for _ in range(_TRIES):
+            staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
+            # whoever sweeps in this very moment may take it for a leftover, as long as it is not held
+            held = hold(staging)
+            if staging.exists():
+                break
     except OSError as error:
         raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
     try:
@@ -122,12 +127,16 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent, of=path.name)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
+        for _ in range(_TRIES):
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
+            hold(handle)
+            if Path(name).exists():
+                break
+            os.close(handle)
     except OSError as error:
         raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            hold(file.fileno())
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -154,11 +163,16 @@ def sweep(folder: Path, *, of: str | None = None) -> None:
         found = _LEFTOVER.fullmatch(left.name)
         if found is None or of not in (None, found["target"]) or (held := hold(left)) is None:
             continue
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+        remove(left)
         os.close(held)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it, as far as the system lets it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def leftover(path: Path) -> Path:

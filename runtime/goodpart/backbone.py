@@ -1,8 +1,15 @@
 """Backbone: the ONNX session that turns a frame into embeddings. Build and edge both embed through this class."""
 
+import ctypes
 import os
+import weakref
 from pathlib import Path
 from typing import Any
+
+# Since 1.29 onnxruntime keeps an identity of the device in the user's cache folder, queues facts about the machine and
+# sends them to its maker, by a thread that a forked child waits for in vain when it exits. It reads this while it is
+# imported; whoever sets it to 0 before keeps all that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +41,23 @@ _FOREIGN_ERRORS = (
     RuntimeError,
     ValueError,
 )
+
+_sessions: "weakref.WeakSet[ort.InferenceSession]" = weakref.WeakSet()
+"""All that live in this process."""
+
+
+def _keep_inherited_sessions() -> None:
+    """Lets no session that was forked along be destroyed in the child, not even when the interpreter ends.
+
+    Destroying one waits for its threads. They stayed in the parent, and the child would hang or crash. A reference that
+    nobody gives back keeps a session from it; its memory is shared with the parent and goes with the child.
+    """
+    for session in list(_sessions):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_keep_inherited_sessions)
 
 
 class Backbone:
@@ -71,11 +95,13 @@ class Backbone:
         # errors come as exceptions; the library's own printing would repeat them
         options.log_severity_level = 4
         try:
-            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            # its fallback would print to stdout, and try the same once more
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except _FOREIGN_ERRORS as error:
             raise ContractError(
                 f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}"
             ) from error
+        _sessions.add(self._session)
         self.threads = threads
         self.spec = self._read_spec(where)
         self._check_contract(where)

@@ -246,6 +246,9 @@ def _check_names(manifest: Manifest, folder: Path) -> None:
     golden = [frame.file for frame in manifest.golden]
     if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
         raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
+    # of the files, only the last part of their path is kept from being a link
+    if (folder / "golden").is_symlink():
+        raise ContractError(f"{folder / 'golden'}: expected a plain folder, found a link")
     expected, found = {BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *golden}, set(manifest.files)
     if expected != found - {IGNORE}:
         raise ContractError(

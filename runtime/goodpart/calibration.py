@@ -116,13 +116,13 @@ def quantile_rank(count: int, false_reject_rate: float) -> int:
     if not (math.isfinite(false_reject_rate) and 0.0 < false_reject_rate < 1.0):
         raise UsageError(f"false-reject rate: expected more than 0 and less than 1, found {false_reject_rate}")
     # the tiny term keeps an exact product such as 20 * 0.95 from being pushed over the next whole number by rounding
-    rank = math.ceil((count + 1) * (1.0 - false_reject_rate) - 1e-9)
+    rank = max(1, math.ceil((count + 1) * (1.0 - false_reject_rate) - 1e-9))
     if rank > count:
         raise UsageError(
             f"false-reject rate: {count} held-out good parts support no rate below {1 / (count + 1):.4g}, found "
             f"{false_reject_rate}; photograph more good parts or allow a higher rate"
         )
-    return max(rank, 1)
+    return rank
 
 
 def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:

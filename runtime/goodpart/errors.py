@@ -12,7 +12,8 @@
     │   ├── SignatureError      unsigned, or signed by another key than the configured one
     │   ├── RollbackError       older than the oldest bundle that is still accepted
     │   ├── ContractError       whole files that do not fit together
-    │   └── SelfTestError       the golden frames do not give their golden scores on this machine
+    │   ├── SelfTestError       the golden frames do not give their golden scores on this machine
+    │   └── TrialError          the child process of a self-test crashed or took too long
     └── FrameError              the frame is refused: it has no verdict                           exit code 4
         ├── ImageFileError      an image file cannot be decoded
         └── InferenceError      a native library failed, or gave non-finite numbers, on this frame
@@ -23,6 +24,9 @@ carries it as ``__cause__``.
 
 from pathlib import Path
 
+_LIMIT = 1000
+"""Characters of a message; paths alone may take some hundreds."""
+
 
 class GoodpartError(Exception):
     """Base of all errors of goodpart."""
@@ -30,8 +34,11 @@ class GoodpartError(Exception):
     exit_code: int = 2
 
     def __init__(self, message: str) -> None:
-        # what a message quotes from files or other libraries may hold line breaks; the message does not
-        super().__init__(" ".join(message.splitlines()))
+        # what a message quotes from files or other libraries may hold line breaks, commands for a terminal or a whole
+        # book; the message does not
+        line = " ".join(message.splitlines())
+        shown = line if len(line) <= _LIMIT else f"{line[:_LIMIT]}..."
+        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in shown))
 
 
 class UsageError(GoodpartError):
@@ -82,6 +89,10 @@ class ContractError(BundleError):
 
 class SelfTestError(BundleError):
     """The golden frames do not give their golden scores on this machine."""
+
+
+class TrialError(BundleError):
+    """The child process in which a bundle was tried crashed or took too long: it said neither yes nor no."""
 
 
 class FrameError(GoodpartError):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from goodpart.errors import UsageError
 from goodpart.inspection import Inspection
 from goodpart.inspector import Inspector
 from goodpart.store import Store
@@ -28,7 +29,8 @@ class LiveInspector:
             BundleError, UsageError: as in `Store.load`.
         """
         self._store, self._threads, self._spinning = store, threads, spinning
-        self._refreshing, self._closed = threading.Lock(), False
+        self._refreshing = threading.Lock()
+        self._closing = threading.Event()
         self._inspector = self._load()
 
     @property
@@ -52,12 +54,14 @@ class LiveInspector:
             BundleError, UsageError: as in `Store.load`; the old one goes on judging.
         """
         with self._refreshing:
+            if self._closing.is_set():
+                raise UsageError("live inspector: expected an open one, found a closed one; load the bundle again")
             if self._store.state.active == self._inspector.bundle.digest:
                 return False
             before, loaded = self._inspector.bundle.digest, self._load()
             # one assignment: a frame takes what it finds here, and what no frame has any more ends by itself
             self._inspector = loaded
-            if self._closed:
+            if self._closing.is_set():
                 loaded.close()  # meanwhile
             return loaded.bundle.digest != before
 
@@ -66,7 +70,7 @@ class LiveInspector:
 
         It does not wait for a `refresh` in another thread, which then closes what it has loaded.
         """
-        self._closed = True
+        self._closing.set()
         self._inspector.close()
 
     def __enter__(self) -> "LiveInspector":

@@ -52,7 +52,8 @@ def locked(path: Path, *, wait_s: float = 30.0) -> Iterator[None]:
     """
     until = time.monotonic() + wait_s
     try:
-        path.touch(mode=0o644)
+        if not path.exists():  # another user's lock serves as well
+            path.touch(mode=0o644)
     except OSError as error:
         raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
     while (handle := hold(path)) is None:

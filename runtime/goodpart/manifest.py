@@ -5,7 +5,6 @@
 
 import dataclasses
 import enum
-import math
 
 from goodpart.errors import UsageError
 from goodpart.spec import SHA256, BackboneSpec
@@ -107,7 +106,7 @@ class Manifest:
         serial: grows from each bundle of a product to the next, 0 to 2^53 - 1; readers may refuse older ones.
         backbone, bank, provenance: see there.
         golden: frames with known scores.
-        golden_tolerance: how far, in sigmas, a golden score may be off on another CPU.
+        golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
     """
 
@@ -128,5 +127,6 @@ class Manifest:
             raise UsageError(
                 f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"
             )
-        if not self.golden or not (math.isfinite(self.golden_tolerance) and self.golden_tolerance > 0):
-            raise UsageError("golden: expected at least one golden frame and a positive tolerance")
+        # a tolerance of many sigmas would let any backbone and any bank pass
+        if not self.golden or not 0 < self.golden_tolerance <= 1:
+            raise UsageError("golden: expected at least one golden frame and a tolerance of more than 0 and at most 1")

@@ -1,11 +1,13 @@
 """What an ONNX file may hold before onnxruntime sees it: one plain graph of the operators that a backbone needs.
 
 A Loop may run for ever, an operator of another domain may be anything, external data has no hash, and onnxruntime takes
-them all. The file is protobuf (https://protobuf.dev/programming-guides/encoding), and of its messages only those are
-looked into that can hold such things (field numbers as in onnx.proto).
+them all. Some plain graphs crash it, too: -2^63 / -1, or Max without one of its inputs. The file is protobuf
+(https://protobuf.dev/programming-guides/encoding), and of its messages only those are looked into that can hold such
+things (field numbers as in onnx.proto).
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from goodpart.errors import ContractError
 
@@ -24,13 +26,25 @@ OPERATORS = frozenset({
 
 _DEFAULT_DOMAINS = (b"", b"ai.onnx")
 
+_MAY_SKIP_INPUTS = ("Clip", "Resize")
+"""Operators of which an input may be left out by an empty name; others, such as Max, crash onnxruntime."""
+
+# TensorProto.DataType
+_FLOAT, _UINT8, _INT8, _UINT16, _INT32, _INT64, _BOOL = 1, 2, 3, 4, 6, 7, 9
+_TYPES = (_FLOAT, _UINT8, _INT8, _UINT16, _INT32, _INT64, _BOOL)
+_RESULTS = {"Shape": _INT64, "DequantizeLinear": _FLOAT, "MatMulInteger": _INT32}
+"""Types of results, where neither an attribute nor the first input says it."""
+
 # fields of the messages ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, OperatorSetIdProto
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 20, 25
-_GRAPH_NODES, _GRAPH_INITIALIZERS, _GRAPH_SPARSE = 1, 5, 15
-_NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 4, 5, 7
+_GRAPH_NODES, _GRAPH_INITIALIZERS, _GRAPH_INPUTS, _GRAPH_SPARSE = 1, 5, 11, 15
+_NODE_INPUTS, _NODE_OUTPUTS, _NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 1, 2, 4, 5, 7
+_ATTRIBUTE_NAME, _ATTRIBUTE_NUMBER = 1, 3
 _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
-_TENSOR_EXTERNAL, _TENSOR_LOCATION = 13, 14
+_TENSOR_TYPE, _TENSOR_WHOLES, _TENSOR_NAME, _TENSOR_RAW, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 2, 7, 8, 9, 13, 14
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
+# ValueInfoProto's name and type, TypeProto's tensor, and its element type
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 2, 1, 1
 
 _VARINT, _EIGHT_BYTES, _DELIMITED, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -56,60 +70,156 @@ class _RefusedError(Exception):
     """What was expected and found."""
 
 
+class _Value(NamedTuple):
+    """What is known of a value in the graph: its element type, and whether it is surely a positive whole number."""
+
+    type: int
+    positive: bool = False
+
+
+class _Attribute(NamedTuple):
+    """What is known of an operator's attribute: its whole number, and of its tensor, whatever is in use."""
+
+    name: bytes
+    number: int
+    tensor: _Value | None
+
+
 def _check_model(model: memoryview) -> None:
-    opsets = []
+    opsets, graphs = [], []
     for field, value in _fields(model):
         if field == _MODEL_OPSETS:
             entry = dict(_fields(_message(value)))
             opsets.append((bytes(_message(entry.get(_OPSET_DOMAIN, b""))), entry.get(_OPSET_VERSION)))
         elif field == _MODEL_GRAPH:
-            _check_graph(_message(value))
+            graphs.append(_message(value))
         elif field in (_MODEL_TRAINING, _MODEL_FUNCTIONS):
             raise _RefusedError("expected a plain graph, found functions or training steps")
     if len(opsets) != 1 or opsets[0][0] not in _DEFAULT_DOMAINS or opsets[0][1] != OPSET:
         shown = [(domain.decode("utf-8", "replace")[:40], version) for domain, version in opsets[:4]]
         raise _RefusedError(f"expected an ONNX model of opset {OPSET} of the default domain alone, found {shown}")
+    # protobuf would merge them
+    if len(graphs) != 1:
+        raise _RefusedError(f"expected one graph, found {len(graphs)}")
+    _check_graph(graphs[0])
 
 
 def _check_graph(graph: memoryview) -> None:
+    values: dict[bytes, _Value] = {}
+    nodes = []
     for field, value in _fields(graph):
         if field == _GRAPH_NODES:
-            _check_node(_message(value))
+            nodes.append(_message(value))
         elif field == _GRAPH_INITIALIZERS:
-            _check_tensor(_message(value))
+            _define(values, *_check_tensor(_message(value)))
+        elif field == _GRAPH_INPUTS:
+            _define(values, *_check_input(_message(value)))
         elif field == _GRAPH_SPARSE:
             raise _RefusedError("expected plain weights, found sparse ones")
+    for node in nodes:
+        _check_node(node, values)
 
 
-def _check_node(node: memoryview) -> None:
+def _define(values: dict[bytes, _Value], name: bytes, value: _Value) -> None:
+    if name in values:
+        raise _RefusedError(f"expected every value once, found {_shown(name)} twice")
+    if value.type not in _TYPES:
+        raise _RefusedError(f"expected values of the types that a backbone needs, found {_shown(name)} of another")
+    values[name] = value
+
+
+def _check_input(info: memoryview) -> tuple[bytes, _Value]:
+    """Name and type of an input of the graph."""
+    fields = _once(info, "an input")
+    kind = _once(_message(fields.get(_VALUE_TYPE, b"")), "a type")
+    tensor = _once(_message(kind.get(_TYPE_TENSOR, b"")), "a tensor type")
+    return bytes(_message(fields.get(_VALUE_NAME, b""))), _Value(_number(tensor.get(_TENSOR_ELEMENT, 0)))
+
+
+def _check_node(node: memoryview, values: dict[bytes, _Value]) -> None:
     operator, domain = b"", b""
+    inputs: list[bytes] = []
+    outputs: list[bytes] = []
+    attributes: dict[bytes, _Attribute] = {}
     for field, value in _fields(node):
         if field == _NODE_OPERATOR:
             operator = bytes(_message(value))
         elif field == _NODE_DOMAIN:
             domain = bytes(_message(value))
         elif field == _NODE_ATTRIBUTES:
-            _check_attribute(_message(value))
+            attribute = _check_attribute(_message(value))
+            if attributes.setdefault(attribute.name, attribute) is not attribute:
+                raise _RefusedError(f"expected every attribute once, found {_shown(attribute.name)} twice")
+        elif field in (_NODE_INPUTS, _NODE_OUTPUTS):
+            (inputs if field == _NODE_INPUTS else outputs).append(bytes(_message(value)))
     name = operator.decode("utf-8", "replace")
     if name not in OPERATORS or domain not in _DEFAULT_DOMAINS:
         full = f"{domain.decode('utf-8', 'replace')[:40]}:{name[:40]}" if domain else name[:40]
         raise _RefusedError(f"expected operators that a backbone needs, found {full!r}")
+    for value_name in inputs:
+        if value_name not in values and not (value_name == b"" and name in _MAY_SKIP_INPUTS):
+            raise _RefusedError(f"expected values before {name} uses them, found {_shown(value_name)} nowhere before")
+    known = [values[value_name] for value_name in inputs if value_name]
+    result = _result(name, known, attributes)
+    # -2^63 / -1 ends the process, in onnxruntime as in C
+    if name == "Div" and result.type != _FLOAT and not (len(known) == 2 and known[1].positive):
+        raise _RefusedError("expected whole numbers to be divided by positive ones, found others")
+    for at, value_name in enumerate(outputs):
+        if value_name:
+            _define(values, value_name, result if at == 0 else _Value(_INT64))
 
 
-def _check_attribute(attribute: memoryview) -> None:
+def _result(name: str, inputs: list[_Value], attributes: dict[bytes, _Attribute]) -> _Value:
+    """What is known of an operator's first result."""
+    if name == "Cast":
+        return _Value(attributes[b"to"].number if b"to" in attributes else 0)
+    if name in ("Constant", "ConstantOfShape"):
+        # of a single value or a list of numbers, Constant says the type by the attribute's name: no backbone has that
+        stated = attributes[b"value"].tensor if b"value" in attributes else None
+        return stated or _Value(_FLOAT if name == "ConstantOfShape" else 0)
+    if name == "QuantizeLinear":
+        return inputs[2] if len(inputs) > 2 else _Value(_UINT8)
+    first = inputs[0].type if inputs else 0
+    if name == "Max":
+        return _Value(first, any(value.positive for value in inputs))
+    return _Value(_RESULTS.get(name, first))
+
+
+def _check_attribute(attribute: memoryview) -> _Attribute:
+    name, number, tensors = b"", 0, []
     for field, value in _fields(attribute):
         if field in _ATTRIBUTE_GRAPHS:
             raise _RefusedError("expected a plain graph, found a graph within it")
         if field in _ATTRIBUTE_SPARSE:
             raise _RefusedError("expected plain weights, found sparse ones")
         if field in _ATTRIBUTE_TENSORS:
-            _check_tensor(_message(value))
+            tensors.append(_check_tensor(_message(value))[1])
+        elif field == _ATTRIBUTE_NUMBER:
+            number = _number(value)
+        elif field == _ATTRIBUTE_NAME:
+            name = bytes(_message(value))
+    if len(tensors) > 1:
+        raise _RefusedError("expected one tensor in an attribute, found several")
+    return _Attribute(name, number, tensors[0] if tensors else None)
 
 
-def _check_tensor(tensor: memoryview) -> None:
+def _check_tensor(tensor: memoryview) -> tuple[bytes, _Value]:
+    """Name and type of a tensor that is wholly in the file."""
+    name, kind = b"", 0
+    wholes: list[int] = []
     for field, value in _fields(tensor):
         if field == _TENSOR_EXTERNAL or (field == _TENSOR_LOCATION and value != 0):
             raise _RefusedError("expected all weights in the file itself, found external data")
+        if field == _TENSOR_NAME:
+            name = bytes(_message(value))
+        elif field == _TENSOR_TYPE:
+            kind = _number(value)
+        elif field == _TENSOR_WHOLES:
+            wholes += [value] if isinstance(value, int) else _varints(memoryview(value))
+        elif field == _TENSOR_RAW and len(raw := _message(value)) == 8:
+            wholes.append(int.from_bytes(raw, "little"))
+    # one number, for no backbone divides by several, in two's complement
+    return name, _Value(kind, kind == _INT64 and len(wholes) == 1 and 0 < wholes[0] < 1 << 63)
 
 
 def _message(value: int | memoryview | bytes) -> memoryview:
@@ -118,12 +228,36 @@ def _message(value: int | memoryview | bytes) -> memoryview:
     return memoryview(value)
 
 
+def _number(value: int | memoryview | bytes) -> int:
+    if not isinstance(value, int):
+        raise _RefusedError("expected an ONNX model, found another file")
+    return value
+
+
+def _once(message: memoryview, what: str) -> dict[int, int | memoryview]:
+    """The fields of a message, each of which stands once: protobuf would merge them."""
+    found: dict[int, int | memoryview] = {}
+    for field, value in _fields(message):
+        if field in found:
+            raise _RefusedError(f"expected {what} whose facts stand once, found some twice")
+        found[field] = value
+    return found
+
+
+def _shown(name: bytes) -> str:
+    return repr(name.decode("utf-8", "replace")[:40])
+
+
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The fields of a protobuf message: number and value, a whole number or bytes."""
     at = 0
     while at < len(message):
+        start = at
         key, at = _varint(message, at)
         field, kind = key >> 3, key & 7
+        # onnxruntime cuts a longer key to 32 bits and takes another field for it
+        if field == 0 or key >= 1 << 32 or (at - start > 1 and not message[at - 1]):
+            raise _RefusedError("expected an ONNX model, found another file")
         if kind == _VARINT:
             number, at = _varint(message, at)
             yield field, number
@@ -138,6 +272,13 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             raise _RefusedError("expected a whole ONNX model, found a truncated or foreign file")
         yield field, message[at : at + size]
         at += size
+
+
+def _varints(packed: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(packed):
+        number, at = _varint(packed, at)
+        yield number
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -17,8 +17,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 """What the hex digits of a sha256 look like."""
 
 
-_END_LEVELS = 2
-"""How far from black or white, in 255ths of the range, a value may be and still say nothing: a dark camera's noise."""
+_DEAD_LEVELS = 5
+"""Neighbouring levels, 255ths of the range, over which a dark or saturated sensor's noise spreads at most."""
 
 _LIVELY_SHARE = 0.001
 """Share of the pixels that may say something in a frame that is dead nevertheless: hot pixels, a reflection."""
@@ -145,7 +145,9 @@ class FrameSpec:
     def no_signal(self, frame: npt.NDArray[np.generic]) -> str | None:
         """Why a checked frame can neither be judged nor learned from, or None.
 
-        Every pixel is the same, or of every channel all values but one in a thousand lie at one end of the range.
+        Every pixel is the same, or in every channel all values but one in a thousand lie within 4 levels of each other,
+        a level being a 255th of the range. A lit scene is spread wider by the light's own noise, also a plain surface; a
+        covered lens and a saturated sensor are not.
         """
         pixels = self.inspected(frame)
         first = pixels[0, 0]
@@ -155,23 +157,29 @@ class FrameSpec:
         channels = [pixels] if pixels.ndim == 2 else [pixels[:, :, at] for at in range(pixels.shape[2])]
         ends: list[str] = []
         for channel in channels:
-            if (end := self._end_of(channel)) is None:
+            if (end := self._dead(channel)) is None:
                 return None
             ends += [end] if end not in ends else []
         return f"no signal: the frame is {' and '.join(ends)}; check light, exposure and camera"
 
-    def _end_of(self, channel: npt.NDArray[np.generic]) -> str | None:
-        """The end of the range at which nearly all values of a `(H, W)` channel lie, or None."""
-        low, high = self.value_range or (0, 255)
-        near = (high - low) * _END_LEVELS // 255
-        allowed = channel.size * _LIVELY_SHARE
-        for end, limit, compare in (("black", low + near, np.greater), ("saturated", high - near, np.less)):
-            # those that a few rows hold are often more than a dead frame may have at all
-            if np.count_nonzero(compare(_some_rows(channel), limit)) > allowed:
-                continue
-            if np.count_nonzero(compare(channel, limit)) <= allowed:
-                return end
-        return None
+    def _dead(self, channel: npt.NDArray[np.generic]) -> str | None:
+        """Where in the range nearly all values of a `(H, W)` channel lie close together, or None."""
+        allowed, start = channel.size * _LIVELY_SHARE, 0
+        # a few rows often hold more other values than a dead frame may have at all
+        for pixels in (_some_rows(channel), channel):
+            counts = np.bincount(self._levels(pixels).ravel(), minlength=256)
+            together = np.convolve(counts, np.ones(_DEAD_LEVELS, np.int64), "valid")
+            start = int(together.argmax())
+            if pixels.size - together[start] > allowed:
+                return None
+        return "black" if start == 0 else "saturated" if start == 256 - _DEAD_LEVELS else "flat"
+
+    def _levels(self, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Values as levels, 0 to 255."""
+        if self.value_range is None:
+            return pixels
+        low, high = self.value_range
+        return np.clip((pixels.astype(np.int64) - low) * 255 // (high - low), 0, 255)
 
 
 def _some_rows(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

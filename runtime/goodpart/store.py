@@ -1,41 +1,40 @@
-"""Store: the bundles of one inspection station, and one atomic pointer to the active one.
-
-STORE/bundles/<digest>/     immutable copies, each checked after it was copied
-STORE/state.json            which is active, which were before; replaced in one step, never changed
-STORE/lock                  held while something is written; the system lifts it when its process ends
-"""
+"""Store: the bundles of one inspection station, and one atomic pointer to the active one."""
 
 import dataclasses
 import logging
 import os
-import re
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
-from goodpart import strict_json
-from goodpart.atomic import leftover, staged_folder, sweep, write_file
-from goodpart.bundle import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATURE, Bundle, read_bundle
-from goodpart.checked_file import read_file
+from goodpart.atomic import leftover, remove, staged_folder, sweep
+from goodpart.bundle import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATURE, Bundle
 from goodpart.device import device_path
-from goodpart.errors import BundleError, BundleMissingError, RollbackError, UsageError, found_at
+from goodpart.errors import (
+    BundleError,
+    BundleMissingError,
+    RollbackError,
+    SignatureError,
+    TrialError,
+    UsageError,
+    found_at,
+)
 from goodpart.inspector import Inspector
-from goodpart.locks import locked
-from goodpart.spec import SHA256
+from goodpart.store_folder import BUNDLES, StoreFolder
 from goodpart.store_state import StoreState
 from goodpart.stored_bundle import StoredBundle, stored_bundle
 from goodpart.trial import TrialLimits, try_bundle
 
-BUNDLES, _STATE, _LOCK = "bundles", "state.json", "lock"
+_REASON = 500
+"""Characters of a reason that the state keeps."""
 
-_STATE_LIMIT_BYTES = 1 << 16
-_SHORTEST_DIGEST = 6
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
 
-class Store:
+class Store(StoreFolder):
     """A folder of bundles, one of which is active.
 
     Commands and running Inspectors of several processes may use a store at the same time. Whatever ends any of them, at
@@ -60,39 +59,8 @@ class Store:
             public_key, minimum_serial: what every bundle must show, as in `Inspector.load`.
             limits: of the child process that self-tests a bundle.
         """
-        self.folder = Path(folder)
-        self._key = None if public_key is None else Path(public_key)
-        self._minimum_serial = minimum_serial
+        super().__init__(folder, public_key=public_key, minimum_serial=minimum_serial)
         self._limits = limits or TrialLimits()
-
-    @property
-    def state(self) -> StoreState:
-        """What the store points to now.
-
-        Raises:
-            BundleError: its state file is damaged.
-        """
-        if found_at(self.folder / _STATE) == "nothing":
-            return StoreState()
-        text = read_file(self.folder, _STATE, _STATE_LIMIT_BYTES)
-        return strict_json.decode(StoreState, text, where=str(self.folder / _STATE))
-
-    def path(self, digest: str) -> Path:
-        """Where a bundle lies, or would."""
-        return self.folder / BUNDLES / digest
-
-    def active(self) -> Path:
-        """Where the active bundle lies.
-
-        Raises:
-            BundleMissingError: none has been activated.
-        """
-        active = self.state.active
-        if active is None:
-            raise BundleMissingError(
-                f"{self.folder}: expected an active bundle, found none; goodpart store add and activate one"
-            )
-        return self.path(active)
 
     def add(self, bundle: str | os.PathLike[str]) -> Bundle:
         """Checks a bundle, copies it, and checks the copy; nothing is activated. Adding it again repairs the copy.
@@ -107,24 +75,26 @@ class Store:
             BundleError: it is refused.
             UsageError: the disk refuses, or another process holds the store.
         """
-        given = self._read(Path(bundle))
+        given = self.read(Path(bundle))
         place = self.path(given.digest)
-        with self._locked():
-            if self._is_whole_copy(given, place):
-                return self._read(place)
-            if place.exists() and not (place / MANIFEST_SHA256).is_file():
-                shutil.rmtree(place)  # damaged, and ours to replace
+        with self.locked():
+            # the signature is the one file that the digest does not cover; no unsigned copy takes one away
+            if self.is_whole(place) and _signature(given.folder) in (None, _signature(place)):
+                return self.read(place)
+            if not self.is_whole(place):
+                remove(place)  # nothing is lost with it
             with staged_folder(place, force=True, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
                 for name in [MANIFEST, MANIFEST_SHA256, SIGNATURE, *given.manifest.files]:
                     if name != SIGNATURE or (given.folder / name).exists():
                         (staging / name).parent.mkdir(exist_ok=True)
+                        (staging / name).parent.chmod(0o755)
                         shutil.copyfile(given.folder / name, staging / name)
                         (staging / name).chmod(0o444)
-                if self._read(staging).digest != given.digest:
+                if self.read(staging).digest != given.digest:
                     raise UsageError(
                         f"{given.folder}: expected a bundle that stays as it is, found it changed meanwhile"
                     )
-        return self._read(place)
+        return self.read(place)
 
     def activate(self, digest: str, *, refuse_older: bool = False) -> Bundle:
         """Makes a bundle the active one, if its self-test passes; else nothing changes.
@@ -137,7 +107,7 @@ class Store:
             BundleError: it is refused or does not pass its self-test.
             UsageError: no such bundle, or another process holds the store.
         """
-        chosen = self._trial(self._find(digest))
+        chosen = self._trial(self.find(digest))
         serial = chosen.manifest.serial
 
         def switch(state: StoreState) -> StoreState:
@@ -148,36 +118,35 @@ class Store:
                 )
             return state.forward(chosen.digest, serial)
 
-        self._change(switch)
+        self.change(switch, mend=True)
         return chosen
 
     def rollback(self) -> Bundle:
-        """Makes the bundle that was active before the active one again, if its self-test passes; else nothing changes.
+        """Makes the last bundle that was active before, and still passes its self-test, the active one again.
 
         Raises:
-            BundleError: it is refused or does not pass its self-test.
+            BundleError: none of them passes; nothing changes.
             UsageError: there is none, or another process holds the store.
         """
         before = self.state
         if not before.history:
             raise UsageError(f"{self.folder}: expected a bundle that was active before, found none; activate another")
-        chosen = self._trial(before.history[-1])
+        chosen = self._last_good(before, self._trial)
 
         def switch(state: StoreState) -> StoreState:
             if state != before:
-                raise UsageError(
-                    f"{self.folder}: expected nobody else to switch meanwhile, found another state; try again"
-                )
-            return state.back(None)
+                raise UsageError(f"{self.folder}: expected no other switch meanwhile, found one; try again")
+            return state.back(chosen.digest)
 
-        self._change(switch)
+        self.change(switch)
         return chosen
 
     def load(self, *, threads: int | None = None, spinning: bool | None = None) -> Inspector:
         """An Inspector of the active bundle, after a self-test in a child process.
 
-        Where that fails the store goes back to the bundle before by itself, says so in the log and keeps the reason in
-        its state.
+        Where the bundle itself is at fault, the store goes back by itself to the last one before that passes, says so
+        in the log and keeps the reason in its state. What is the fault of the key, of the lowest serial or of a
+        self-test that came to no end is raised, and the state stays.
 
         Args:
             threads, spinning: as in `Inspector.load`.
@@ -186,28 +155,40 @@ class Store:
             BundleError: no bundle was activated, or none is left that passes.
             UsageError: as in `Inspector.load`.
         """
+
+        def loaded(digest: str) -> Inspector:
+            folder = self._trial(digest).folder
+            return Inspector.load(
+                folder,
+                threads=threads,
+                spinning=spinning,
+                public_key=self.public_key,
+                minimum_serial=self.minimum_serial,
+            )
+
         while True:
-            state, folder = self.state, self.active()
+            state, active = self.state, self.active().name
             try:
-                self._trial(folder.name)
-                return Inspector.load(
-                    folder,
-                    threads=threads,
-                    spinning=spinning,
-                    public_key=self._key,
-                    minimum_serial=self._minimum_serial,
-                )
+                return loaded(active)
+            except (SignatureError, RollbackError, TrialError):
+                raise
             except BundleError as error:
+                if self.state != state:
+                    continue  # somebody has switched meanwhile
                 if not state.history:
                     raise
-                self._fall_back(state, error)
+                reason = str(error)[:_REASON]
+            inspector = self._last_good(state, loaded)
+            if self._fall_back(state, inspector.bundle.digest, reason):
+                return inspector
+            inspector.close()
 
     def bundles(self) -> list[StoredBundle]:
         """All bundles, in the order of their serials; only their manifests are read."""
         state = self.state
         found = [
-            stored_bundle(folder, state, public_key=self._key, minimum_serial=self._minimum_serial)
-            for folder in self._folders()
+            stored_bundle(folder, state, public_key=self.public_key, minimum_serial=self.minimum_serial)
+            for folder in self.folders()
         ]
         return sorted(found, key=lambda entry: (entry.serial if entry.serial is not None else -1, entry.digest))
 
@@ -225,77 +206,58 @@ class Store:
         """
         if keep < 1:
             raise UsageError(f"--keep: expected at least 1, found {keep}; the last good bundle is kept")
-        with self._locked():
+        if found_at(self.folder) != "a folder":
+            raise UsageError(f"{self.folder}: expected a store, found none; goodpart store add makes one")
+        with self.locked():
             state = self.state
-            kept = {state.active, *state.history[-keep:]}
-            self._write(dataclasses.replace(state, history=state.history[-keep:]))
-            removed = [folder for folder in self._folders() if folder.name not in kept]
+            history = tuple(digest for digest in state.history if self.is_whole(self.path(digest)))[-keep:]
+            if history != state.history:
+                self.write_state(dataclasses.replace(state, history=history))
+            removed = [folder for folder in self.folders() if folder.name not in (state.active, *history)]
             for folder in removed:
+                device_path(folder).unlink(missing_ok=True)
                 # under another name first: what is left of it after a power cut is no bundle any more
                 folder.rename(leftover(folder))
-                device_path(folder).unlink(missing_ok=True)
             sweep(self.folder)
             sweep(self.folder / BUNDLES)
+            if left := [folder for folder in removed if leftover(folder).exists()]:
+                raise UsageError(f"{leftover(left[0])}: expected a folder that can be removed, found one that stays")
             return [folder.name for folder in removed]
-
-    def _read(self, folder: Path) -> Bundle:
-        return read_bundle(folder, public_key=self._key, minimum_serial=self._minimum_serial)
 
     def _trial(self, digest: str) -> Bundle:
         """The bundle, after every byte of it was checked here and it passed its self-test in a child process."""
-        bundle = self._read(self.path(digest))
+        bundle = self.read(self.path(digest))
         if bundle.digest != digest:
             raise BundleMissingError(f"{bundle.folder}: expected the bundle of that digest, found {bundle.digest}")
         try_bundle(bundle.folder, self._limits)
         return bundle
 
-    def _fall_back(self, failed: StoreState, error: BundleError) -> None:
-        _log.warning("%s: going back to the bundle before: %s", self.folder, error)
-        # another process may have gone back, or on, meanwhile
-        self._change(lambda state: state.back(str(error)) if state == failed else state)
+    def _last_good(self, state: StoreState, take: Callable[[str], _T]) -> _T:
+        """What `take` makes of the last bundle of the history that it does not refuse."""
+        for digest in reversed(state.history[1:]):
+            try:
+                return take(digest)
+            except BundleError as error:
+                _log.warning("%s: passing over a bundle that was active before: %s", self.folder, error)
+        return take(state.history[0])
 
-    def _change(self, change: Callable[[StoreState], StoreState]) -> None:
-        with self._locked():
-            state = change(self.state)
-            if state.active is not None and found_at(self.path(state.active)) != "a folder":
-                raise BundleMissingError(f"{self.path(state.active)}: expected a bundle, found none; add it again")
-            self._write(state)
+    def _fall_back(self, failed: StoreState, digest: str, reason: str) -> bool:
+        """Notes that a bundle of the history judges from now on; False if somebody has switched meanwhile."""
+        same = True
 
-    def _write(self, state: StoreState) -> None:
-        if state != self.state:
-            write_file(self.folder / _STATE, strict_json.encode(state))
+        def switch(state: StoreState) -> StoreState:
+            nonlocal same
+            same = state == failed
+            return state.back(digest, reason) if same else state
 
-    def _locked(self) -> AbstractContextManager[None]:
         try:
-            (self.folder / BUNDLES).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{self.folder}: expected a store, or a place for one, found {error.strerror}") from error
-        return locked(self.folder / _LOCK)
-
-    def _folders(self) -> list[Path]:
-        if found_at(self.folder / BUNDLES) != "a folder":
-            return []
-        return [path for path in (self.folder / BUNDLES).iterdir() if SHA256.fullmatch(path.name)]
-
-    def _find(self, begin: str) -> str:
-        """The digest of a bundle that begins like this."""
-        if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST_DIGEST},64}}", begin):
-            raise UsageError(f"digest: expected at least its first {_SHORTEST_DIGEST} hex digits, found {begin[:80]!r}")
-        found = [folder.name for folder in self._folders() if folder.name.startswith(begin)]
-        if len(found) != 1:
-            raise UsageError(
-                f"{self.folder}: expected one bundle whose digest begins with {begin}, found {len(found)}; "
-                f"goodpart store list shows them"
-            )
-        return found[0]
-
-    def _is_whole_copy(self, given: Bundle, place: Path) -> bool:
-        try:
-            self._read(place)
-        except BundleError:
-            return False
-        # the signature is the one file that the digest does not cover; no unsigned copy takes a signature away
-        return _signature(given.folder) in (None, _signature(place))
+            self.change(switch)
+        except UsageError as error:
+            # on a read-only disk, say: judging goes on, and the next start comes to the same end
+            _log.warning("%s: cannot note it: %s", self.folder, error)
+        if same:
+            _log.warning("%s: went back to bundle %s: %s", self.folder, digest, reason)
+        return same
 
 
 def _signature(folder: Path) -> bytes | None:

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from goodpart.bundle import MANIFEST, Bundle
+from goodpart.bundle import Bundle, read_manifest
 from goodpart.command import add_common_options, print_json
-from goodpart.errors import found_at
-from goodpart.store import BUNDLES, Store
+from goodpart.errors import BundleMissingError
+from goodpart.store import Store
+from goodpart.store_folder import is_store
 from goodpart.stored_bundle import StoredBundle
 from goodpart.strict_json import to_plain
 from goodpart.trial import TrialLimits
@@ -46,9 +47,17 @@ def add_store_commands(parser: argparse.ArgumentParser) -> None:
 
 
 def find_bundle(given: Path) -> Path:
-    """The folder that a command's BUNDLE means: the active bundle where a store is given, else the folder itself."""
-    is_store = found_at(given / BUNDLES) == "a folder" and found_at(given / MANIFEST) == "nothing"
-    return Store(given).active() if is_store else given
+    """The folder that a command's BUNDLE means: the active bundle where a store is given, else the folder itself.
+
+    Raises:
+        BundleError: no bundle of the store is active, or what lies there is another one.
+    """
+    if not is_store(given):
+        return given
+    folder = Store(given).active()
+    if (found := read_manifest(folder)[1]) != folder.name:
+        raise BundleMissingError(f"{folder}: expected the bundle of that digest, found {found}; add it again")
+    return folder
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:

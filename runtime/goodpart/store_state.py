@@ -40,6 +40,7 @@ class StoreState:
             highest_serial=max(self.highest_serial, serial),
         )
 
-    def back(self, fallback: str | None) -> "StoreState":
-        """The state after a step back to the last bundle of the history."""
-        return dataclasses.replace(self, active=self.history[-1], history=self.history[:-1], fallback=fallback)
+    def back(self, digest: str, fallback: str | None = None) -> "StoreState":
+        """The state after a step back to a bundle of the history; those that were active after it leave the history."""
+        before = self.history[: self.history.index(digest)]
+        return dataclasses.replace(self, active=digest, history=before, fallback=fallback)

@@ -93,7 +93,8 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return _typed_tuple(typing.get_args(kind), value, where)
     if origin is dict:
         found = _expect(dict, value, where, "an object")
-        return {key: _typed(typing.get_args(kind)[1], item, f"{where}: {key}") for key, item in found.items()}
+        inner = typing.get_args(kind)[1]
+        return {_text(key, where): _typed(inner, item, f"{where}: {key}") for key, item in found.items()}
     if dataclasses.is_dataclass(kind):
         return _typed_dataclass(kind, value, where)
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
@@ -103,9 +104,9 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return kind(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value, where)
-    return _expect(
-        kind, value, where, {int: "a whole number", float: "a number", str: "a text"}.get(kind, "true/false")
-    )
+    if kind is str:
+        return _text(value, where)
+    return _expect(kind, value, where, {int: "a whole number", float: "a number"}.get(kind, "true/false"))
 
 
 def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
@@ -129,6 +130,14 @@ def _typed_dataclass(kind: Any, value: Any, where: str) -> Any:
         return kind(**fields)
     except UsageError as error:
         raise ManifestError(f"{where}: {error}") from error
+
+
+def _text(value: Any, where: str) -> str:
+    found = _expect(str, value, where, "a text")
+    # an escape such as \ud800 is half a character, which can neither be printed nor written again
+    if any("\ud800" <= each <= "\udfff" for each in found):
+        raise ManifestError(f"{where}: expected a text of whole characters, found {shown(found)}")
+    return str(found)
 
 
 def _as_float(value: int, where: str) -> float:

@@ -20,7 +20,7 @@ def add_trust_options(parser: argparse.ArgumentParser) -> None:
     """What a bundle must show before it is believed; `trust` hands it on."""
     configured = os.environ.get(PUBLIC_KEY_VARIABLE)
     parser.add_argument(
-        "--public-key", type=Path, metavar="PEM", default=Path(configured) if configured else None,
+        "--public-key", type=Path, metavar="PEM", default=None if configured is None else Path(configured),
         help=f"refuse bundles that this Ed25519 key has not signed (default: ${PUBLIC_KEY_VARIABLE})",
     )  # fmt: skip
     parser.add_argument(

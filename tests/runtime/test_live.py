@@ -84,5 +84,6 @@ def test_the_threads_of_an_old_bundle_end(store, newer):
         assert live.refresh()
         for thread in old:
             thread.join(60)
+            assert not thread.is_alive()
         live.inspect(draw_small(100, defect=True))
         assert len(list(Path("/proc/self/task").iterdir())) <= threads

@@ -16,7 +16,7 @@ from goodpart.errors import GoodpartError
 
 EXPECTED = {
     "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod",
-    "Camera", "LiveInspector", "Store", "StoreState", "StoredBundle", "TrialLimits",
+    "Camera", "LiveInspector", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits",
     "ContractError", "DeviceSettings", "ExportError", "FrameError", "GoodpartError", "ImageFileError", "InferenceError",
     "Inspection", "Inspector", "IntegrityError", "ManifestError", "MissingExtraError", "PatchDistances", "Region",
     "RollbackError", "SelfTestError", "SignatureError", "UsageError", "Verdict", "VersionError", "__version__",

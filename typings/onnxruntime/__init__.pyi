@@ -25,6 +25,8 @@ class InferenceSession:
         path_or_bytes: str | bytes,
         sess_options: SessionOptions | None = None,
         providers: Sequence[str] | None = None,
+        *,
+        enable_fallback: int = 1,
     ) -> None: ...
     def run(
         self, output_names: Sequence[str], input_feed: Mapping[str, npt.NDArray[np.generic]]
