@@ -1,6 +1,9 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make kills                                  500 kills at random moments of build, sign and store
+# make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
+# make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
@@ -12,7 +15,7 @@ BIN := $(VENV)/bin
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check kills wheelhouse install clean
+.PHONY: demo test check fuzz kills soak frames wheelhouse install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -25,8 +28,18 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+fuzz: $(VENV)/installed
+	$(BIN)/python tests/attacks/fuzz.py --count 100000 --seed 0 $(ARGS)
+
 kills: $(VENV)/installed
 	$(BIN)/python tests/attacks/kills.py --kills 500
+
+soak: $(VENV)/installed
+	$(BIN)/python benchmarks/soak.py $(or $(BUNDLE),tests/fixtures/format_1) $(ARGS)
+
+frames: $(VENV)/installed
+	GOODPART_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest tests/runtime/test_any_frame.py \
+		--hypothesis-seed=$(or $(SEED),0) --hypothesis-show-statistics $(ARGS)
 
 wheelhouse: $(VENV)/installed
 	$(BIN)/python supply/wheelhouse.py wheelhouse

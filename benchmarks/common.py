@@ -103,6 +103,25 @@ def read_frames(folder: Path, spec: FrameSpec, *, limit: int, seed: int) -> list
     return [read_image(paths[at], spec) for at in sorted(chosen)]
 
 
+def varied_frames(bundle: Bundle, frames: int, *, seed: int) -> list[npt.NDArray[Any]]:
+    """Frames that all differ, made from the golden ones: brighter or darker by up to a fifth, every other one turned.
+
+    Args:
+        bundle: whose golden frames.
+        frames: how many.
+        seed: of the brightnesses.
+    """
+    rng = np.random.default_rng(seed)
+    golden = [bundle.read_golden(facts.file) for facts in bundle.manifest.golden]
+    top = np.iinfo(golden[0].dtype).max
+    made = []
+    for at in range(frames):
+        frame = golden[at % len(golden)]
+        changed = np.clip(frame * rng.uniform(0.8, 1.2), 0, top).astype(frame.dtype)
+        made.append(changed if at % 2 else changed[::-1, ::-1])
+    return made
+
+
 def percentiles(spent_ms: Sequence[float]) -> dict[str, float]:
     """The same percentiles as `goodpart bench`, in ms."""
     return {f"p{percent}": round(float(np.percentile(spent_ms, percent)), 3) for percent in PERCENTILES}

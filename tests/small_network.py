@@ -6,7 +6,6 @@ It goes through the same export, build and runtime as any other; tests that need
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from onnx import compose, numpy_helper, parser
 
 from goodpart.onnx_check import OPSET
@@ -15,9 +14,8 @@ from goodpart.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsS
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from goodpart_export.onnx_file import sealed
 from goodpart_export.prologue import PIXELS, make_prologue
+from small_frames import draw_small
 from small_parts import RGB
-
-HEIGHT_PX, WIDTH_PX = 24, 18
 
 SMALL = Profile(
     name="small",
@@ -76,17 +74,6 @@ def small_backbone(out: Path, *, frame: FrameSpec = RGB) -> Path:
     )
     out.write_bytes(sealed(model, spec))
     return out
-
-
-def draw_small(seed: int, *, defect: bool = False) -> npt.NDArray[np.uint8]:
-    """`(24, 18, 3) uint8` a bright bar on a dark ground, with noise; with a defect, a dark gap in it."""
-    rng = np.random.default_rng(seed)
-    frame = np.full((HEIGHT_PX, WIDTH_PX, 3), 70.0)
-    left = 5 + int(rng.integers(0, 3))
-    frame[4:20, left : left + 7] = (200.0, 170.0, 150.0)
-    if defect:
-        frame[9:14, left : left + 7] = (20.0, 220.0, 30.0)
-    return np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8)
 
 
 def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, force: bool = False) -> Path:

@@ -146,8 +146,8 @@ class FrameSpec:
         """Why a checked frame can neither be judged nor learned from, or None.
 
         Every pixel is the same, or in every channel all values but one in a thousand lie within 4 levels of each other,
-        a level being a 255th of the range. A lit scene is spread wider by the light's own noise, also a plain surface; a
-        covered lens and a saturated sensor are not.
+        a level being a 255th of the range. A lit scene is spread wider by the light's own noise, even a plain surface;
+        a covered lens and a saturated sensor are not.
         """
         pixels = self.inspected(frame)
         first = pixels[0, 0]

@@ -81,7 +81,7 @@ def test_a_bundle_in_a_folder_whose_name_is_not_utf_8(built_bundle, tmp_path):
 
 def test_onnxruntime_errors_at_load(bundle):
     model = onnx.load(bundle / "backbone.onnx")
-    model.graph.node[0].input[0] = "nothing"
+    model.graph.output[0].name = "nothing"
     write_manifest_aware(bundle / "backbone.onnx", model.SerializeToString())
     assert cause_of(lambda: Inspector.load(bundle)).__module__.startswith("onnxruntime")
 
