@@ -176,11 +176,14 @@ class Backbone:
 
     def _check_contract(self, where: str) -> None:
         frame, grid = self.spec.frame, self.spec.grid
-        inputs = [(value.name, value.type, len(value.shape)) for value in self._session.get_inputs()]
+        try:
+            inputs = [(value.name, value.type, len(value.shape)) for value in self._session.get_inputs()]
+            outputs = [(value.name, value.type, list(value.shape)) for value in self._session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{where}: expected names in UTF-8, found other bytes ({error}); rebuild") from error
         wanted_input = [(INPUT, f"tensor({frame.dtype.value})", 2 if frame.channels.value == "GRAY" else 3)]
         if inputs != wanted_input:
             raise ContractError(f"{where}: expected the input {wanted_input}, found {inputs}")
-        outputs = [(value.name, value.type, list(value.shape)) for value in self._session.get_outputs()]
         wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
         if outputs != wanted_output:
             raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")

@@ -90,6 +90,13 @@ def test_a_backbone_whose_facts_are_not_utf_8(bundle):
     refused(bundle, ContractError, "backbone.onnx")
 
 
+def test_a_backbone_whose_sizes_have_names_that_are_not_utf_8(bundle):
+    data = (bundle / "backbone.onnx").read_bytes()
+    assert b"frame_height" in data
+    write_manifest_aware(bundle / "backbone.onnx", data.replace(b"frame_height", b"frame\xff\xffeight"))
+    refused(bundle, ContractError, "backbone.onnx", "UTF-8")
+
+
 def test_a_manifest_sha256_of_two_lines(bundle):
     (bundle / "manifest.sha256").write_text("one\ntwo\n")
     refused(bundle, IntegrityError, "manifest.json", "one two")
