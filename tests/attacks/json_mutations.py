@@ -166,7 +166,9 @@ def _near(holder: Any, key: Any, document: Any, dice: random.Random) -> str:
     if isinstance(value, bool) or value is None:
         holder[key] = dice.choice([not value, int(value or 0), str(value)])
     elif isinstance(value, int):
-        holder[key] = dice.choice([value + 1, value - 1, -value, value * 2, float(value % 2**64), str(value), value + 2**32])
+        holder[key] = dice.choice(
+            [value + 1, value - 1, -value, value * 2, float(value % 2**64), str(value), value + 2**32]
+        )
     elif isinstance(value, float):
         holder[key] = dice.choice(
             [math.nextafter(value, math.inf), -value, int(value) if abs(value) < 1e300 else 0]
