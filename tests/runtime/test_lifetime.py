@@ -1,7 +1,6 @@
 """An Inspector's life: many threads at once, closing in the midst of it, and nothing left afterwards."""
 
 import gc
-import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from goodpart.graph import Graph
 from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
 from goodpart.manifest import SearchMethod
+from native_threads import native_threads, settled
 from small_frames import draw_small
 
 FRAMES = [draw_small(200 + at, defect=at % 3 == 0) for at in range(50)]
@@ -60,19 +60,6 @@ def results(inspector, frames=FRAMES):
     """All that a frame gives, as bits."""
     found = map(inspector.inspect, frames)
     return [(one.verdict, one.score, one.p_value, one.grid.tobytes(), one.recomputed_patches) for one in found]
-
-
-def native_threads() -> int:
-    return len(os.listdir("/proc/self/task"))
-
-
-def settle(wanted: int) -> int:
-    """Threads of this process, once those that have been waited for are also out of the kernel's list."""
-    for _ in range(100_000):
-        if native_threads() <= wanted:
-            break
-        os.sched_yield()
-    return native_threads()
 
 
 @pytest.mark.parametrize(("search", "threads"), WAYS)
@@ -132,7 +119,7 @@ def test_closing_ends_all_threads_and_gives_the_memory_back(older, threads):
             assert native_threads() > native
         vectors = weakref.ref(inspector.bank.vectors)
     assert set(threading.enumerate()) == python
-    assert settle(native) <= native
+    assert settled(native) <= native
     assert inspector.bank.vectors.shape == (0, 8)
     assert vectors() is None
 
@@ -147,7 +134,7 @@ def test_an_inspector_that_is_dropped_needs_no_garbage_collector(older):
     try:
         del inspector
         assert vectors() is None
-        assert settle(native - 1) < native
+        assert settled(native - 1) < native
     finally:
         gc.enable()
     for thread in python - {threading.main_thread()}:
@@ -222,5 +209,5 @@ def test_loading_and_closing_again_and_again_leaves_nothing_behind(older):
     for _ in range(30):
         with Inspector.load(older, threads=2) as inspector:
             inspector.inspect(FRAMES[0])
-    assert settle(before) <= before
+    assert settled(before) <= before
     assert len(list(Path("/proc/self/fd").iterdir())) <= handles

@@ -10,6 +10,7 @@ from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
 from goodpart.live import LiveInspector
 from goodpart.store import Store
+from native_threads import native_threads, settled
 from small_network import draw_small
 
 
@@ -75,15 +76,18 @@ def test_a_bundle_that_fails_leaves_the_old_one_judging(store, newer):
 
 
 def test_the_threads_of_an_old_bundle_end(store, newer):
+    others = set(threading.enumerate())
     live = LiveInspector(store, threads=2)
     live.inspect(draw_small(100, defect=True))
-    threads = len(list(Path("/proc/self/task").iterdir()))
+    threads = native_threads()
     for digest in [store.add(newer).digest, store.state.active] * 3:
-        old = [thread for thread in threading.enumerate() if thread.name.startswith("goodpart-bank")]
+        old = set(threading.enumerate()) - others
+        assert old
         store.activate(digest)
         assert live.refresh()
         for thread in old:
             thread.join(60)
             assert not thread.is_alive()
         live.inspect(draw_small(100, defect=True))
-        assert len(list(Path("/proc/self/task").iterdir())) <= threads
+        assert settled(threads) <= threads
+    live.close()
