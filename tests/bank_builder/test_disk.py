@@ -124,7 +124,8 @@ def test_a_read_only_disk(whole, tmp_path):
     shutil.copytree(whole.parent / "from", tmp_path / "given" / "from")
     (tmp_path / "key").rename(tmp_path / "given" / "key")
     store = Store(folder / "store")
-    store.activate(store.add(whole).digest)
+    other = small_bundle(whole.parent / "from", tmp_path / "other", serial=5)
+    store.activate(store.add(other).digest)
     before = contents(folder)
     mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
     python = [sys.executable, "-c", READ_ONLY, str(folder), str(tmp_path / "given" / "bar")]
