@@ -149,7 +149,8 @@ class FrameSpec:
         a level being a 255th of the range. A lit scene is spread wider by the light's own noise, even a plain surface;
         a covered lens and a saturated sensor are not.
         """
-        pixels = self.inspected(frame)
+        # a plain array: a subclass such as np.matrix has rules of its own
+        pixels = np.asarray(self.inspected(frame))
         first = pixels[0, 0]
         # a few rows tell most frames apart from a constant one, so the full pass is rare
         if (_some_rows(pixels) == first).all() and (pixels == first).all():
