@@ -126,20 +126,20 @@ def test_closing_ends_all_threads_and_gives_the_memory_back(older, threads):
 
 def test_an_inspector_that_is_dropped_needs_no_garbage_collector(older):
     """A line that swaps bundles makes little garbage: the old bank would stay for long."""
-    inspector = Inspector.load(older, threads=2)
+    others = set(threading.enumerate())
+    inspector = load(older, SearchMethod.EXACT, 2)
     results(inspector)
-    python = set(threading.enumerate())
-    vectors, native = weakref.ref(inspector.bank.vectors), native_threads()
+    vectors, own = weakref.ref(inspector.bank.vectors), set(threading.enumerate()) - others
+    assert own
     gc.disable()
     try:
         del inspector
+        for thread in own:
+            thread.join(60)
+            assert not thread.is_alive()
         assert vectors() is None
-        assert settled(native - 1) < native
     finally:
         gc.enable()
-    for thread in python - {threading.main_thread()}:
-        if thread.name.startswith("goodpart-bank"):
-            thread.join(60)
 
 
 def test_a_frame_in_hand_gets_its_verdict_while_another_thread_closes(older):

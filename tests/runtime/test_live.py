@@ -46,9 +46,9 @@ def test_no_frame_is_dropped_while_bundles_change(store, older, newer, threads):
         while not done.is_set():
             scores.append(live.inspect(frame).score)
 
-    with LiveInspector(store, threads=threads) as live, ThreadPoolExecutor(3) as pool:
-        judging = [pool.submit(judge) for _ in range(3)]
-        for change in range(6):
+    with LiveInspector(store, threads=threads) as live, ThreadPoolExecutor(2) as pool:
+        judging = [pool.submit(judge) for _ in range(2)]
+        for change in range(2):
             store.activate(digests[(change + 1) % 2])
             assert live.refresh() is True
         done.set()
