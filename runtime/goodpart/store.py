@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,9 @@ from goodpart.trial import TrialLimits, try_bundle
 
 _REASON = 500
 """Characters of a reason that the state keeps."""
+
+_NOT_THE_BUNDLES_FAULT = (SignatureError, RollbackError, TrialError)
+"""What a wrong key, a wrong lowest serial or a slow machine brings about; it never moves the pointer."""
 
 _T = TypeVar("_T")
 
@@ -78,11 +81,11 @@ class Store(StoreFolder):
         given = self.read(Path(bundle))
         place = self.path(given.digest)
         with self.locked():
-            # the signature is the one file that the digest does not cover; no unsigned copy takes one away
-            if self.is_whole(place) and _signature(given.folder) in (None, _signature(place)):
-                return self.read(place)
             if not self.is_whole(place):
                 remove(place)  # nothing is lost with it
+            # the signature is the one file that the digest does not cover; no unsigned copy takes one away
+            elif _signature(given.folder) in (None, _signature(place)):
+                return self.read(place)
             with staged_folder(place, force=True, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
                 for name in [MANIFEST, MANIFEST_SHA256, SIGNATURE, *given.manifest.files]:
                     if name != SIGNATURE or (given.folder / name).exists():
@@ -131,7 +134,7 @@ class Store(StoreFolder):
         before = self.state
         if not before.history:
             raise UsageError(f"{self.folder}: expected a bundle that was active before, found none; activate another")
-        chosen = self._last_good(before, self._trial)
+        chosen, _ = self._first_good(reversed(before.history), self._trial)
 
         def switch(state: StoreState) -> StoreState:
             if state != before:
@@ -169,17 +172,12 @@ class Store(StoreFolder):
         while True:
             state, active = self.state, self.active().name
             try:
-                return loaded(active)
-            except (SignatureError, RollbackError, TrialError):
-                raise
-            except BundleError as error:
-                if self.state != state:
-                    continue  # somebody has switched meanwhile
-                if not state.history:
+                inspector, wrong = self._first_good((active, *reversed(state.history)), loaded)
+            except BundleError:
+                if self.state == state:
                     raise
-                reason = str(error)[:_REASON]
-            inspector = self._last_good(state, loaded)
-            if self._fall_back(state, inspector.bundle.digest, reason):
+                continue  # somebody has switched meanwhile
+            if wrong is None or self._fall_back(state, inspector.bundle.digest, str(wrong)[:_REASON]):
                 return inspector
             inspector.close()
 
@@ -232,14 +230,29 @@ class Store(StoreFolder):
         try_bundle(bundle.folder, self._limits)
         return bundle
 
-    def _last_good(self, state: StoreState, take: Callable[[str], _T]) -> _T:
-        """What `take` makes of the last bundle of the history that it does not refuse."""
-        for digest in reversed(state.history[1:]):
+    def _first_good(self, digests: Iterable[str], take: Callable[[str], _T]) -> tuple[_T, BundleError | None]:
+        """Passes over bundles that are at fault themselves.
+
+        Args:
+            digests: at least one.
+            take: loads or tries one of them.
+
+        Returns:
+            what `take` makes of the first one that it does not refuse, and what is wrong with the first of all.
+
+        Raises:
+            BundleError: every one is at fault, or something else than the bundle is.
+        """
+        wrong: BundleError | None = None
+        for digest in digests:
             try:
-                return take(digest)
+                return take(digest), wrong
+            except _NOT_THE_BUNDLES_FAULT:
+                raise
             except BundleError as error:
-                _log.warning("%s: passing over a bundle that was active before: %s", self.folder, error)
-        return take(state.history[0])
+                _log.warning("%s: passing over bundle %s: %s", self.folder, digest, error)
+                wrong = wrong or error
+        raise wrong or UsageError(f"{self.folder}: expected at least one bundle, found none")
 
     def _fall_back(self, failed: StoreState, digest: str, reason: str) -> bool:
         """Notes that a bundle of the history judges from now on; False if somebody has switched meanwhile."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from goodpart.inspector import Inspector
+from goodpart.store import Store
 from goodpart_bank_builder.build import BuildConfig, build_bundle
 from small_frames import draw_small
 from small_network import small_backbone, small_bundle
@@ -45,3 +46,12 @@ def one_of_each(tmp_path_factory: pytest.TempPathFactory, older: Path) -> Iterat
     yield made
     for inspector in made:
         inspector.close()
+
+
+@pytest.fixture
+def store(tmp_path, older, newer) -> Store:
+    """Both bundles are in it, the older one is active."""
+    store = Store(tmp_path / "store")
+    store.add(newer)
+    store.activate(store.add(older).digest)
+    return store

@@ -9,17 +9,8 @@ import pytest
 from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
 from goodpart.live import LiveInspector
-from goodpart.store import Store
 from native_threads import native_threads, settled
 from small_network import draw_small
-
-
-@pytest.fixture
-def store(tmp_path, older, newer) -> Store:
-    store = Store(tmp_path / "store")
-    store.add(newer)
-    store.activate(store.add(older).digest)
-    return store
 
 
 def test_it_goes_over_when_asked_and_only_if_there_is_another(store, newer):

@@ -37,15 +37,6 @@ PUBLIC_KEY = Path(__file__).parents[1] / "fixtures" / "format_1.pub"
 
 
 @pytest.fixture
-def store(tmp_path, older, newer) -> Store:
-    """Both bundles are in it, the older one is active."""
-    store = Store(tmp_path / "store")
-    store.add(newer)
-    store.activate(store.add(older).digest)
-    return store
-
-
-@pytest.fixture
 def digests(older, newer) -> tuple[str, str]:
     return read_bundle(older).digest, read_bundle(newer).digest
 
@@ -256,6 +247,22 @@ def test_a_rollback_passes_over_a_damaged_bundle(store, three):
     rot(store, three[1])
     assert store.rollback().digest == three[0]
     assert (store.state.active, store.state.history) == (three[0], ())
+
+
+def test_a_slow_self_test_of_the_last_good_one_does_not_roll_back_further(store, three):
+    before = store.state
+    with pytest.raises(TrialError):
+        Store(store.folder, limits=TrialLimits(time_s=0.001)).rollback()
+    assert store.state == before
+
+
+def test_when_none_passes_the_active_ones_fault_is_told(store, three):
+    before = store.state
+    for digest in three:
+        rot(store, digest)
+    with pytest.raises(BundleError, match=three[2]):
+        store.load()
+    assert store.state == before
 
 
 def test_gc_keeps_the_last_one_that_is_whole(store, three):
