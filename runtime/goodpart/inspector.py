@@ -68,7 +68,7 @@ class Inspector:
         public_key: str | os.PathLike[str] | None = None,
         minimum_serial: int = 0,
     ) -> "Inspector":
-        """Verifies every byte of a bundle, loads it, applies this device's settings for it and warms up.
+        """Verifies every byte of a bundle, loads it, applies this device's settings and scores its golden frames.
 
         Args:
             folder: the bundle.
@@ -102,9 +102,9 @@ class Inspector:
         )
         if settings.threshold is not None and settings.pixel_threshold is not None:
             inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
-        # the first call allocates and tunes, better now than on the first part; and a bundle that does not give its own
-        # score here must not judge anything
-        inspector._check_golden(bundle.manifest.golden[0])
+        # the first call allocates and tunes, better now than on the first part; and a bundle that does not give all its
+        # own scores here, of good parts and of a defect, must not judge anything
+        inspector.self_test()
         _log.info("loaded %s, digest %s", folder, bundle.digest)
         return inspector
 
