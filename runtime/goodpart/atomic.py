@@ -7,8 +7,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from goodpart.errors import UsageError
 from goodpart.locks import hold
@@ -16,7 +17,6 @@ from goodpart.locks import hold
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 _PARTIAL = ".partial"
-_TRIES = 5
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
 """What temporary files and folders here are called: tempfile fills in the eight characters."""
 
@@ -87,13 +87,7 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
     check_target(out, force=force, mark=mark, own=own)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        sweep(out.parent, of=out.name)
-        for _ in range(_TRIES):
-            staging = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
-            # whoever sweeps in this very moment may take it for a leftover, as long as it is not held
-            held = hold(staging)
-            if staging.exists():
-                break
+        staging, held = _temporary(out, tempfile.mkdtemp)
     except OSError as error:
         raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
     try:
@@ -126,30 +120,45 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, of=path.name)
-        for _ in range(_TRIES):
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_PARTIAL, dir=path.parent)
-            hold(handle)
-            if Path(name).exists():
-                break
-            os.close(handle)
+        temporary, held = _temporary(path, _make_file)
     except OSError as error:
         raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            # before the lock is lifted, so that nobody takes it for a leftover
-            Path(name).chmod(mode)
-            Path(name).replace(path)
+        temporary.chmod(mode)
+        temporary.replace(path)
         _flush(path.parent)
     except OSError as error:
         raise UsageError(
             f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written"
         ) from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
+
+
+def _temporary(out: Path, make: Callable[..., str]) -> tuple[Path, int | None]:
+    """A place beside `out` to write to, and the handle that says that it is in use; leftovers are swept first."""
+    sweep(out.parent, of=out.name)
+    while True:
+        place = Path(make(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
+        held = hold(place)
+        if place.exists():
+            return place, held
+        # whoever swept in this very moment took it for a leftover
+        if held is not None:
+            os.close(held)
+
+
+def _make_file(**where: Any) -> str:
+    """As `tempfile.mkdtemp`, but an empty file that only its owner may read."""
+    handle, name = tempfile.mkstemp(**where)
+    os.close(handle)
+    return str(name)
 
 
 def sweep(folder: Path, *, of: str | None = None) -> None:

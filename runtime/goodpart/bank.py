@@ -6,11 +6,6 @@ then that of brute force.
 """
 
 import dataclasses
-import queue
-import threading
-import weakref
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +13,7 @@ import numpy.typing as npt
 from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.graph import Graph
 from goodpart.manifest import SearchMethod
+from goodpart.parallel import Workers
 from goodpart.products import products
 
 _MARGIN = 4e-6
@@ -92,7 +88,7 @@ class Bank:
         self._graph, self._neighbours, self._method = graph, neighbours, search
         self._candidates = min(max(candidates, neighbours), len(vectors))
         self._threads = threads
-        self._workers = _Workers(threads) if threads > 1 else None
+        self._workers = Workers(threads) if threads > 1 else None
 
     def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
         """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
@@ -197,52 +193,6 @@ class Bank:
 
     def _exact_here(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
-
-
-class _Workers:
-    """Threads for pieces of work. Not those of concurrent.futures: a signal handler that raises where a caller waits
-    may leave a lock taken, which they then wait for without end. A SimpleQueue has no moment at which that can happen.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        # without `close` they end with this object, and the interpreter's end waits for none of them
-        self._end = weakref.finalize(self, self._todo.put, None)
-        named = [f"goodpart-bank_{at}" for at in range(count)]
-        self._threads = [threading.Thread(target=_work, args=(self._todo,), name=name, daemon=True) for name in named]
-        for thread in self._threads:
-            thread.start()
-
-    def map(self, call: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
-        """What `call` returns for each piece, in order. What it raises first comes out."""
-        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        found: list[Any] = [None] * len(pieces)
-        for at, piece in enumerate(pieces):
-            self._todo.put((call, piece, at, found, done))
-        for _ in pieces:
-            if (error := done.get()) is not None:
-                raise error
-        return found
-
-    def close(self) -> None:
-        self._end()
-        for thread in self._threads:
-            thread.join()
-
-
-def _work(todo: "queue.SimpleQueue[Any]") -> None:
-    while (task := todo.get()) is not None:
-        _do(*task)
-        del task  # while it waits, a thread keeps nothing alive
-    todo.put(None)  # for the next one
-
-
-def _do(call: Callable[[Any], Any], piece: Any, at: int, found: list[Any], done: "queue.SimpleQueue[Any]") -> None:
-    try:
-        found[at] = call(piece)
-        done.put(None)
-    except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
-        done.put(error)
 
 
 def nearest_distances(

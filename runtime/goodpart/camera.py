@@ -67,9 +67,16 @@ class Camera:
             if self._last is not None and _same(self._last, frame):
                 self._equal += 1
             else:
-                # the caller may fill the same buffer again
-                self._last, self._equal = np.array(frame), 1
+                self._keep(frame)
+                self._equal = 1
             return self._equal
+
+    def _keep(self, frame: npt.NDArray[Any]) -> None:
+        """Copies the frame, for the caller may fill the same buffer again; fresh memory would cost as much again."""
+        if self._last is not None and self._last.shape == frame.shape:
+            np.copyto(self._last, frame)
+        else:
+            self._last = np.array(frame)
 
 
 def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:

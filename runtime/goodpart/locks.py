@@ -15,11 +15,11 @@ if sys.platform != "win32":
 _POLL_S = 0.05
 
 
-def hold(place: Path | int) -> int | None:
+def hold(place: Path) -> int | None:
     """Takes the lock of an existing file or folder, if nobody has it.
 
     Args:
-        place: its path, or a handle of it, which then holds the lock.
+        place: its path.
 
     Returns:
         a handle that holds the lock until it is closed; None if another process has it or the system has none to give.
@@ -27,14 +27,13 @@ def hold(place: Path | int) -> int | None:
     if sys.platform == "win32":
         return None
     try:
-        handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK) if isinstance(place, Path) else place
+        handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        if isinstance(place, Path):
-            os.close(handle)
+        os.close(handle)
         return None
     return handle
 

@@ -1,9 +1,15 @@
-"""Parallel: the same work on many items, several at a time, results in the items' order."""
+"""Parallel: the same work on many items, several at a time, results in the items' order.
+
+`in_order` for images, one after the other as they come; `Workers` for the pieces of one frame.
+"""
 
 import collections
+import queue
+import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -41,3 +47,51 @@ def in_order(
     finally:
         # interrupted, failed or closed: what has not begun never does
         pool.shutdown(cancel_futures=True)
+
+
+class Workers:
+    """Threads for pieces of work. Not those of concurrent.futures: a signal handler that raises where a caller waits
+    may leave a lock taken, which they then wait for without end. A SimpleQueue has no moment at which that can happen.
+    """
+
+    def __init__(self, count: int) -> None:
+        """Starts `count` threads."""
+        self._todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # without `close` they end with this object, and the interpreter's end waits for none of them
+        self._end = weakref.finalize(self, self._todo.put, None)
+        named = [f"goodpart-{at}" for at in range(count)]
+        self._threads = [threading.Thread(target=_work, args=(self._todo,), name=name, daemon=True) for name in named]
+        for thread in self._threads:
+            thread.start()
+
+    def map(self, call: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
+        """What `call` returns for each piece, in order. What it raises first comes out."""
+        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        found: list[Any] = [None] * len(pieces)
+        for at, piece in enumerate(pieces):
+            self._todo.put((call, piece, at, found, done))
+        for _ in pieces:
+            if (error := done.get()) is not None:
+                raise error
+        return found
+
+    def close(self) -> None:
+        """Ends the threads and waits for them; nothing can be called any more."""
+        self._end()
+        for thread in self._threads:
+            thread.join()
+
+
+def _work(todo: "queue.SimpleQueue[Any]") -> None:
+    while (task := todo.get()) is not None:
+        _do(*task)
+        del task  # while it waits, a thread keeps nothing alive
+    todo.put(None)  # for the next one
+
+
+def _do(call: Callable[[Any], Any], piece: Any, at: int, found: list[Any], done: "queue.SimpleQueue[Any]") -> None:
+    try:
+        found[at] = call(piece)
+        done.put(None)
+    except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        done.put(error)

@@ -3,6 +3,7 @@
 Needs the extra `goodpart[signing]`, and only where a key is configured.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,43 +49,32 @@ def load_private_key(path: Path) -> Any:
         MissingExtraError: the library for it is not installed.
     """
     library = _library()
-    try:
-        key = library.serialization.load_pem_private_key(read_key(path), password=None)
-    except (ValueError, TypeError, library.exceptions.UnsupportedAlgorithm) as error:
-        raise UsageError(
-            f"{path}: expected an unencrypted Ed25519 private key in PEM, found something else; make one with "
-            f"goodpart-bank keygen"
-        ) from error
-    if not isinstance(key, library.ed25519.Ed25519PrivateKey):
-        raise UsageError(f"{path}: expected an Ed25519 private key, found {type(key).__name__}")
-    return key
 
+    def parse(data: bytes) -> Any:
+        return library.serialization.load_pem_private_key(data, password=None)
 
-def read_key(path: Path) -> bytes:
-    """The bytes of a key file.
-
-    Raises:
-        UsageError: it cannot be read, or is no key by its size.
-    """
-    try:
-        if not path.is_file() or path.stat().st_size > _KEY_LIMIT_BYTES:
-            raise UsageError(f"{path}: expected a key file in PEM, found none; give the path of one")
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: expected a readable key file, found none ({error.strerror})") from error
+    what = "unencrypted Ed25519 private key in PEM, as goodpart-bank keygen makes them"
+    return _load_key(path, parse, library.ed25519.Ed25519PrivateKey, what)
 
 
 def _load_public_key(path: Path) -> Any:
     library = _library()
+    what = "Ed25519 public key in PEM, the public half of the one that bundles are signed with"
+    return _load_key(path, library.serialization.load_pem_public_key, library.ed25519.Ed25519PublicKey, what)
+
+
+def _load_key(path: Path, parse: Callable[[bytes], Any], kind: type, what: str) -> Any:
+    """The key in a file, if it is of a kind; `what` is how messages call that."""
     try:
-        key = library.serialization.load_pem_public_key(read_key(path))
-    except (ValueError, library.exceptions.UnsupportedAlgorithm) as error:
-        raise UsageError(
-            f"{path}: expected an Ed25519 public key in PEM, found something else; give the public half of the key "
-            f"that bundles are signed with"
-        ) from error
-    if not isinstance(key, library.ed25519.Ed25519PublicKey):
-        raise UsageError(f"{path}: expected an Ed25519 public key, found {type(key).__name__}")
+        if not path.is_file() or path.stat().st_size > _KEY_LIMIT_BYTES:
+            raise UsageError(f"{path}: expected a key file, found none; give the path of one")
+        key = parse(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: expected a readable key file, found none ({error.strerror})") from error
+    except (ValueError, TypeError, _library().exceptions.UnsupportedAlgorithm) as error:
+        raise UsageError(f"{path}: expected an {what}; found something else") from error
+    if not isinstance(key, kind):
+        raise UsageError(f"{path}: expected an {what}; found {type(key).__name__}")
     return key
 
 

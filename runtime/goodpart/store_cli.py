@@ -20,12 +20,15 @@ def add_store_commands(parser: argparse.ArgumentParser) -> None:
     """Gives a parser the store's commands."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, call: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, call: Callable[[argparse.Namespace], int], text: str, *, believes: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=call)
         added.add_argument("store", type=Path, metavar="STORE", help="the store's folder")
         added.add_argument("--json", action="store_true", help="machine-readable results, one JSON object per line")
-        add_trust_options(added)
+        if believes:
+            add_trust_options(added)
         add_common_options(added)
         return added
 
@@ -40,7 +43,7 @@ def add_store_commands(parser: argparse.ArgumentParser) -> None:
         command("rollback", _rollback, "Go back to the bundle that was active before, if it passes its self-test.")
     )
     command("list", _list, "Show the bundles of the store.")
-    added = command("gc", _gc, "Remove bundles that are neither active nor kept to go back to, and leftovers.")
+    added = command("gc", _gc, "Remove bundles that are neither active nor kept to go back to.", believes=False)
     added.add_argument(
         "--keep", type=int, default=1, metavar="N", help="bundles to keep that were active before (default %(default)s)"
     )
@@ -123,7 +126,7 @@ def _row(entry: StoredBundle) -> str:
 
 
 def _gc(options: argparse.Namespace) -> int:
-    removed = _store(options).gc(keep=options.keep)
+    removed = Store(options.store).gc(keep=options.keep)
     if options.json:
         print_json({"removed": removed})
     else:

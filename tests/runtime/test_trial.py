@@ -2,7 +2,10 @@
 
 import math
 import os
+import re
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,6 +86,24 @@ def test_a_goodpart_in_the_current_folder_is_not_ours(older, crashing_package, m
 def test_limits_that_nothing_could_pass(limits):
     with pytest.raises(UsageError, match="limit: expected"):
         TrialLimits(**limits)
+
+
+def test_the_child_is_out_of_reach_of_our_ctrl_c_and_has_an_alarm_of_its_own(older, tmp_path, monkeypatch):
+    """Somebody else's Python says what it was started with."""
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\necho "session $(ps -o sid= -p $$ | tr -d " ") of" "$@" >&2\nexit 3\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr("goodpart.trial.sys.executable", str(fake))
+    with pytest.raises(SelfTestError) as caught:
+        try_bundle(older, TrialLimits(memory_mb=300, time_s=6.5))
+    found = re.search(r"session (\d+) of -m goodpart.trial_child 300000000 8 /", str(caught.value))
+    assert found, caught.value
+    assert int(found[1]) != os.getsid(0)
+
+
+def test_a_child_whose_parent_is_gone_ends_by_itself():
+    command = [sys.executable, "-c", "import goodpart.trial_child as t, time; t._limit(10**10, 1); time.sleep(60)"]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGALRM
 
 
 def test_too_little_time(older):
