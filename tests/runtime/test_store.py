@@ -30,7 +30,6 @@ from goodpart.errors import (
 from goodpart.locks import hold
 from goodpart.store import Store
 from goodpart.trial import TrialLimits
-from goodpart_bank_builder.sign import make_keys
 from small_network import draw_small, small_bundle
 
 PUBLIC_KEY = Path(__file__).parents[1] / "fixtures" / "format_1.pub"
@@ -190,17 +189,42 @@ def rot(store: Store, digest: str) -> None:
     path.write_bytes(data)
 
 
-def test_what_is_not_the_bundles_fault_never_moves_the_pointer(store, three, tmp_path):
+def slow(digest: str):
+    """A self-test that comes to no end, of this one bundle; the others' are as ever."""
+    honest = trial.try_bundle
+
+    def try_bundle(folder, limits):
+        honest(folder, TrialLimits(time_s=0.001) if folder.name == digest else limits)
+
+    return try_bundle
+
+
+# in each case a bundle of the history would pass: the signed older one, one with a later serial, one that is not slow
+def test_a_key_that_the_active_bundle_does_not_have_moves_no_pointer(store, three):
     before = store.state
-    strangers = make_keys(tmp_path / "stranger")
-    for given, error in (
-        ({"public_key": strangers}, SignatureError),
-        ({"minimum_serial": 10}, RollbackError),
-        ({"limits": TrialLimits(time_s=0.001)}, TrialError),
-    ):
-        with pytest.raises(error):
-            Store(store.folder, **given).load()
-        assert store.state == before
+    with pytest.raises(SignatureError):
+        Store(store.folder, public_key=PUBLIC_KEY).load()
+    assert store.state == before
+
+
+def test_a_lowest_serial_above_the_active_ones_moves_no_pointer(store, three):
+    store.activate(three[0])
+    before = store.state
+    with pytest.raises(RollbackError):
+        Store(store.folder, minimum_serial=8).load()
+    assert store.state == before
+
+
+def test_a_self_test_without_an_end_moves_no_pointer(store, three, monkeypatch):
+    before = store.state
+    monkeypatch.setattr("goodpart.store.try_bundle", slow(three[2]))
+    with pytest.raises(TrialError):
+        store.load()
+    assert store.state == before
+    monkeypatch.setattr("goodpart.store.try_bundle", slow(three[1]))
+    with pytest.raises(TrialError):
+        store.rollback()
+    assert store.state == before
     assert store.load().bundle.digest == three[2]
 
 
@@ -243,17 +267,27 @@ def test_a_switch_during_a_failing_load_counts(store, three, monkeypatch):
     assert (store.state.active, store.state.history, store.state.fallback) == (three[1], (three[0],), None)
 
 
+def test_a_switch_that_takes_the_only_bundle_away_during_its_load_counts(store, digests, newer, monkeypatch):
+    honest, switched = trial.try_bundle, []
+
+    def switch_meanwhile(folder, limits):
+        if not switched:
+            switched.append(folder)
+            other = Store(store.folder)
+            other.activate(digests[1])
+            other.gc()
+            shutil.rmtree(other.path(digests[0]))
+        honest(folder, limits)
+
+    monkeypatch.setattr("goodpart.store.try_bundle", switch_meanwhile)
+    assert store.state.history == ()
+    assert store.load().bundle.digest == digests[1]
+
+
 def test_a_rollback_passes_over_a_damaged_bundle(store, three):
     rot(store, three[1])
     assert store.rollback().digest == three[0]
     assert (store.state.active, store.state.history) == (three[0], ())
-
-
-def test_a_slow_self_test_of_the_last_good_one_does_not_roll_back_further(store, three):
-    before = store.state
-    with pytest.raises(TrialError):
-        Store(store.folder, limits=TrialLimits(time_s=0.001)).rollback()
-    assert store.state == before
 
 
 def test_when_none_passes_the_active_ones_fault_is_told(store, three):
