@@ -241,6 +241,7 @@ def written(array):
     ("change", "words"),
     [
         (lambda vectors: vectors * np.float32(1.01), "unit vectors"),
+        (lambda vectors: np.where(np.arange(400)[:, None] == 7, vectors * np.float32(1.00002), vectors), "vector 7 on"),
         (lambda vectors: vectors * np.float32(np.nan), "finite float32 (400, 64)"),
         (lambda vectors: vectors[:-1], "found float32 (399, 64)"),
         (lambda vectors: vectors.astype(np.float64), "found float64"),
