@@ -6,6 +6,7 @@
 import dataclasses
 import enum
 import re
+import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -104,8 +105,7 @@ class FrameSpec:
             FrameError: not an array, non-finite values, another dtype, channel count or number of dimensions, no
                 pixels, or smaller than the region of interest.
         """
-        # a masked array says that some of its pixels do not count, and the graph would count them
-        if not isinstance(frame, np.ndarray) or isinstance(frame, np.ma.MaskedArray):
+        if not isinstance(frame, np.ndarray) or _is_masked(frame):
             raise FrameError(f"frame: expected a numpy array of {self.describe()}, found {type(frame).__name__}")
         if frame.dtype.kind in "fc" and not np.isfinite(frame).all():
             raise FrameError(
@@ -181,6 +181,13 @@ class FrameSpec:
             return pixels
         low, high = self.value_range
         return np.clip((pixels.astype(np.int64) - low) * 255 // (high - low), 0, 255)
+
+
+def _is_masked(frame: npt.NDArray[np.generic]) -> bool:
+    """Whether it is a masked array: it says that some of its pixels do not count, and the graph would count them."""
+    # looking at `np.ma` would import it, which costs a cold start 14 ms, and where nobody has there is no such array
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(frame, masked.MaskedArray)
 
 
 def _some_rows(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
