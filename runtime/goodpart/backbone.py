@@ -1,24 +1,15 @@
 """Backbone: the ONNX session that turns a frame into embeddings. Build and edge both embed through this class."""
 
-import ctypes
-import os
-import weakref
 from pathlib import Path
 from typing import Any
 
-# Since 1.29 onnxruntime keeps an identity of the device in the user's cache folder, queues facts about the machine and
-# sends them to its maker, by a thread that a forked child waits for in vain when it exits. It reads this while it is
-# imported; whoever sets it to 0 before keeps all that.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from goodpart import strict_json
 from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
 from goodpart.onnx_check import check_onnx
+from goodpart.session import FOREIGN_ERRORS, open_session
 from goodpart.spec import BackboneSpec
 
 METADATA_KEY = "goodpart.backbone"
@@ -27,37 +18,6 @@ METADATA_KEY = "goodpart.backbone"
 _NORM_TOLERANCE = 1e-3
 
 INPUT, OUTPUT = "frame", "embeddings"
-
-_FOREIGN_ERRORS = (
-    ort_errors.EPFail,
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NoModel,
-    ort_errors.NoSuchFile,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-    RuntimeError,
-    ValueError,
-)
-
-_sessions: "weakref.WeakSet[ort.InferenceSession]" = weakref.WeakSet()
-"""All that live in this process."""
-
-
-def _keep_inherited_sessions() -> None:
-    """Lets no session that was forked along be destroyed in the child, not even when the interpreter ends.
-
-    Destroying one waits for its threads. They stayed in the parent, and the child would hang or crash. A reference that
-    nobody gives back keeps a session from it; its memory is shared with the parent and goes with the child.
-    """
-    for session in list(_sessions):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(after_in_child=_keep_inherited_sessions)
 
 
 class Backbone:
@@ -86,22 +46,12 @@ class Backbone:
         if not 1 <= threads <= 256:
             raise UsageError(f"threads: expected 1 to 256, found {threads}")
         check_onnx(model, where)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-        # weights in a file beside the model would be read from the current folder, and nothing has checked them
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-        # errors come as exceptions; the library's own printing would repeat them
-        options.log_severity_level = 4
         try:
-            # its fallback would print to stdout, and try the same once more
-            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-        except _FOREIGN_ERRORS as error:
+            self._session = open_session(model, threads=threads, spinning=spinning)
+        except FOREIGN_ERRORS as error:
             raise ContractError(
                 f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}"
             ) from error
-        _sessions.add(self._session)
         self.threads = threads
         self.spec = self._read_spec(where)
         self._check_contract(where)
@@ -138,7 +88,7 @@ class Backbone:
         checked = np.ascontiguousarray(self.spec.frame.check(frame))
         try:
             embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
-        except _FOREIGN_ERRORS as error:
+        except FOREIGN_ERRORS as error:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}"
             ) from error

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 FLOORS = {
     "runtime/goodpart": [
-        {"errors"},
+        {"errors", "session"},
         {
             "strict_json",
             "profile",
