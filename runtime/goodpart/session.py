@@ -45,13 +45,14 @@ if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_keep_inherited_sessions)
 
 
-def open_session(model: bytes, *, threads: int = 1, spinning: bool = False) -> ort.InferenceSession:
+def open_session(model: bytes, *, threads: int = 1, spinning: bool = False, arena: bool = True) -> ort.InferenceSession:
     """Opens a model on the CPU.
 
     Args:
         model: the bytes of an ONNX file that has been looked through, or is our own.
         threads: threads that one call uses, at least 1; with 1 it is the calling thread.
         spinning: whether threads wait busily for their next piece of work.
+        arena: whether memory that a call has used is kept for the next one.
 
     Raises:
         One of FOREIGN_ERRORS: onnxruntime refuses it.
@@ -59,6 +60,7 @@ def open_session(model: bytes, *, threads: int = 1, spinning: bool = False) -> o
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     # weights in a file beside the model would be read from the current folder, and nothing has checked them
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)

@@ -197,14 +197,6 @@ def test_more_neighbours_than_vectors(neighbours):
         make_bank(unit(np.random.default_rng(0).normal(size=(20, 8))), neighbours=neighbours)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
-@given(count=st.integers(1, 500), rows=st.integers(1, 40), dimension=st.sampled_from([1, 3, 64, 700]))
-def test_products_are_those_of_numpy(count, rows, dimension):
-    rng = np.random.default_rng(count)
-    vectors, queries = (rng.normal(size=(n, dimension)).astype(np.float32) for n in (count, rows))
-    np.testing.assert_allclose(products(vectors, queries), vectors @ queries.T, rtol=1e-4, atol=1e-4)
-
-
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(count=st.integers(7, 900), rows=st.integers(1, 9), neighbours=st.integers(1, 6), seed=st.integers(0, 99))
 def test_nearest_distances_are_those_of_sorting(count, rows, neighbours, seed):

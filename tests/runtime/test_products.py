@@ -1,0 +1,65 @@
+"""Products beside numpy's, and the model that computes them."""
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from goodpart import products as module
+from goodpart.bank import _MARGIN
+from goodpart.products import products
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(count=st.integers(1, 500), rows=st.integers(1, 40), dimension=st.sampled_from([1, 3, 64, 700]))
+def test_products_are_those_of_numpy(count, rows, dimension):
+    rng = np.random.default_rng(count)
+    vectors, queries = (rng.normal(size=(n, dimension)).astype(np.float32) for n in (count, rows))
+    np.testing.assert_allclose(products(vectors, queries), vectors @ queries.T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-2, 3e-5])
+@pytest.mark.parametrize("dimension", [64, 256, 448, 960])
+def test_rounding_stays_within_what_certified_search_allows_for(dimension, spread):
+    rng = np.random.default_rng(dimension)
+    middle = np.abs(rng.normal(size=dimension))
+    near = middle + spread * rng.normal(size=(2000 + 100, dimension))
+    both = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    vectors, queries = both[:2000], both[2000:]
+    true = vectors.astype(np.float64) @ queries.astype(np.float64).T
+    assert np.abs(products(vectors, queries) - true).max() < _MARGIN / 2
+
+
+def test_sides_may_be_views_and_read_only():
+    rng = np.random.default_rng(0)
+    vectors, queries = (rng.normal(size=(n, 20)).astype(np.float32) for n in (50, 8))
+    vectors.flags.writeable = False
+    found = products(vectors[::2, ::-1], queries.T[::-1].T)
+    np.testing.assert_allclose(found, vectors[::2, ::-1] @ queries[:, ::-1].T, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "rows"), [(0, 3), (3, 0)])
+def test_nothing_times_something(count, rows):
+    found = products(np.ones((count, 4), np.float32), np.ones((rows, 4), np.float32))
+    assert (found.shape, found.dtype) == ((count, rows), np.float32)
+
+
+def test_results_are_the_callers_own():
+    vectors, queries = np.eye(3, dtype=np.float32), np.ones((2, 3), np.float32)
+    first = products(vectors, queries)
+    first[:] = -np.inf
+    assert (products(vectors, queries) == 1.0).all()
+    assert (first == -np.inf).all()
+
+
+def test_the_model_is_the_node_that_its_docstring_names():
+    def values(name, *shape):
+        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+
+    node = helper.make_node("Gemm", ["a", "b"], ["c"], transB=1)
+    graph = helper.make_graph([node], "p", [values("a", "n", "k"), values("b", "r", "k")], [values("c", "n", "r")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    assert onnx.load_from_string(module._MODEL) == model
