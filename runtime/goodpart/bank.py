@@ -192,9 +192,10 @@ class Bank:
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Brute force, in pieces that stay in the cache and keep all threads busy."""
-        least = 1 if len(rows) <= _ROWS else self._threads
-        pieces = np.array_split(rows, max(least, -(-len(rows) // _BLOCK)))
-        # numpy lets other threads go on while it multiplies
+        at_once = min(self._threads, -(-len(rows) // _ROWS))
+        # as many for each thread, so that none waits for another's last one
+        pieces = np.array_split(rows, -(-len(rows) // (_BLOCK * at_once)) * at_once)
+        # onnxruntime lets other threads go on while it multiplies
         found = map(self._exact_here, pieces) if self._workers is None else self._workers.map(self._exact_here, pieces)
         return np.concatenate(list(found))
 
