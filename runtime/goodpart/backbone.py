@@ -9,7 +9,7 @@ import numpy.typing as npt
 from goodpart import strict_json
 from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
 from goodpart.onnx_check import check_onnx
-from goodpart.session import FOREIGN_ERRORS, open_session
+from goodpart.session import FOREIGN_ERRORS, open_session, short
 from goodpart.spec import BackboneSpec
 
 METADATA_KEY = "goodpart.backbone"
@@ -50,7 +50,7 @@ class Backbone:
             self._session = open_session(model, threads=threads, spinning=spinning)
         except FOREIGN_ERRORS as error:
             raise ContractError(
-                f"{where}: expected an ONNX model that onnxruntime loads, found {_short(error)}"
+                f"{where}: expected an ONNX model that onnxruntime loads, found {short(error)}"
             ) from error
         self.threads = threads
         self.spec = self._read_spec(where)
@@ -90,7 +90,7 @@ class Backbone:
             embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
         except FOREIGN_ERRORS as error:
             raise InferenceError(
-                f"backbone: expected embeddings of a {checked.shape} frame, found {_short(error)}"
+                f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
         wanted = (self.spec.grid.patches, self.spec.grid.dimension)
         if embeddings.shape != wanted:
@@ -151,8 +151,3 @@ def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> No
             raise ContractError(
                 f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild"
             )
-
-
-def _short(error: BaseException) -> str:
-    """A foreign error's first line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

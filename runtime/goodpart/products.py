@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from goodpart.session import open_session
+from goodpart.errors import InferenceError
+from goodpart.session import FOREIGN_ERRORS, open_session, short
 
 _MODEL = bytes.fromhex(
     "08083a680a1e0a01610a0162120163220447656d6d2a0d0a067472616e73421801a001021201705a150a016112100a0e0801120a0a0312016e"
@@ -40,6 +41,15 @@ def products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) ->
 
     Returns:
         `(N, R) float32`, writable.
+
+    Raises:
+        InferenceError: onnxruntime failed, as without memory for the result.
     """
-    found = _session().run(["c"], {"a": np.ascontiguousarray(vectors), "b": np.ascontiguousarray(rows)})[0]
+    sides = {"a": np.ascontiguousarray(vectors), "b": np.ascontiguousarray(rows)}
+    try:
+        found = _session().run(["c"], sides)[0]
+    except FOREIGN_ERRORS as error:
+        raise InferenceError(
+            f"products: expected those of {vectors.shape} and {rows.shape}, found {short(error)}"
+        ) from error
     return np.asarray(found, dtype=np.float32)

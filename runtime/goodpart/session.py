@@ -70,3 +70,8 @@ def open_session(model: bytes, *, threads: int = 1, spinning: bool = False, aren
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     _sessions.add(session)
     return session
+
+
+def short(error: BaseException) -> str:
+    """The first line of what onnxruntime says, at most 200 characters."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,5 +1,9 @@
 """Products beside numpy's, and the model that computes them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -9,6 +13,7 @@ from onnx import helper
 
 from goodpart import products as module
 from goodpart.bank import _MARGIN
+from goodpart.errors import InferenceError
 from goodpart.products import products
 
 
@@ -52,6 +57,36 @@ def test_results_are_the_callers_own():
     first[:] = -np.inf
     assert (products(vectors, queries) == 1.0).all()
     assert (first == -np.inf).all()
+
+
+def test_sides_that_do_not_fit():
+    with pytest.raises(InferenceError, match=r"^products: expected those of \(3, 4\) and \(2, 5\), found .+$"):
+        products(np.ones((3, 4), np.float32), np.ones((2, 5), np.float32))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")
+def test_a_large_product_starts_no_threads():
+    vectors = np.ones((3000, 64), np.float32)
+    module._session.cache_clear()
+    before = len(os.listdir("/proc/self/task"))
+    assert (products(vectors, vectors) == 64.0).all()
+    assert len(os.listdir("/proc/self/task")) <= before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_a_forked_child_takes_a_session_of_its_own():
+    code = """if True:
+        import os, numpy as np
+        from goodpart import products as module
+        ones = np.ones((2, 3), np.float32)
+        module.products(ones, ones)
+        before = module._session()
+        if (child := os.fork()) == 0:
+            os._exit(0 if (module.products(ones, ones) == 3.0).all() and module._session() is not before else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert module._session() is before
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_the_model_is_the_node_that_its_docstring_names():
