@@ -84,8 +84,7 @@ class Bank:
             raise UsageError(f"bank: expected K from 1 to {len(vectors)} vectors, found {neighbours}")
         if len(graph) != len(vectors):
             raise UsageError(f"bank: expected a graph of {len(vectors)} vectors, found one of {len(graph)}")
-        # as norms of rows, without a second bank for the squares
-        off = np.abs(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) - 1.0)
+        off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
         if not np.all(off < _UNIT):  # written so that a NaN fails
             raise ContractError(
                 f"bank: expected finite unit vectors, found others from vector {np.argmin(off < _UNIT)} on; "
