@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
-from goodpart.command import print_json, run
+from goodpart._host.machine import usable_cores
+from goodpart._host.strict_json import to_plain
+from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.inspector import Inspector
-from goodpart.machine import usable_cores
-from goodpart.spec import Channels, FrameSpec, PixelType
-from goodpart.strict_json import to_plain
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.dataset import Category, read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
-from goodpart_bank_builder.figures import MEAN_OF
-from goodpart_bank_builder.metrics import mean_of
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.data.dataset import Category, read_categories
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
+from goodpart_bank_builder.evaluate.figures import MEAN_OF
+from goodpart_bank_builder.evaluate.metrics import mean_of
 from goodpart_export import (
     ExportReport,
     choose_input,

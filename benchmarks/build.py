@@ -19,12 +19,12 @@ import cv2
 import numpy as np
 
 from common import RUNTIME_PACKAGES, count, headline, parser
-from goodpart.backbone import Backbone
-from goodpart.command import print_json, run
-from goodpart.images import find_images, read_image
-from goodpart.machine import usable_cores
-from goodpart.spec import FrameSpec
-from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart._host.machine import usable_cores
+from goodpart.cli.common import print_json, run
+from goodpart.facts.spec import FrameSpec
+from goodpart.frames.images import find_images, read_image
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
 from goodpart_bank_builder.progress import progress
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "opencv-python-headless")

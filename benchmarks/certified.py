@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, load, parser, read_frames, tell
-from goodpart.bank import Bank
-from goodpart.bundle import Bundle
-from goodpart.calibration import Calibration
-from goodpart.command import print_json, run
-from goodpart.graph import Graph
-from goodpart.profile import IndexSpec
-from goodpart.scoring import calibrate, image_score
-from goodpart_bank_builder.index import build_index, principal_directions
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
+from goodpart.bundle.bundle import Bundle
+from goodpart.cli.common import print_json, run
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.profile import IndexSpec
+from goodpart.scoring.scores import calibrate, image_score
+from goodpart_bank_builder.build.index import build_index, principal_directions
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 

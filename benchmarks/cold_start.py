@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from common import CHILD_VERSIONS, count, headline, load, parser, run_child, tell
-from goodpart.command import print_json, run
+from goodpart.cli.common import print_json, run
 
 _CODE = f"""
 import time

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.bench import PERCENTILES
-from goodpart.bundle import Bundle
-from goodpart.command import add_common_options
+from goodpart._host.machine import cpu_name, usable_cores
+from goodpart.bundle.bundle import Bundle
+from goodpart.cli.bench import PERCENTILES
+from goodpart.cli.common import add_common_options
 from goodpart.errors import UsageError
-from goodpart.images import find_images, read_image
+from goodpart.facts.spec import FrameSpec
+from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
-from goodpart.machine import cpu_name, usable_cores
-from goodpart.spec import FrameSpec
 
 RUNTIME_PACKAGES = ("goodpart", "numpy", "onnxruntime", "hnswlib")
 """What the figures of the embedded PC depend on."""

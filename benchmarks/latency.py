@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from common import count, headline, load, parser, percentiles, tell
-from goodpart.backbone import Backbone
-from goodpart.command import print_json, run, size
-from goodpart.images import load_opencv, read_image
+from goodpart.cli.common import print_json, run, size
+from goodpart.frames.images import load_opencv, read_image
 from goodpart.inspector import Inspector
+from goodpart.model.backbone import Backbone
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from common import CHILD_VERSIONS, count, headline, load, parser, run_child
-from goodpart.command import print_json, run
+from goodpart.cli.common import print_json, run
 
 _CODE = f"""
 import json, sys

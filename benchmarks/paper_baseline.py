@@ -30,12 +30,12 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from common import RUNTIME_PACKAGES, count, headline, load, parser, percentiles, read_frames, tell
-from goodpart.backbone import INPUT
-from goodpart.bundle import Bundle
-from goodpart.command import print_json, run
+from goodpart.bundle.bundle import Bundle
+from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
-from goodpart.scoring import calibrate, image_score
+from goodpart.model.backbone import INPUT
+from goodpart.scoring.scores import calibrate, image_score
 from goodpart_export import load_weights
 from goodpart_export.prologue import PIXELS
 from goodpart_export.trunk import Trunk

@@ -18,18 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
-from goodpart.backbone import Backbone
-from goodpart.calibration import Calibration, CalibrationMethod
-from goodpart.command import print_json, run
-from goodpart.images import find_images
-from goodpart.machine import usable_cores
-from goodpart.profile import Profile
-from goodpart.scoring import calibrate, image_score
-from goodpart_bank_builder.calibrate import exact_distances, make_calibration
-from goodpart_bank_builder.coreset import Chooser, Coreset
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.embed import GoodImages
-from goodpart_bank_builder.parts import Fold, group_parts, make_folds
+from goodpart._host.machine import usable_cores
+from goodpart.cli.common import print_json, run
+from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.facts.profile import Profile
+from goodpart.frames.images import find_images
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.scores import calibrate, image_score
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.data.parts import Fold, group_parts, make_folds
+from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.learn.coreset import Chooser, Coreset
+from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.progress import progress
 
 _UNSEEN = 0.3

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, percentiles, read_frames, tell
-from goodpart.backbone import Backbone
-from goodpart.bank import Bank
-from goodpart.command import print_json, run
+from goodpart._host.inner_products import products
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
+from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
-from goodpart.graph import Graph
-from goodpart.products import products
-from goodpart.profile import Profile
-from goodpart_bank_builder.index import build_index, principal_directions
+from goodpart.facts.profile import Profile
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.index import build_index, principal_directions
 
 _WARM_UP = 2
 

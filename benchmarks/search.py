@@ -21,14 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, load, parser, percentiles, read_frames, tell
-from goodpart.bank import Bank, PatchDistances
-from goodpart.bundle import Bundle
-from goodpart.command import print_json, run
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank, PatchDistances
+from goodpart.bundle.bundle import Bundle
+from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
-from goodpart.graph import Graph
-from goodpart.profile import IndexSpec
-from goodpart.scoring import calibrate, image_score
-from goodpart_bank_builder.index import build_index, measure_recall, principal_directions
+from goodpart.facts.profile import IndexSpec
+from goodpart.scoring.scores import calibrate, image_score
+from goodpart_bank_builder.build.index import build_index, measure_recall, principal_directions
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 Way: TypeAlias = Callable[[Embeddings], PatchDistances]

@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common import count, headline, load, parser, tell, varied_frames
-from goodpart.command import INTERRUPTED, print_json, run
+from goodpart.cli.common import INTERRUPTED, print_json, run
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.inspector import Inspector
-from goodpart.spec import Channels, FrameSpec, PixelType
 
 _TENTHS = 10
 _BETWEEN_READINGS = 500

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from common import count, headline, load, parser, tell, varied_frames
-from goodpart.bank import Bank
-from goodpart.bundle import INDEX, Bundle
-from goodpart.command import print_json, run
-from goodpart.graph import Graph
-from goodpart.inspection import Verdict
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
+from goodpart.bundle.bundle import INDEX, Bundle
+from goodpart.cli.common import print_json, run
+from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
-from goodpart.manifest import SearchMethod
+from goodpart.scoring.inspection import Verdict
 
 Frames: TypeAlias = list[npt.NDArray[Any]]
 Bits: TypeAlias = tuple[Verdict, float, bytes]

@@ -25,8 +25,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import requires
 from pathlib import Path
 
-from goodpart.atomic import staged_folder
-from goodpart.command import add_common_options, run
+from goodpart._host.atomic import staged_folder
+from goodpart.cli.common import add_common_options, run
 from goodpart.errors import UsageError
 from papers import Wheel, write_licences, write_sbom
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from goodpart.facts.profile import Profile
+from goodpart.facts.spec import FrameSpec
 from goodpart.inspector import Inspector
-from goodpart.profile import Profile
-from goodpart.spec import FrameSpec
-from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
 from goodpart_export import export_backbone, load_weights
 from small_parts import RGB, TINY, draw_good
 

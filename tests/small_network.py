@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from onnx import compose, numpy_helper, parser
 
-from goodpart.onnx_check import OPSET
-from goodpart.profile import CoresetMethod, IndexSpec, Profile
-from goodpart.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsSource, WeightsSpec
-from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart.facts.profile import CoresetMethod, IndexSpec, Profile
+from goodpart.facts.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsSource, WeightsSpec
+from goodpart.model.onnx_guard import OPSET
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
 from goodpart_export.onnx_file import sealed
 from goodpart_export.prologue import PIXELS, make_prologue
 from small_frames import draw_small

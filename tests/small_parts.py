@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.calibration import Calibration, CalibrationMethod
-from goodpart.profile import CoresetMethod, IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, PixelType
+from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.facts.profile import CoresetMethod, IndexSpec, Profile
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
 
 TINY = Profile(
     name="tiny",

@@ -45,8 +45,8 @@ def main() -> int:
 
 
 def _prepare(job: dict[str, Any]) -> dict[str, Any]:
-    from goodpart.images import find_images, read_image
-    from goodpart.spec import Channels, FrameSpec, PixelType
+    from goodpart.facts.spec import Channels, FrameSpec, PixelType
+    from goodpart.frames.images import find_images, read_image
 
     spec = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
     good = [read_image(path, spec) for path in find_images(Path(job["data"], "train", "good"))]
@@ -103,12 +103,12 @@ def _accuracy(score: Score, data: Path) -> dict[str, Any]:
     """Every test image once, in its own size; a map of another size is enlarged to the image's pixels first."""
     import cv2
 
-    from goodpart.images import read_image
-    from goodpart.spec import Channels, FrameSpec, PixelType
-    from goodpart_bank_builder.dataset import read_categories
-    from goodpart_bank_builder.masks import defect_of
-    from goodpart_bank_builder.metrics import auprc, auroc
-    from goodpart_bank_builder.pixel_counts import PixelCounts
+    from goodpart.facts.spec import Channels, FrameSpec, PixelType
+    from goodpart.frames.images import read_image
+    from goodpart_bank_builder.data.dataset import read_categories
+    from goodpart_bank_builder.evaluate.masks import defect_of
+    from goodpart_bank_builder.evaluate.metrics import auprc, auroc
+    from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 
     spec = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
     images = read_categories(data)[0].images

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart import Camera, FrameError, GoodpartError, LiveInspector, Store
-from goodpart.images import is_image, read_image
+from goodpart.frames.images import is_image, read_image
 
 _POLL_S = 0.05
 

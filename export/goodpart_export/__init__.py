@@ -1,10 +1,10 @@
 """goodpart-export turns a truncated ResNet-18 into the one ONNX file that build and edge embed with."""
 
-from goodpart_export.input_size import InputChoice, choose_input
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.profiles import load_profile, shipped_profiles
-from goodpart_export.quantize import QuantizeReport, quantize_backbone
-from goodpart_export.survey import survey
+from goodpart_export.quantize.quantize import QuantizeReport, quantize_backbone
+from goodpart_export.sizing.input_size import InputChoice, choose_input
+from goodpart_export.sizing.survey import survey
 from goodpart_export.weights import load_weights
 
 __version__ = "0.1.0"

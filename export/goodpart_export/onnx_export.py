@@ -14,17 +14,17 @@ import torch
 from onnx import compose
 from torch import nn
 
-from goodpart.atomic import write_file
-from goodpart.backbone import OUTPUT, Backbone
+from goodpart._host.atomic import write_file
+from goodpart._host.strict_json import encode
 from goodpart.errors import ExportError
-from goodpart.onnx_check import OPSET
-from goodpart.profile import Profile
-from goodpart.spec import BackboneSpec, FrameSpec, Precision, WeightsSpec
-from goodpart.strict_json import encode
-from goodpart_export.input_size import InputChoice
+from goodpart.facts.profile import Profile
+from goodpart.facts.spec import BackboneSpec, FrameSpec, Precision, WeightsSpec
+from goodpart.model.backbone import OUTPUT, Backbone
+from goodpart.model.onnx_guard import OPSET
 from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import PIXELS, make_prologue
+from goodpart_export.sizing.input_size import InputChoice
 from goodpart_export.trunk import Trunk, grid_of
 
 

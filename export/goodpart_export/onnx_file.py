@@ -4,10 +4,10 @@ from pathlib import Path
 
 import onnx
 
-from goodpart.backbone import METADATA_KEY
+from goodpart._host.strict_json import encode, parse
 from goodpart.errors import ManifestError, UsageError, found_at
-from goodpart.spec import BackboneSpec
-from goodpart.strict_json import encode, parse
+from goodpart.facts.spec import BackboneSpec
+from goodpart.model.backbone import METADATA_KEY
 
 
 def sealed(model: onnx.ModelProto, spec: BackboneSpec) -> bytes:

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 import torch
 
-from goodpart.backbone import INPUT, Backbone
-from goodpart.spec import Channels, FrameSpec
+from goodpart.facts.spec import Channels, FrameSpec
+from goodpart.model.backbone import INPUT, Backbone
 from goodpart_export.prologue import PIXELS
 from goodpart_export.trunk import Trunk
 

@@ -3,8 +3,8 @@
 import onnx
 from onnx import parser
 
-from goodpart.onnx_check import OPSET
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.model.onnx_guard import OPSET
 
 PIXELS = "pixels"
 

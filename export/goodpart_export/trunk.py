@@ -5,8 +5,8 @@ import math
 import torch
 from torch import nn
 
-from goodpart.profile import STAGES, Profile, block_of
-from goodpart.spec import GridSpec
+from goodpart.facts.profile import STAGES, Profile, block_of
+from goodpart.facts.spec import GridSpec
 
 _STRIDES_PX = {"layer1": 4, "layer2": 8, "layer3": 16}
 _CHANNELS = {"layer1": 64, "layer2": 128, "layer3": 256}

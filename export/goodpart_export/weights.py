@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from goodpart.errors import ExportError, UsageError
-from goodpart.profile import STAGES, block_of
-from goodpart.spec import WeightsSource, WeightsSpec
+from goodpart.facts.profile import STAGES, block_of
+from goodpart.facts.spec import WeightsSource, WeightsSpec
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models
 
 _DOWNLOAD_TIMEOUT_S = 30.0

@@ -5,12 +5,9 @@ inspection = inspector.inspect(frame)
 inspection.verdict, inspection.score
 """
 
-from goodpart.backbone import Backbone
-from goodpart.bank import Bank, PatchDistances
-from goodpart.bundle import Bundle, read_bundle
-from goodpart.calibration import Calibration, CalibrationMethod
-from goodpart.camera import Camera
-from goodpart.device import DeviceSettings
+from goodpart.bank.search import Bank, PatchDistances
+from goodpart.bundle.bundle import Bundle, read_bundle
+from goodpart.bundle.device import DeviceSettings
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -30,14 +27,17 @@ from goodpart.errors import (
     UsageError,
     VersionError,
 )
-from goodpart.inspection import Inspection, Verdict
+from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.frames.frozen import Camera
 from goodpart.inspector import Inspector
-from goodpart.live import LiveInspector
-from goodpart.regions import Region
-from goodpart.store import Store
-from goodpart.store_state import StoreState
-from goodpart.stored_bundle import StoredBundle
-from goodpart.trial import TrialLimits
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.regions import Region
+from goodpart.store.entry import StoredBundle
+from goodpart.store.live import LiveInspector
+from goodpart.store.state import StoreState
+from goodpart.store.store import Store
+from goodpart.store.trial import TrialLimits
 
 __version__ = "0.1.0"
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.backbone import Backbone, check_backbone
-from goodpart.bank import Bank
-from goodpart.bundle import INDEX, Bundle, read_bundle
-from goodpart.calibration import Calibration
-from goodpart.device import DeviceSettings, read_device
+from goodpart._host.lifetime import Lifetime
+from goodpart._host.machine import usable_cores
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
+from goodpart.bundle.bundle import INDEX, Bundle, read_bundle
+from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
-from goodpart.graph import Graph
-from goodpart.inspection import Inspection, Verdict
-from goodpart.lifetime import Lifetime
-from goodpart.machine import usable_cores
-from goodpart.manifest import GoldenFrame
-from goodpart.scoring import calibrate, image_score
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.manifest import GoldenFrame
+from goodpart.model.backbone import Backbone, check_backbone
+from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.scores import calibrate, image_score
 
 _log = logging.getLogger(__name__)
 

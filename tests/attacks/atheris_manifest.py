@@ -16,12 +16,12 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 with atheris.instrument_imports(include=["goodpart", "json"]):
-    from goodpart import strict_json
-    from goodpart.calibration import Calibration
-    from goodpart.device import DeviceSettings
+    from goodpart._host import strict_json
+    from goodpart.bundle.device import DeviceSettings
     from goodpart.errors import ManifestError
-    from goodpart.manifest import Manifest
-    from goodpart.spec import BackboneSpec
+    from goodpart.facts.calibration import Calibration
+    from goodpart.facts.manifest import Manifest
+    from goodpart.facts.spec import BackboneSpec
 
 from attacks.reference import says
 

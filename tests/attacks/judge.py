@@ -15,8 +15,8 @@ from attacks.bases import FIXTURES, PROBES, Base, read_bases
 from attacks.mutations import Mutant
 from attacks.reference import Stated, broken_promises, image_score, patch_scores, read_stated
 from goodpart.errors import BundleError, InferenceError
-from goodpart.inspection import Inspection, Verdict
 from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Inspection, Verdict
 
 FAILURES = frozenset({"changed", "exception", "message", "crash", "hang"})
 """Outcomes that must not be.

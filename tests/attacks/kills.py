@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import SignatureError
 from goodpart.inspector import Inspector
-from goodpart.store import Store
-from goodpart_bank_builder.sign import make_keys, sign_bundle
+from goodpart.store.store import Store
+from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 from small_network import small_bundle
 
 _FILE_EVENTS = ("open", "os.", "shutil.", "tempfile.", "ctypes.", "subprocess.")

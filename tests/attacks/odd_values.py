@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from goodpart.onnx_check import OPERATORS
+from goodpart.model.onnx_guard import OPERATORS
 
 # fmt: off
 INTEGERS = [

@@ -13,7 +13,7 @@ from attacks.malicious_models import BOMBS, REFUSED, bomb, field, long_key, weig
 from broken_bundles import write_manifest_aware
 from goodpart.errors import ContractError, SelfTestError
 from goodpart.inspector import Inspector
-from goodpart.trial import TrialLimits, try_bundle
+from goodpart.store.trial import TrialLimits, try_bundle
 
 MODEL_GRAPH, GRAPH_NODE, GRAPH_WEIGHT = 7, 1, 5
 
@@ -166,7 +166,7 @@ def test_facts_that_are_no_text_print_nothing(bar, model):
     """onnxruntime's own retry would write a banner to stdout, where a program expects JSON."""
     data = model.SerializeToString().replace(b'"small"', b'"sm\xe4ll'[:6] + b'"')
     write_manifest_aware(bar / "backbone.onnx", data)
-    command = [sys.executable, "-m", "goodpart.cli", "selftest", str(bar)]
+    command = [sys.executable, "-m", "goodpart.cli.main", "selftest", str(bar)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from attacks.bases import FIXTURES
 from attacks.reference import says
 from broken_bundles import write_manifest_aware
-from goodpart.bundle import read_bundle
-from goodpart.calibration import Calibration
-from goodpart.device import DeviceSettings
+from goodpart._host.strict_json import decode, encode, to_plain
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.device import DeviceSettings
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -26,8 +26,8 @@ from goodpart.errors import (
     ManifestError,
     VersionError,
 )
-from goodpart.manifest import Manifest
-from goodpart.strict_json import decode, encode, to_plain
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.manifest import Manifest
 
 FORMAT_1 = FIXTURES / "format_1"
 KINDS = {"manifest.json": Manifest, "calibration.json": Calibration}

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attacks.bases import FIXTURES
-from goodpart.calibration import Calibration, CalibrationMethod, quantile_rank, threshold_for
+from goodpart._host.strict_json import decode, encode, to_plain
 from goodpart.errors import ManifestError, UsageError
-from goodpart.manifest import BankSpec, Manifest, SearchMethod
-from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, GridSpec, PixelType, Roi
-from goodpart.strict_json import decode, encode, to_plain
+from goodpart.facts.calibration import Calibration, CalibrationMethod, quantile_rank, threshold_for
+from goodpart.facts.manifest import BankSpec, Manifest, SearchMethod
+from goodpart.facts.profile import STAGES, CoresetMethod, IndexSpec, Profile
+from goodpart.facts.spec import Channels, FrameSpec, GridSpec, PixelType, Roi
 
 
 def taken(kind, **facts):

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import BundleMissingError, ContractError, FrameError, UsageError
-from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
-from goodpart_bank_builder import build as build_module
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.cli import main
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.build import build as build_module
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.cli.main import main
 from small_parts import draw_defect, draw_good
 
 
@@ -196,7 +196,7 @@ def test_an_interrupted_build_leaves_nothing_and_says_so(config, tmp_path, numbe
         "import os, signal, sys; from threading import Event\n"
         # a test run under nohup, or in a shell's background, would hand down that they are ignored
         f"signal.signal({int(number)}, signal.default_int_handler)\n"
-        "from goodpart_bank_builder import build, cli; from goodpart.inspector import Inspector\n"
+        "from goodpart_bank_builder.cli import main as cli; from goodpart.inspector import Inspector\n"
         # another thread may take the signal, and this one must not go on before it knows
         f"Inspector.load = classmethod(lambda *a, **k: os.kill(os.getpid(), {int(number)}) or Event().wait(60))\n"
         "sys.exit(cli.main(sys.argv[1:]))"

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.bundle import read_bundle
-from goodpart.calibration import CalibrationMethod, promise_of
-from goodpart.cli import main as goodpart
+from goodpart.bundle.bundle import read_bundle
+from goodpart.cli.main import main as goodpart
 from goodpart.errors import ContractError, UsageError
-from goodpart.images import find_images
+from goodpart.facts.calibration import CalibrationMethod, promise_of
+from goodpart.frames.images import find_images
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.cli import main
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.cli.main import main
 from small_parts import TINY, draw_blotched, draw_good
 
 

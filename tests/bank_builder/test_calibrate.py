@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import STD_FLOOR, CalibrationMethod, promise_of
 from goodpart.errors import UsageError
-from goodpart.scoring import calibrate, image_score
-from goodpart_bank_builder.calibrate import exact_distances, make_calibration
-from goodpart_bank_builder.coreset import Coreset
+from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, promise_of
+from goodpart.scoring.scores import calibrate, image_score
+from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.learn.coreset import Coreset
 from small_parts import unit_vectors
 
 CROSS = CalibrationMethod.CROSS_CONFORMAL

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import UsageError
-from goodpart.profile import CoresetMethod
-from goodpart_bank_builder import coreset as coreset_module
-from goodpart_bank_builder.coreset import Chooser, Coreset, farthest_first, require_structure
+from goodpart.facts.profile import CoresetMethod
+from goodpart_bank_builder.learn import coreset as coreset_module
+from goodpart_bank_builder.learn.coreset import Chooser, Coreset, farthest_first, require_structure
 from small_parts import unit_vectors
 
 RANDOM, GREEDY = CoresetMethod.RANDOM, CoresetMethod.GREEDY

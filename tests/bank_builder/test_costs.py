@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import UsageError
-from goodpart_bank_builder.costs import Costs, cost_curve
+from goodpart_bank_builder.evaluate.costs import Costs, cost_curve
 
 
 def slow_cost(defective, rejected, costs):

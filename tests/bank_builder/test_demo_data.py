@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 
 from goodpart.errors import UsageError
-from goodpart_bank_builder import demo_data
-from goodpart_bank_builder.demo_data import (
+from goodpart_bank_builder.demo import demo_data
+from goodpart_bank_builder.demo.demo_data import (
     DEFECTS,
     LEAST_MASK_PX,
     MASK_LEVEL,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import BundleError, GoodpartError, UsageError
 from goodpart.inspector import Inspector
-from goodpart.store import Store
-from goodpart_bank_builder.sign import make_keys, sign_bundle
+from goodpart.store.store import Store
+from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 from small_network import small_bundle
 
 
@@ -93,8 +93,8 @@ READ_ONLY = """
 import sys
 from pathlib import Path
 from goodpart.errors import UsageError
-from goodpart.store import Store
-from goodpart_bank_builder.sign import make_keys, sign_bundle
+from goodpart.store.store import Store
+from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 from small_network import small_bundle
 folder, given = Path(sys.argv[1]), Path(sys.argv[2])
 for call in (

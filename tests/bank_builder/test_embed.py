@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
 from goodpart.errors import FrameError, UsageError
-from goodpart.images import find_images, read_image
-from goodpart_bank_builder import embed
-from goodpart_bank_builder.embed import GoodImages
+from goodpart.frames.images import find_images, read_image
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.learn import embed
+from goodpart_bank_builder.learn.embed import GoodImages
 from small_parts import RGB, draw_good
 
 

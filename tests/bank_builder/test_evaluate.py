@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-import goodpart.cli
+import goodpart.cli.main
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.cli import main
-from goodpart_bank_builder.costs import Costs
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
-from goodpart_bank_builder.evaluation_log import category_lines
+from goodpart_bank_builder.cli.main import main
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.costs import Costs
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
+from goodpart_bank_builder.evaluate.evaluation_log import category_lines
 from small_parts import draw_defect, draw_good
 
 
@@ -93,7 +93,7 @@ def test_an_image_that_cannot_be_judged_counts_as_rejected(inspector, category):
 
 
 def test_verdicts_and_costs_are_those_of_the_threshold_on_this_device(bundle, category):
-    goodpart.cli.main(["threshold", str(bundle), "--value", "-100"])
+    goodpart.cli.main.main(["threshold", str(bundle), "--value", "-100"])
     figures = figures_of(Inspector.load(bundle), category)
     assert (figures.threshold, figures.false_reject_rate, figures.escape_rate) == (-100.0, 1.0, 0.0)
     assert figures.cost.cost_at_threshold == pytest.approx(0.99)

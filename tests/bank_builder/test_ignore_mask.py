@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from goodpart.errors import UsageError
-from goodpart.spec import GridSpec, Roi
-from goodpart_bank_builder.ignore_mask import ignored_patches, read_ignore_mask
+from goodpart.facts.spec import GridSpec, Roi
+from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from small_parts import RGB
 
 GRID = GridSpec(rows=4, columns=3, dimension=8)

@@ -3,10 +3,16 @@
 import hnswlib
 import numpy as np
 
-from goodpart.graph import Graph
-from goodpart.manifest import SearchMethod
-from goodpart.profile import IndexSpec
-from goodpart_bank_builder.index import build_index, measure_recall, principal_directions, save_index, search_method
+from goodpart.bank.graph import Graph
+from goodpart.facts.manifest import SearchMethod
+from goodpart.facts.profile import IndexSpec
+from goodpart_bank_builder.build.index import (
+    build_index,
+    measure_recall,
+    principal_directions,
+    save_index,
+    search_method,
+)
 from small_parts import unit_vectors
 
 SPEC = IndexSpec(directions=16, links=8, ef_construction=40, ef_search=10, candidates=4)

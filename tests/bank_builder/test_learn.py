@@ -6,17 +6,17 @@ import weakref
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
-from goodpart.calibration import CalibrationMethod
 from goodpart.errors import UsageError
-from goodpart.images import find_images, read_image
-from goodpart.profile import CoresetMethod
-from goodpart.scoring import image_score
-from goodpart_bank_builder import embed
-from goodpart_bank_builder import learn as learn_module
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.learn import learn
-from goodpart_bank_builder.parts import group_parts, make_folds
+from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.profile import CoresetMethod
+from goodpart.frames.images import find_images, read_image
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.scores import image_score
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.data.parts import group_parts, make_folds
+from goodpart_bank_builder.learn import embed
+from goodpart_bank_builder.learn import learn as learn_module
+from goodpart_bank_builder.learn.learn import learn
 from small_parts import RGB, TINY
 
 CROSS, SPLIT = CalibrationMethod.CROSS_CONFORMAL, CalibrationMethod.SPLIT

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
-from goodpart_bank_builder.embed import GoodImages
-from goodpart_bank_builder.lookalikes import Lookalikes
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.learn.embed import GoodImages
+from goodpart_bank_builder.learn.lookalikes import Lookalikes
 from small_parts import draw_blotched
 
 GRID = (8, 6)

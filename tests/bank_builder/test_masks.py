@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError
+from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
-from goodpart.spec import Roi
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from small_parts import RGB, draw_good
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from goodpart_bank_builder.metrics import auprc, auroc, best_f1, mean_of, rate_of
+from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of, rate_of
 
 
 def test_areas_are_those_of_scikit_learn():

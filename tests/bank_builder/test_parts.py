@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import CalibrationMethod, quantile_rank
 from goodpart.errors import UsageError
-from goodpart_bank_builder.parts import FOLDS, group_parts, make_folds
+from goodpart.facts.calibration import CalibrationMethod, quantile_rank
+from goodpart_bank_builder.data.parts import FOLDS, group_parts, make_folds
 
 FOLDER = Path("good")
 CROSS, SPLIT = CalibrationMethod.CROSS_CONFORMAL, CalibrationMethod.SPLIT

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from goodpart_bank_builder.pixel_counts import PixelCounts
+from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 
 MANY = settings(derandomize=True, deadline=None, max_examples=60)
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, UsageError
-from goodpart.inspection import Verdict
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
-from goodpart_bank_builder.published import load_published
-from goodpart_bank_builder.report import MARK, check_report_folder, write_report
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
+from goodpart_bank_builder.report.published import load_published
+from goodpart_bank_builder.report.report import MARK, check_report_folder, write_report
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"q\" 'q' $x^{ \u202e"
 

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.inspection import Verdict
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
-from goodpart_bank_builder.figures import ImageResult
-from goodpart_bank_builder.published import load_published
-from goodpart_bank_builder.report_choice import MOST_WRONG, choose_images
-from goodpart_bank_builder.report_pictures import draw_triples
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
+from goodpart_bank_builder.evaluate.figures import ImageResult
+from goodpart_bank_builder.report.choice import MOST_WRONG, choose_images
+from goodpart_bank_builder.report.pictures import draw_triples
+from goodpart_bank_builder.report.published import load_published
 
 
 def result(at: int, *, kind: str = "scratch", verdict: Verdict = Verdict.GOOD) -> ImageResult:
@@ -70,7 +70,7 @@ def test_the_truth_is_an_outline_around_the_defect(inspector, category):
 def test_pictures_that_are_too_many_bytes_are_coded_more_coarsely(inspector, category, monkeypatch):
     images = list(evaluate_category(inspector, read_categories(category)[0]).images)
     fine = draw_triples(inspector, images, doing="test")
-    monkeypatch.setattr("goodpart_bank_builder.report_pictures._BUDGET_BYTES", 1)
+    monkeypatch.setattr("goodpart_bank_builder.report.pictures._BUDGET_BYTES", 1)
     coarse = draw_triples(inspector, images, doing="test")
     assert sum(len(each.picture) for each in coarse.values()) < 0.7 * sum(len(each.picture) for each in fine.values())
 

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build import BuildConfig
-from goodpart_bank_builder.cli import main
+from goodpart_bank_builder.build.build import BuildConfig
+from goodpart_bank_builder.cli.main import main
 from small_network import small_bundle
 
 FORMAT_1 = Path(__file__).parents[1] / "fixtures" / "format_1"

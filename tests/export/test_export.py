@@ -11,12 +11,12 @@ import pytest
 import torch
 
 import goodpart_export
-from goodpart.backbone import METADATA_KEY, Backbone
 from goodpart.errors import UsageError
-from goodpart.onnx_check import OPSET
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.model.backbone import METADATA_KEY, Backbone
+from goodpart.model.onnx_guard import OPSET
 from goodpart_export import export_backbone, load_weights
-from goodpart_export.cli import main
+from goodpart_export.cli.export import main
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import make_prologue
 from goodpart_export.trunk import Trunk, grid_of

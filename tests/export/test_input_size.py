@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from goodpart.errors import UsageError
 from goodpart_export import choose_input, load_profile
-from goodpart_export.input_size import allowed_sizes, choose_size
+from goodpart_export.sizing.input_size import allowed_sizes, choose_size
 
 SQUARE = (256, 256)
 

@@ -14,19 +14,20 @@ import numpy as np
 import onnx
 import pytest
 
-from goodpart.backbone import METADATA_KEY, Backbone
+from goodpart._host.machine import cpu_name
 from goodpart.errors import ExportError
-from goodpart.images import find_images, read_image
+from goodpart.facts.spec import Precision
+from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
-from goodpart.machine import cpu_name
-from goodpart.spec import Precision
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_export import cli, quantize_backbone
-from goodpart_export.int8_cpu import int8_instructions
+from goodpart.model.backbone import METADATA_KEY, Backbone
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_export import quantize_backbone
+from goodpart_export.cli import export as cli
+from goodpart_export.cli.quantize import main
 from goodpart_export.progress import shown
-from goodpart_export.quantize import LIMIT
-from goodpart_export.quantize_cli import main
-from goodpart_export.shift import Measured, shift_between
+from goodpart_export.quantize.int8_cpu import int8_instructions
+from goodpart_export.quantize.quantize import LIMIT
+from goodpart_export.quantize.shift import Measured, shift_between
 from small_parts import GRAY, RGB, THERMAL, TINY, draw_blotched, draw_good, unit_vectors
 
 # all that can be quantized, and what is behind it: neighbours averaged, coarser features enlarged
@@ -82,7 +83,7 @@ def test_embeddings_stay_close(int8, whole):
 
 
 def test_a_bundle_can_be_built_with_it(int8, blotched, tmp_path, capsys):
-    from goodpart.cli import main as goodpart_main
+    from goodpart.cli.main import main as goodpart_main
 
     build_bundle(BuildConfig(good_dir=blotched, backbone=int8[0], out=tmp_path / "washer", false_reject_rate=0.2))
     Inspector.load(tmp_path / "washer").self_test()
@@ -107,7 +108,7 @@ def test_nothing_of_the_machine_is_in_the_file(int8):
 
 def test_same_inputs_give_same_bytes_in_another_process(int8, whole, blotched, tmp_path):
     out = tmp_path / "int8.onnx"
-    code = "import sys; from goodpart_export.quantize_cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from goodpart_export.cli.quantize import main; sys.exit(main(sys.argv[1:]))"
     command = [str(whole), "--images", str(blotched), "--out", str(out), "--shift-limit", "1"]
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}

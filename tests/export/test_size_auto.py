@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.model.backbone import Backbone
 from goodpart_export import choose_input, survey
-from goodpart_export.cli import main
+from goodpart_export.cli.export import main
 
 RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
 

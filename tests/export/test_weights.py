@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from goodpart.errors import ExportError, UsageError
-from goodpart.spec import WeightsSource
+from goodpart.facts.spec import WeightsSource
 from goodpart_export import load_weights
 from goodpart_export import weights as weights_module
 from goodpart_export.torchvision_beside_cpu_torch import import_torchvision_models

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from goodpart.bank import Bank, PatchDistances
-from goodpart.bundle import read_bundle
-from goodpart.strict_json import encode
+from goodpart._host.strict_json import encode
+from goodpart.bank.search import Bank, PatchDistances
+from goodpart.bundle.bundle import read_bundle
 from goodpart_export import load_weights
 from small_parts import TINY, draw_defect, draw_good
 

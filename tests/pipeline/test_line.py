@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goodpart.store import Store
+from goodpart.store.store import Store
 from small_network import draw_small, small_bundle
 
 ROOT = Path(__file__).parents[2]

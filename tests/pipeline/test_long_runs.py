@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from goodpart.facts.spec import FrameSpec
 from goodpart.inspector import Inspector
-from goodpart.spec import FrameSpec
 
 BUNDLE = Path(__file__).parents[1] / "fixtures" / "format_1"
 REFUSED = {

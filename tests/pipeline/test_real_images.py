@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
-from goodpart.images import find_images, read_image
-from goodpart.inspection import Verdict
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
+from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
-from goodpart.spec import Channels, FrameSpec, PixelType
-from goodpart_bank_builder.build import BuildConfig, build_bundle
-from goodpart_bank_builder.dataset import read_categories
-from goodpart_bank_builder.evaluate import evaluate_category
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_export import export_backbone, load_profile, load_weights
 from goodpart_export.parity import LIMIT, parity_of
 from goodpart_export.prologue import make_prologue

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goodpart.cli import main as goodpart
-from goodpart_bank_builder.cli import main as goodpart_bank
-from goodpart_export.cli import main as goodpart_export
+from goodpart.cli.main import main as goodpart
+from goodpart_bank_builder.cli.main import main as goodpart_bank
+from goodpart_export.cli.export import main as goodpart_export
 from small_parts import TINY, draw_good
 
 

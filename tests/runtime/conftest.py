@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from goodpart.inspector import Inspector
-from goodpart.store import Store
-from goodpart_bank_builder.build import BuildConfig, build_bundle
+from goodpart.store.store import Store
+from goodpart_bank_builder.build.build import BuildConfig, build_bundle
 from small_frames import draw_small
 from small_network import small_backbone, small_bundle
 from small_parts import GRAY, THERMAL

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from goodpart.errors import FrameError
-from goodpart.inspection import Inspection, Verdict
-from goodpart.spec import Channels, PixelType
+from goodpart.facts.spec import Channels, PixelType
+from goodpart.scoring.inspection import Inspection, Verdict
 from small_frames import HEIGHT_PX, WIDTH_PX, draw_small
 
 EXAMPLES = int(os.environ.get("GOODPART_EXAMPLES", "250"))

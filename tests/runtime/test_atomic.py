@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from goodpart.atomic import check_target, staged_folder, write_file
+from goodpart._host.atomic import check_target, staged_folder, write_file
 from goodpart.errors import UsageError
 
 MARK, OWN = "manifest.json", re.compile(r"manifest\.json|golden/x")
@@ -120,7 +120,7 @@ def test_a_full_disk_leaves_the_old_and_says_so(tmp_path):
     script = f"""
 import re, resource, signal
 from pathlib import Path
-from goodpart.atomic import staged_folder, write_file
+from goodpart._host.atomic import staged_folder, write_file
 from goodpart.errors import UsageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))

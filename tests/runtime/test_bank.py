@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.bank import Bank, nearest_distances
+from goodpart._host.inner_products import products
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank, nearest_distances
 from goodpart.errors import ContractError, InferenceError, UsageError
-from goodpart.graph import Graph
-from goodpart.manifest import SearchMethod
-from goodpart.products import products
-from goodpart.profile import IndexSpec
+from goodpart.facts.manifest import SearchMethod
+from goodpart.facts.profile import IndexSpec
 
 SIGMA = 0.02
 

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from broken_bundles import change_json, repair, write_manifest_aware
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import (
     BundleError,
     BundleMissingError,

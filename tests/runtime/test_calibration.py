@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import STD_FLOOR, CalibrationMethod, promise_of, quantile_rank, threshold_for
 from goodpart.errors import UsageError
+from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, promise_of, quantile_rank, threshold_for
 from small_parts import CALIBRATION
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from goodpart.camera import Camera
 from goodpart.errors import FrameError, UsageError
-from goodpart.inspection import Verdict
+from goodpart.frames.frozen import Camera
 from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Verdict
 from small_network import draw_small
 
 

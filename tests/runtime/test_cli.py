@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from broken_bundles import change_json
-from goodpart.cli import main
+from goodpart.cli.main import main
 from small_parts import draw_defect, draw_good
 
 
@@ -200,13 +200,13 @@ def test_an_unexpected_exception_never_reads_as_a_defect(built_bundle, monkeypat
     def fail(*_, **__):
         raise ZeroDivisionError("surprise")
 
-    monkeypatch.setattr("goodpart.info.read_bundle", fail)
+    monkeypatch.setattr("goodpart.cli.info.read_bundle", fail)
     assert main(["info", str(built_bundle)]) == 2
     assert "unexpected ZeroDivisionError: surprise" in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_is_no_crash(built_bundle, frames):
-    command = f"{sys.executable} -m goodpart.cli score {built_bundle} {frames} {frames} | head -n 1"
+    command = f"{sys.executable} -m goodpart.cli.main score {built_bundle} {frames} {frames} | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["verdict"] == "DEFECT"
     assert "Traceback" not in done.stderr
@@ -215,7 +215,7 @@ def test_a_reader_that_goes_away_is_no_crash(built_bundle, frames):
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_a_closed_stream_changes_no_exit_code(built_bundle, frames, closed):
-    command = f"{sys.executable} -m goodpart.cli score {built_bundle} {frames / 'defect.npy'} {closed}"
+    command = f"{sys.executable} -m goodpart.cli.main score {built_bundle} {frames / 'defect.npy'} {closed}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "unexpected" not in done.stderr

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broken_bundles import change_json, repair, write_manifest_aware
-from goodpart.backbone import Backbone
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -26,6 +25,7 @@ from goodpart.errors import (
     VersionError,
 )
 from goodpart.inspector import Inspector
+from goodpart.model.backbone import Backbone
 from small_parts import draw_good
 
 
@@ -137,7 +137,7 @@ def test_a_bundle_that_may_not_be_read(bundle, locked, named):
     code = """
 import os, sys
 from pathlib import Path
-from goodpart.bundle import read_bundle
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import BundleMissingError
 bundle, locked = Path(sys.argv[1]), Path(sys.argv[1], sys.argv[2])
 os.chdir(bundle.parent)

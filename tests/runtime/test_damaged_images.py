@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import FrameError, ImageFileError
-from goodpart.images import read_image
+from goodpart.frames.images import read_image
 from small_parts import GRAY, RGB, THERMAL
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 12, 3)).astype(np.uint8)

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from broken_bundles import change_json
-from goodpart.bundle import read_bundle
-from goodpart.cli import main
-from goodpart.device import DeviceSettings, device_path, read_device, write_device
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.device import DeviceSettings, device_path, read_device, write_device
+from goodpart.cli.main import main
 from goodpart.errors import BundleError, BundleMissingError, ContractError, ManifestError, UsageError
 from goodpart.inspector import Inspector
 
@@ -137,8 +137,8 @@ def test_a_file_that_may_not_be_read(bundle, settings):
     code = """
 import os, sys
 from pathlib import Path
-from goodpart.bundle import read_bundle
-from goodpart.device import read_device
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.device import read_device
 from goodpart.errors import BundleMissingError
 bundle = read_bundle(Path(sys.argv[1]))
 Path(sys.argv[1] + ".device.json").chmod(0)

@@ -1,6 +1,7 @@
-"""Modules stand on floors: each imports only from lower ones of its own package, and from packages below."""
+"""Rooms stand on floors: a module imports from its own room, from rooms below, and from packages below."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,66 +10,36 @@ ROOT = Path(__file__).parents[2]
 
 FLOORS = {
     "runtime/goodpart": [
-        {"errors", "session"},
-        {
-            "strict_json",
-            "profile",
-            "calibration",
-            "command",
-            "index_file",
-            "products",
-            "parallel",
-            "machine",
-            "onnx_check",
-            "signature",
-            "lifetime",
-            "trust",
-            "locks",
-        },
-        {"spec", "scoring", "graph", "atomic"},
-        {"regions", "images", "manifest", "store_state"},
-        {"inspection", "checked_file"},
-        {"bundle", "backbone", "bank", "overlay", "camera"},
-        {"device", "stored_bundle", "store_folder"},
-        {"inspector", "info", "threshold"},
-        {"score", "bench", "tune", "trial", "trial_child"},
+        {"errors"},
+        {"_host", "facts"},
+        {"model", "bank"},
+        {"scoring"},
+        {"frames"},
+        {"bundle"},
+        {"inspector"},
         {"store"},
-        {"live", "store_cli"},
         {"__init__"},
         {"cli"},
     ],
     "export/goodpart_export": [
-        {"torchvision_beside_cpu_torch", "profiles/__init__", "input_size", "progress"},
-        {"survey", "onnx_file", "shift", "int8_cpu"},
-        {"weights", "trunk"},
-        {"prologue"},
+        {"torchvision_beside_cpu_torch", "profiles", "progress"},
+        {"sizing", "weights", "trunk"},
+        {"onnx_file", "prologue"},
         {"parity", "quantize"},
         {"onnx_export"},
         {"__init__"},
-        {"cli", "quantize_cli"},
+        {"cli"},
     ],
     "bank_builder/goodpart_bank_builder": [
-        {
-            "progress",
-            "dataset",
-            "metrics",
-            "demo_data",
-            "parts",
-            "ignore_mask",
-            "lookalikes",
-            "golden",
-            "published",
-            "sign",
-        },
-        {"coreset", "embed", "index", "costs", "masks", "pixel_counts", "report_text"},
-        {"calibrate", "figures"},
-        {"learn", "evaluation_log", "report_choice"},
-        {"report_charts", "report_pictures", "report_tables"},
-        {"build", "evaluate", "report"},
+        {"progress", "data", "demo"},
+        {"learn", "evaluate"},
+        {"build", "report"},
         {"__init__"},
         {"cli"},
     ],
 }
+"""The rooms of every package, bottom up. A room is a sub-package, or a module beside them."""
+
 FORBIDDEN = {
     "goodpart": {"torch", "torchvision", "onnx", "sklearn", "tqdm", "goodpart_export", "goodpart_bank_builder"},
     "goodpart_export": {"goodpart_bank_builder", "cv2", "sklearn"},
@@ -84,57 +55,118 @@ def imported(source: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            # `from goodpart import strict_json` imports the module, too
+            # `from goodpart._host import locks` imports the module, too
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
+def modules(folder: str) -> dict[str, str]:
+    """The source of every module of a package, by its dotted name within the package."""
+    found = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT / folder).with_suffix("").parts)
+        found[name if name == "__init__" else name.removesuffix(".__init__")] = path.read_text(encoding="utf-8")
+    return found
+
+
 def violations(package: str, module: str, source: str, floors: list[set[str]]) -> list[str]:
-    """What a module imports that does not lie below it."""
-    floor_of = {name: at for at, names in enumerate(floors) for name in names}
-    own = floor_of[module]
+    """What a module imports that lies neither in its own room nor below it."""
+    floor_of = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    own = module.partition(".")[0]
     wrong = []
     for name in sorted(imported(source)):
         top, _, rest = name.partition(".")
         if top in FORBIDDEN[package]:
             wrong.append(f"{module} imports {name}")
-        if top == package:
-            target = next((known for known in (rest.replace(".", "/"), f"{rest}/__init__") if known in floor_of), None)
-            if target is not None and floor_of[target] >= own:
-                wrong.append(f"{module} (floor {own}) imports {target} (floor {floor_of[target]})")
+        if top != package:
+            continue
+        # `import goodpart` and `from goodpart import Inspector` mean the package's public names
+        room = rest.partition(".")[0]
+        target = room if room in floor_of else "__init__"
+        if target != own and floor_of[target] >= floor_of[own]:
+            wrong.append(f"{module} (floor {floor_of[own]}) imports {name} (floor {floor_of[target]})")
     return wrong
 
 
+def circle(package: str, sources: dict[str, str]) -> list[str]:
+    """Modules that import each other in a circle, or none."""
+    graph = {
+        module: {
+            name.removeprefix(f"{package}.")
+            for name in imported(source)
+            if name.removeprefix(f"{package}.") in sources and name.removeprefix(f"{package}.") != module
+        }
+        for module, source in sources.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 @pytest.mark.parametrize("folder", FLOORS)
-def test_every_module_has_a_floor(folder):
-    found = {path.relative_to(ROOT / folder).with_suffix("").as_posix() for path in (ROOT / folder).rglob("*.py")}
+def test_every_room_has_a_floor(folder):
+    found = {module.partition(".")[0] for module in modules(folder)}
     assert found == set().union(*FLOORS[folder])
 
 
 @pytest.mark.parametrize("folder", FLOORS)
-def test_modules_import_only_from_lower_floors(folder):
+def test_modules_import_only_from_their_room_and_below(folder):
     package = Path(folder).name
     wrong = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        module = path.relative_to(ROOT / folder).with_suffix("").as_posix()
-        wrong += violations(package, module, path.read_text(encoding="utf-8"), FLOORS[folder])
+    for module, source in modules(folder).items():
+        wrong += violations(package, module, source, FLOORS[folder])
     assert wrong == []
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_no_modules_import_each_other(folder):
+    assert circle(Path(folder).name, modules(folder)) == []
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_rooms_hold_no_code_of_their_own(folder):
+    for module, source in modules(folder).items():
+        path = ROOT / folder / module.replace(".", "/") / "__init__.py"
+        if module not in ("__init__", "profiles") and path.exists():
+            assert len(ast.parse(source).body) == 1, f"{module}: expected a docstring alone"
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
         ("errors", "from goodpart.inspector import Inspector"),
-        ("bank", "import goodpart.inspector"),
-        ("bank", "from goodpart import backbone"),
+        ("bank.search", "import goodpart.inspector"),
+        ("bank.search", "from goodpart import model"),
+        ("bank.search", "from goodpart.model.backbone import Backbone"),
+        ("_host.locks", "from goodpart.facts.spec import FrameSpec"),
+        ("frames.images", "from goodpart import Inspector"),
         ("inspector", "def late():\n    import torch"),
-        ("scoring", "from goodpart_bank_builder.metrics import auroc"),
+        ("scoring.scores", "from goodpart_bank_builder.evaluate.metrics import auroc"),
     ],
 )
 def test_a_planted_violation_is_found(module, source):
     assert violations("goodpart", module, source, FLOORS["runtime/goodpart"])
 
 
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("bank.search", "from goodpart.bank.graph import Graph"),
+        ("bank.search", "from goodpart.facts import manifest"),
+        ("cli.main", "import goodpart"),
+    ],
+)
+def test_an_import_from_the_own_room_or_below_is_none(module, source):
+    assert violations("goodpart", module, source, FLOORS["runtime/goodpart"]) == []
+
+
+def test_a_planted_circle_is_found():
+    sources = {"bank.search": "import goodpart.bank.graph", "bank.graph": "from goodpart.bank import search"}
+    assert set(circle("goodpart", sources)) == {"bank.search", "bank.graph"}
+
+
 def test_only_the_decoder_touches_opencv():
-    for path in (ROOT / "runtime" / "goodpart").glob("*.py"):
-        assert "cv2" not in imported(path.read_text(encoding="utf-8")) or path.name == "images.py"
+    for module, source in modules("runtime/goodpart").items():
+        assert "cv2" not in imported(source) or module == "frames.images"

@@ -10,17 +10,17 @@ import onnx
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-import goodpart.graph
+import goodpart.bank.graph
 from broken_bundles import write_manifest_aware
-from goodpart.atomic import staged_folder, write_file
-from goodpart.backbone import Backbone
-from goodpart.bundle import OWN_FILES, read_bundle
+from goodpart._host.atomic import staged_folder, write_file
+from goodpart._host.strict_json import parse
+from goodpart.bank.graph import Graph
+from goodpart.bank.index_file import read_vectors
+from goodpart.bundle.bundle import OWN_FILES, read_bundle
 from goodpart.errors import GoodpartError, IntegrityError, UsageError
-from goodpart.graph import Graph
-from goodpart.images import find_images, read_image
-from goodpart.index_file import read_vectors
+from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
-from goodpart.strict_json import parse
+from goodpart.model.backbone import Backbone
 from small_parts import RGB, TINY, draw_good
 
 
@@ -108,6 +108,6 @@ def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
         path.unlink()
         return found
 
-    monkeypatch.setattr(goodpart.graph, "read_vectors", read_and_vanish)
+    monkeypatch.setattr(goodpart.bank.graph, "read_vectors", read_and_vanish)
     load = functools.partial(Graph.load, path, vectors=vectors, directions=directions, index=TINY.index)
     assert cause_of(load) is RuntimeError

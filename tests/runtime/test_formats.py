@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from broken_bundles import change_json
-from goodpart.cli import main
+from goodpart.cli.main import main
 from goodpart.errors import VersionError
-from goodpart.inspection import Verdict
+from goodpart.facts.manifest import FORMAT_VERSION
 from goodpart.inspector import Inspector
-from goodpart.manifest import FORMAT_VERSION
+from goodpart.scoring.inspection import Verdict
 from small_network import draw_small
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

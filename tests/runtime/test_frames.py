@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from goodpart.backbone import Backbone
 from goodpart.errors import FrameError
-from goodpart.inspection import Verdict
-from goodpart.spec import Roi
+from goodpart.facts.spec import Roi
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.inspection import Verdict
 from small_parts import GRAY, RGB, THERMAL, draw_defect, draw_good
 
 GOOD = draw_good(77)

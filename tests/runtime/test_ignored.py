@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-import goodpart.bundle as bundle_module
+import goodpart.bundle.bundle as bundle_module
 from broken_bundles import change_json, repair
-from goodpart.bundle import read_bundle
-from goodpart.cli import main
+from goodpart.bundle.bundle import read_bundle
+from goodpart.cli.main import main
 from goodpart.errors import BundleError, BundleMissingError, ContractError, IntegrityError
-from goodpart.inspection import Verdict
+from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
-from goodpart.spec import Roi
+from goodpart.scoring.inspection import Verdict
 from small_parts import draw_good
 
 

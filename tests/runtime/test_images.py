@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, ImageFileError, UsageError
-from goodpart.images import find_images, read_image
+from goodpart.frames.images import find_images, read_image
 from small_parts import BGR, GRAY, RGB, THERMAL, draw_good
 
 COLOUR = draw_good(1, 40, 31)
@@ -231,7 +231,7 @@ import sys
 sys.modules["cv2"] = None
 from pathlib import Path
 from goodpart.errors import MissingExtraError
-from goodpart.images import read_image
+from goodpart.frames.images import read_image
 from small_parts_specs import RGB
 for name in ("x.ppm", "x.npy"):
     print(read_image(Path(name), RGB).shape)
@@ -240,7 +240,7 @@ try:
 except MissingExtraError as error:
     print(error)
 """
-    specs = "from goodpart.spec import *\n"
+    specs = "from goodpart.facts.spec import *\n"
     specs += "RGB = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)\n"
     (tmp_path / "small_parts_specs.py").write_text(specs)
     done = subprocess.run(

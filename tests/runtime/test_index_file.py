@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broken_bundles import write_manifest_aware
+from goodpart.bank.index_file import read_vectors
 from goodpart.errors import ContractError
-from goodpart.index_file import read_vectors
 
 HEADER = struct.Struct("<6QiI3QdQ")
 FIELDS = ["level0", "capacity", "count", "element", "label", "data", "top", "entry", "upper_links", "level0_links", "M"]
@@ -30,7 +30,7 @@ def index(built_bundle):
 def refused(bundle, data, *words):
     """In a process of its own: what hnswlib must not see would end this one."""
     write_manifest_aware(bundle / "bank.hnsw", bytes(data))
-    code = "import sys; from goodpart.cli import main; sys.exit(main(['selftest', sys.argv[1], '--threads', '1']))"
+    code = "import sys; from goodpart.cli.main import main; sys.exit(main(['selftest', sys.argv[1], '--threads', '1']))"
     done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=False)
     assert done.returncode == 3, (done.returncode, done.stdout, done.stderr)
     assert done.stderr.count("\n") == 1
@@ -129,10 +129,10 @@ def test_random_damage_never_crashes_the_process(bundle, index):
 import random, sys
 from pathlib import Path
 import numpy as np
-from goodpart.bank import Bank
-from goodpart.bundle import read_bundle
+from goodpart.bank.search import Bank
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import ContractError
-from goodpart.graph import Graph
+from goodpart.bank.graph import Graph
 bundle = read_bundle(Path(sys.argv[1]))
 vectors, directions = bundle.read_bank()
 path, spec = bundle.folder / "bank.hnsw", bundle.manifest.backbone.profile.index

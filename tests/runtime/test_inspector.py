@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from goodpart.bank import Bank
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
 from goodpart.errors import UsageError
-from goodpart.graph import Graph
-from goodpart.inspection import Verdict
+from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
-from goodpart.manifest import SearchMethod
-from goodpart.scoring import enlarge
+from goodpart.scoring.inspection import Verdict
+from goodpart.scoring.scores import enlarge
 from small_parts import draw_defect, draw_good
 
 

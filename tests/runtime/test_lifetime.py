@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goodpart.bank import Bank
+from goodpart.bank.graph import Graph
+from goodpart.bank.search import Bank
 from goodpart.errors import FrameError, UsageError
-from goodpart.graph import Graph
-from goodpart.inspection import Verdict
+from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
-from goodpart.manifest import SearchMethod
+from goodpart.scoring.inspection import Verdict
 from native_threads import native_threads, settled
 from small_frames import draw_small
 

@@ -8,7 +8,7 @@ import pytest
 
 from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
-from goodpart.live import LiveInspector
+from goodpart.store.live import LiveInspector
 from native_threads import native_threads, settled
 from small_network import draw_small
 

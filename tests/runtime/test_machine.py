@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from goodpart.machine import cpu_name, usable_cores
+from goodpart._host.machine import cpu_name, usable_cores
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 

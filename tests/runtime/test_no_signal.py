@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from goodpart.inspection import Verdict
+from goodpart.scoring.inspection import Verdict
 from small_frames import draw_small
 
 # value_range of the thermal bundle: 1000 to 5000, so that a level is 15.7 wide

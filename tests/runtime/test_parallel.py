@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from goodpart.parallel import in_order
+from goodpart._host.parallel import in_order
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from goodpart import products as module
-from goodpart.bank import _MARGIN
+from goodpart._host import inner_products as module
+from goodpart._host.inner_products import products
+from goodpart.bank.search import _MARGIN
 from goodpart.errors import InferenceError
-from goodpart.products import products
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -77,7 +77,7 @@ def test_a_large_product_starts_no_threads():
 def test_a_forked_child_takes_a_session_of_its_own():
     code = """if True:
         import os, numpy as np
-        from goodpart import products as module
+        from goodpart._host import inner_products as module
         ones = np.ones((2, 3), np.float32)
         module.products(ones, ones)
         before = module._session()

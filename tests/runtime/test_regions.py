@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
-from goodpart.regions import find_regions
-from goodpart.spec import Roi
+from goodpart.scoring.regions import find_regions
 from small_parts import draw_defect, draw_good
 
 grids = arrays.arrays(

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from broken_bundles import change_json, repair
-from goodpart.cli import main
+from goodpart.cli.main import main
 from goodpart.errors import BundleError, MissingExtraError, RollbackError, SignatureError, UsageError
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.sign import make_keys, sign_bundle
+from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PUBLIC_KEY = FIXTURES / "format_1.pub"

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from broken_bundles import change_json
-from goodpart import trial
-from goodpart.bundle import read_bundle
-from goodpart.cli import main
+from goodpart._host.locks import hold
+from goodpart.bundle.bundle import read_bundle
+from goodpart.cli.main import main
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -27,9 +27,9 @@ from goodpart.errors import (
     TrialError,
     UsageError,
 )
-from goodpart.locks import hold
-from goodpart.store import Store
-from goodpart.trial import TrialLimits
+from goodpart.store import trial
+from goodpart.store.store import Store
+from goodpart.store.trial import TrialLimits
 from small_network import draw_small, small_bundle
 
 PUBLIC_KEY = Path(__file__).parents[1] / "fixtures" / "format_1.pub"
@@ -217,11 +217,11 @@ def test_a_lowest_serial_above_the_active_ones_moves_no_pointer(store, three):
 
 def test_a_self_test_without_an_end_moves_no_pointer(store, three, monkeypatch):
     before = store.state
-    monkeypatch.setattr("goodpart.store.try_bundle", slow(three[2]))
+    monkeypatch.setattr("goodpart.store.store.try_bundle", slow(three[2]))
     with pytest.raises(TrialError):
         store.load()
     assert store.state == before
-    monkeypatch.setattr("goodpart.store.try_bundle", slow(three[1]))
+    monkeypatch.setattr("goodpart.store.store.try_bundle", slow(three[1]))
     with pytest.raises(TrialError):
         store.rollback()
     assert store.state == before
@@ -239,7 +239,7 @@ def test_a_fallback_passes_over_bundles_that_are_damaged_too(store, three, harm)
 def test_a_fallback_that_cannot_be_noted_judges_all_the_same(store, three, monkeypatch):
     rot(store, three[2])
     before = store.state
-    monkeypatch.setattr("goodpart.locks.time.monotonic", iter(range(0, 10_000, 20)).__next__)
+    monkeypatch.setattr("goodpart._host.locks.time.monotonic", iter(range(0, 10_000, 20)).__next__)
     handle = hold(store.folder / "lock")
     try:
         assert store.load().bundle.digest == three[1]
@@ -262,7 +262,7 @@ def test_a_switch_during_a_failing_load_counts(store, three, monkeypatch):
             other.gc()
         honest(folder, limits)
 
-    monkeypatch.setattr("goodpart.store.try_bundle", switch_meanwhile)
+    monkeypatch.setattr("goodpart.store.store.try_bundle", switch_meanwhile)
     assert store.load().bundle.digest == three[1]
     assert (store.state.active, store.state.history, store.state.fallback) == (three[1], (three[0],), None)
 
@@ -279,7 +279,7 @@ def test_a_switch_that_takes_the_only_bundle_away_during_its_load_counts(store, 
             shutil.rmtree(other.path(digests[0]))
         honest(folder, limits)
 
-    monkeypatch.setattr("goodpart.store.try_bundle", switch_meanwhile)
+    monkeypatch.setattr("goodpart.store.store.try_bundle", switch_meanwhile)
     assert store.state.history == ()
     assert store.load().bundle.digest == digests[1]
 
@@ -398,7 +398,7 @@ def test_gc_leaves_what_a_living_process_is_writing(store):
 
 
 def test_a_store_that_another_process_holds(store, newer, monkeypatch):
-    monkeypatch.setattr("goodpart.locks.time.monotonic", iter(range(0, 10_000, 20)).__next__)
+    monkeypatch.setattr("goodpart._host.locks.time.monotonic", iter(range(0, 10_000, 20)).__next__)
     handle = hold(store.folder / "lock")
     try:
         with pytest.raises(UsageError, match="held by another process"):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.calibration import Calibration, CalibrationMethod, threshold_for
+from goodpart._host.strict_json import decode, encode
 from goodpart.errors import ManifestError
-from goodpart.manifest import Manifest
-from goodpart.profile import STAGES, CoresetMethod, IndexSpec, Profile
-from goodpart.spec import Channels, FrameSpec, PixelType, Roi
-from goodpart.strict_json import decode, encode
+from goodpart.facts.calibration import Calibration, CalibrationMethod, threshold_for
+from goodpart.facts.manifest import Manifest
+from goodpart.facts.profile import STAGES, CoresetMethod, IndexSpec, Profile
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
 
 
 class Colour(enum.Enum):

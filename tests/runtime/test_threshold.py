@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
-from goodpart.bundle import read_bundle
-from goodpart.calibration import threshold_for
-from goodpart.cli import main
-from goodpart.inspection import Verdict
+from goodpart.bundle.bundle import read_bundle
+from goodpart.cli.main import main
+from goodpart.facts.calibration import threshold_for
 from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Verdict
 from small_parts import draw_defect, draw_good
 
 

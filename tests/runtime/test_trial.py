@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from broken_bundles import write_manifest_aware
 from goodpart.errors import SelfTestError, TrialError, UsageError
-from goodpart.trial import TrialLimits, try_bundle
+from goodpart.store.trial import TrialLimits, try_bundle
 
 
 def test_a_whole_bundle_passes(older, newer):
@@ -93,16 +93,20 @@ def test_the_child_is_out_of_reach_of_our_ctrl_c_and_has_an_alarm_of_its_own(old
     fake = tmp_path / "python"
     fake.write_text('#!/bin/sh\necho "session $(ps -o sid= -p $$ | tr -d " ") of" "$@" >&2\nexit 3\n')
     fake.chmod(0o755)
-    monkeypatch.setattr("goodpart.trial.sys.executable", str(fake))
+    monkeypatch.setattr("goodpart.store.trial.sys.executable", str(fake))
     with pytest.raises(SelfTestError) as caught:
         try_bundle(older, TrialLimits(memory_mb=300, time_s=6.5))
-    found = re.search(r"session (\d+) of -m goodpart.trial_child 300000000 8 /", str(caught.value))
+    found = re.search(r"session (\d+) of -m goodpart.store.trial_child 300000000 8 /", str(caught.value))
     assert found, caught.value
     assert int(found[1]) != os.getsid(0)
 
 
 def test_a_child_whose_parent_is_gone_ends_by_itself():
-    command = [sys.executable, "-c", "import goodpart.trial_child as t, time; t._limit(10**10, 1); time.sleep(60)"]
+    command = [
+        sys.executable,
+        "-c",
+        "import goodpart.store.trial_child as t, time; t._limit(10**10, 1); time.sleep(60)",
+    ]
     assert subprocess.run(command, check=False).returncode == -signal.SIGALRM
 
 
@@ -112,6 +116,6 @@ def test_too_little_time(older):
 
 
 def test_no_python_to_run_it(older, monkeypatch):
-    monkeypatch.setattr("goodpart.trial.sys.executable", os.devnull)
+    monkeypatch.setattr("goodpart.store.trial.sys.executable", os.devnull)
     with pytest.raises(UsageError, match="expected a Python to run the self-test"):
         try_bundle(older, TrialLimits())

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from goodpart.bundle import read_bundle
-from goodpart.cli import main
-from goodpart.device import change_device, device_path, read_device
+from goodpart._host.machine import usable_cores
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.device import change_device, device_path, read_device
+from goodpart.cli.main import main
+from goodpart.cli.tune import Trial, choose
 from goodpart.inspector import Inspector
-from goodpart.machine import usable_cores
-from goodpart.tune import Trial, choose
 
 
 def trial(threads, p50_ms, *, spinning=False):

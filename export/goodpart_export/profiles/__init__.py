@@ -3,9 +3,9 @@
 from importlib import resources
 from pathlib import Path
 
+from goodpart._host.strict_json import decode
 from goodpart.errors import ManifestError, UsageError
-from goodpart.profile import Profile
-from goodpart.strict_json import decode
+from goodpart.facts.profile import Profile
 
 
 def shipped_profiles() -> list[str]:

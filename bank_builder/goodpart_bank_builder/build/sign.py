@@ -1,0 +1,64 @@
+"""Sign: an Ed25519 key pair, and a bundle's manifest signed with it."""
+
+import hashlib
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from goodpart._host.atomic import check_file, write_file
+from goodpart.bundle.bundle import MANIFEST, SIGNATURE, Bundle, read_bundle
+from goodpart.errors import IntegrityError, UsageError
+from goodpart.bundle.signature import load_private_key
+
+
+def make_keys(path: Path) -> Path:
+    """Makes a key pair: the private key, which only its owner may read, and beside it the public one.
+
+    Args:
+        path: the private key's file; an existing one is never replaced, for it cannot be made again.
+
+    Returns:
+        the public key's file: `path` with `.pub` added.
+
+    Raises:
+        UsageError: a file is there already, or nothing can be written.
+    """
+    public = path.with_name(path.name + ".pub")
+    for file in (path, public):
+        check_file(file)
+        if file.exists():
+            raise UsageError(f"{file}: expected no key yet, found a file; name another, keys are never replaced")
+    key = Ed25519PrivateKey.generate()
+    write_file(
+        public,
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    write_file(path, secret, mode=0o600)
+    return public
+
+
+def sign_bundle(folder: Path, key: Path) -> Bundle:
+    """Signs a whole bundle; an older signature is replaced, every other file stays as it is.
+
+    Args:
+        folder: the bundle; every byte of it is checked first, for a signature says that it is as its maker left it.
+        key: PEM file with the unencrypted Ed25519 private key.
+
+    Returns:
+        the bundle.
+
+    Raises:
+        BundleError: the bundle is refused.
+        UsageError: no such key, or the signature cannot be written.
+    """
+    private = load_private_key(key)
+    bundle = read_bundle(folder)
+    text = (folder / MANIFEST).read_bytes()
+    if hashlib.sha256(text).hexdigest() != bundle.digest:
+        raise IntegrityError(f"{folder / MANIFEST}: expected the manifest that was checked, found another; sign again")
+    write_file(folder / SIGNATURE, private.sign(text))
+    return bundle

@@ -1,0 +1,1 @@
+"""The workstation's command line: one module per command."""

@@ -1,0 +1,1 @@
+"""What lies on disk: good images, parts and folds, test sets, masks."""

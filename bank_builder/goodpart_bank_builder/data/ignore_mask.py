@@ -1,0 +1,57 @@
+"""Ignore mask: parts of the frame that never count, painted on a picture as large as the frames."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.errors import FrameError, UsageError
+from goodpart.facts.spec import FrameSpec, GridSpec
+from goodpart.frames.images import read_mask
+
+
+def read_ignore_mask(path: Path) -> npt.NDArray[np.bool_]:
+    """`(H, W) bool`, True where the picture is not black.
+
+    Raises:
+        UsageError: the picture cannot be read, or ignores nothing.
+    """
+    try:
+        mask = read_mask(path)
+    except FrameError as error:
+        raise UsageError(f"--ignore: {error}") from error
+    if not mask.any():
+        raise UsageError(f"--ignore {path}: expected white where the frame never counts, found black alone")
+    return mask
+
+
+def ignored_patches(mask: npt.NDArray[np.bool_], frame: FrameSpec, grid: GridSpec) -> npt.NDArray[np.bool_]:
+    """The patches whose part of the frame the mask touches.
+
+    Args:
+        mask: `(H, W) bool`.
+        frame: whose region of interest the grid covers.
+        grid: the patches.
+
+    Returns:
+        `(rows, columns) bool`.
+
+    Raises:
+        UsageError: the region of interest lies beyond the mask, or no patch is left.
+    """
+    try:
+        frame.check_size(mask.shape[0], mask.shape[1], what="--ignore")
+    except FrameError as error:
+        raise UsageError(str(error)) from error
+    seen = frame.inspected(mask)
+    touched = _touched(_touched(seen, grid.rows).T, grid.columns).T
+    if touched.all():
+        raise UsageError("--ignore: expected a mask that leaves some patches, found none left")
+    return np.asarray(touched)
+
+
+def _touched(seen: npt.NDArray[np.generic], count: int) -> npt.NDArray[np.bool_]:
+    """`(count, ...) bool`: for each of `count` equal bands of the first axis, whether a pixel in it is set."""
+    size = seen.shape[0]
+    bands = ((at * size // count, -(-(at + 1) * size // count)) for at in range(count))
+    return np.stack([seen[start:stop].any(axis=0) for start, stop in bands])

@@ -1,0 +1,1 @@
+"""A bundle is measured on a labelled test set."""

@@ -1,0 +1,222 @@
+"""Evaluate: a bundle against an MVTec-style category."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart._host.parallel import in_order
+from goodpart._host.strict_json import to_plain
+from goodpart.bundle.bundle import MANIFEST
+from goodpart.errors import UsageError
+from goodpart.frames.images import read_image
+from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
+from goodpart_bank_builder.evaluate.costs import Costs, cost_curve
+from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryFigures, CategoryResult, ImageResult, KindFigures
+from goodpart_bank_builder.evaluate.masks import OddMasks, defect_of
+from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of, rate_of
+from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
+from goodpart_bank_builder.progress import progress
+
+_DEFAULT_COSTS = Costs()
+
+
+def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Path], list[str]]:
+    """Which bundle belongs to which category, by name.
+
+    Args:
+        folder: one bundle, or a folder of them.
+        categories: what will be evaluated.
+
+    Returns:
+        bundles by category name, and the names of categories without one.
+
+    Raises:
+        UsageError: no bundle at all.
+    """
+    if (folder / MANIFEST).is_file() and len(categories) == 1:
+        return {categories[0].name: folder}, []
+    found = {
+        category.name: folder / category.name
+        for category in categories
+        if (folder / category.name / MANIFEST).is_file()
+    }
+    if not found:
+        names = ", ".join(category.name for category in categories)
+        raise UsageError(f"{folder}: expected a bundle, or folders of bundles named {names}, found none")
+    return found, [category.name for category in categories if category.name not in found]
+
+
+def evaluate_category(
+    inspector: Inspector, category: Category, *, costs: Costs = _DEFAULT_COSTS, workers: int = 1
+) -> CategoryResult:
+    """Inspects every test image.
+
+    An UNKNOWN image counts as rejected whatever the threshold, never as good.
+
+    Args:
+        inspector: the bundle.
+        category: the test set.
+        costs: what false rejects and escapes cost on the line.
+        workers: images that are inspected at a time.
+
+    Raises:
+        FrameError: an image or a mask cannot be read or does not fit.
+    """
+    pixels = _Pixels()
+    images = []
+
+    def inspect(image: TestImage) -> Inspection:
+        return inspector.inspect(read_image(image.path, inspector.backbone.spec.frame))
+
+    total = len(category.images)
+    inspected = in_order(inspect, category.images, workers=workers)
+    for image, inspection in progress(inspected, doing=category.name, total=total, unit="images"):
+        pixels.add(image, inspection)
+        images.append(
+            ImageResult(
+                path=image.path,
+                kind=image.kind,
+                is_defective=image.is_defective,
+                mask=image.mask,
+                score=inspection.score,
+                p_value=inspection.p_value,
+                verdict=inspection.verdict,
+            )
+        )
+    return CategoryResult(figures=_figures(inspector, images, pixels, costs), images=tuple(images))
+
+
+def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Path) -> dict[str, Any]:
+    """All figures as plain finite numbers: `categories` by name, their `mean`, and the `missing` categories.
+
+    Args:
+        results: by category.
+        missing: categories without a bundle.
+        data: the folder that the names of images are relative to.
+    """
+    rows = [result.figures for result in results.values()]
+    return {
+        "categories": {
+            name: {**to_plain(result.figures), "images": [_plain_image(image, data) for image in result.images]}
+            for name, result in results.items()
+        },
+        "mean": {name: mean_of([getattr(row, name) for row in rows]) for name in MEAN_OF},
+        "missing": missing,
+    }
+
+
+def _plain_image(image: ImageResult, data: Path) -> dict[str, Any]:
+    return {
+        "file": image.path.relative_to(data).as_posix(),
+        "kind": image.kind,
+        "score": image.score,
+        "p_value": image.p_value,
+        "verdict": image.verdict.value,
+    }
+
+
+class _Pixels:
+    """Counted pixels by kind, and odd masks."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[str, PixelCounts] = defaultdict(PixelCounts)
+        self.odd_masks = OddMasks()
+
+    def add(self, image: TestImage, inspection: Inspection) -> None:
+        """Counts the pixels of an image that is good or has a mask."""
+        if image.is_defective and image.mask is None:
+            return
+        # the sigmoid saturates in float32, so pixel metrics take the calibrated scores themselves
+        calibrated = inspection.calibrated_map()
+        defect, counted = defect_of(image, calibrated.shape), ~inspection.ignored_map()
+        if image.mask is not None:
+            self.odd_masks.look_at(image.mask, defect, counted)
+        self._counts[image.kind].add(calibrated, defect, counted)
+
+    def all(self) -> PixelCounts:
+        return PixelCounts.sum_of(self._counts.values())
+
+    def of_kind(self, kind: str) -> PixelCounts:
+        """Those of one kind of defect, and of all good images."""
+        return PixelCounts.sum_of(self._counts[name] for name in (GOOD, kind) if name in self._counts)
+
+
+def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, costs: Costs) -> CategoryFigures:
+    defective = np.array([image.is_defective for image in images])
+    scores = np.array([image.score for image in images])
+    rejected = np.array([image.verdict is not Verdict.GOOD for image in images])
+    unknown = np.array([image.verdict is Verdict.UNKNOWN for image in images])
+    manifest, calibration = inspector.bundle.manifest, inspector.calibration
+    image_best, all_pixels = best_f1(defective, scores), pixels.all()
+    pixel_best = all_pixels.best_f1()
+    return CategoryFigures(
+        train_images=manifest.provenance.images,
+        test_images=len(images),
+        good_images=int((~defective).sum()),
+        defective_images=int(defective.sum()),
+        bank=(manifest.bank.vectors, manifest.backbone.grid.dimension),
+        mu=calibration.mean,
+        sigma=calibration.std,
+        threshold=inspector.threshold,
+        image_auroc=auroc(defective, scores),
+        image_auprc=auprc(defective, scores),
+        image_best_f1=None if image_best is None else image_best.value,
+        image_best_f1_threshold=None if image_best is None else image_best.threshold,
+        pixel_auroc=all_pixels.auroc(),
+        pixel_auprc=all_pixels.auprc(),
+        pixel_best_f1=None if pixel_best is None else pixel_best.value,
+        pixel_best_f1_threshold=None if pixel_best is None else pixel_best.threshold,
+        aupro_30=all_pixels.aupro(0.30),
+        aupro_05=all_pixels.aupro(0.05),
+        false_rejects=rate_of(rejected[~defective]),
+        escapes=rate_of(~rejected[defective]),
+        kinds=_kinds(images, scores, rejected, pixels),
+        cost=cost_curve(defective, scores, unknown=unknown, threshold=inspector.threshold, costs=costs),
+        warning=manifest.backbone.weights.warning,
+        notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes()),
+    )
+
+
+def _kinds(
+    images: list[ImageResult], scores: npt.NDArray[np.float64], rejected: npt.NDArray[np.bool_], pixels: _Pixels
+) -> dict[str, KindFigures]:
+    """Every kind of defect against all good images."""
+    of = np.array([image.kind for image in images])
+    figures = {}
+    for kind in sorted({image.kind for image in images if image.is_defective}):
+        its, compared, its_pixels = of == kind, (of == kind) | (of == GOOD), pixels.of_kind(kind)
+        figures[kind] = KindFigures(
+            images=int(its.sum()),
+            image_auroc=auroc(its[compared], scores[compared]),
+            image_auprc=auprc(its[compared], scores[compared]),
+            escapes=rate_of(~rejected[its]),
+            pixel_auroc=its_pixels.auroc(),
+            aupro_30=its_pixels.aupro(0.30),
+        )
+    return figures
+
+
+def _notes(inspector: Inspector, images: list[ImageResult]) -> list[str]:
+    """What cannot be reported, and what the figures do not say by themselves."""
+    defective = [image for image in images if image.is_defective]
+    without_mask = sorted({image.kind for image in defective if image.mask is None})
+    unknown = [image.path for image in images if image.verdict is Verdict.UNKNOWN]
+    notes = []
+    if not defective:
+        notes.append("no defective images: no AUROC, AUPRC, AUPRO, F1, cost or escape rate")
+    if len(defective) == len(images):
+        notes.append("no good images: no image AUROC, image AUPRC, image F1, cost or false-reject rate")
+    if without_mask:
+        notes.append(f"images without a mask do not count in pixel metrics: {', '.join(without_mask)}")
+    if unknown:
+        example = f"{unknown[0].parent.name}/{unknown[0].name}"
+        notes.append(f"images that cannot be judged (UNKNOWN) count as rejected: {len(unknown)}, such as {example}")
+    if inspector.threshold != inspector.calibration.threshold:
+        own = inspector.calibration.threshold
+        notes.append(f"the threshold was moved on this device to {inspector.threshold:g}; the bundle's own is {own:g}")
+    return notes

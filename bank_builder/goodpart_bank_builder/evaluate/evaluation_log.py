@@ -1,0 +1,76 @@
+"""What `goodpart-bank evaluate` prints, in the manner of the paper's log."""
+
+from collections.abc import Sequence
+
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, KindFigures
+from goodpart_bank_builder.evaluate.metrics import Rate, mean_of
+
+
+def category_lines(name: str, row: CategoryFigures) -> list[str]:
+    """One category: the paper's figures, ours, a table of the kinds of defects, and what was tuned on them."""
+    lines = [
+        f"[{name}]{'' if row.warning is None else f' {row.warning}'}",
+        f"  train {row.train_images}, test {row.test_images} "
+        f"({row.good_images} good, {row.defective_images} defective)",
+        f"  bank {row.bank}, mu {row.mu:.4f}, sigma {row.sigma:.4f}, threshold {row.threshold:.3f}",
+        f"  image AUROC {_shown(row.image_auroc)}, image AUPRC {_shown(row.image_auprc)}, "
+        f"pixel AUROC {_shown(row.pixel_auroc)}",
+        f"  pixel AUPRC {_shown(row.pixel_auprc)}, AUPRO to 0.30 {_shown(row.aupro_30)}, "
+        f"AUPRO to 0.05 {_shown(row.aupro_05)}",
+        f"  at the threshold: false rejects {_rate(row.false_rejects)}, escapes {_rate(row.escapes)}",
+    ]
+    lines += _kind_table(row.kinds)
+    lines += _tuned(row)
+    return lines + [f"  note: {note}" for note in row.notes]
+
+
+def mean_line(rows: Sequence[CategoryFigures]) -> str:
+    """The mean over categories of the figures that categories are compared by."""
+    shown = {
+        "image AUROC": [row.image_auroc for row in rows],
+        "image AUPRC": [row.image_auprc for row in rows],
+        "pixel AUROC": [row.pixel_auroc for row in rows],
+        "pixel AUPRC": [row.pixel_auprc for row in rows],
+        "AUPRO to 0.30": [row.aupro_30 for row in rows],
+    }
+    return f"[mean of {len(rows)}] " + ", ".join(f"{name} {_shown(mean_of(had))}" for name, had in shown.items())
+
+
+def _kind_table(kinds: dict[str, KindFigures]) -> list[str]:
+    if not kinds:
+        return []
+    width = max(len("kind"), *(len(kind) for kind in kinds))
+    heading = ("images", "escapes", "image AUROC", "image AUPRC", "pixel AUROC", "AUPRO 0.30")
+    lines = ["  " + "  ".join(["kind".ljust(width), *heading])]
+    for kind, row in kinds.items():
+        figures = (row.image_auroc, row.image_auprc, row.pixel_auroc, row.aupro_30)
+        cells = [str(row.images), str(row.escapes.events), *(_shown(figure) for figure in figures)]
+        padded = [cell.rjust(len(name)) for cell, name in zip(cells, heading, strict=True)]
+        lines.append("  " + "  ".join([kind.ljust(width), *padded]))
+    return lines
+
+
+def _tuned(row: CategoryFigures) -> list[str]:
+    """What was tuned on labelled defects, marked as such."""
+    lines = []
+    if row.image_best_f1 is not None:
+        lines.append(f"    best image F1 {row.image_best_f1:.4f} at threshold {row.image_best_f1_threshold:.3f}")
+    if row.pixel_best_f1 is not None:
+        lines.append(f"    best pixel F1 {row.pixel_best_f1:.4f} at {row.pixel_best_f1_threshold:.3f} sigmas")
+    if (cost := row.cost) is not None:
+        lines.append(
+            f"    least cost {cost.best_cost:.4f} at threshold {cost.best_threshold:.3f}, {cost.cost_at_threshold:.4f} "
+            f"at the one used (in false rejects per part, if an escape costs {cost.escape_cost:g} of them and "
+            f"{cost.defect_rate:g} of the parts are defective)"
+        )
+    return ["  tuned on these labelled defects, never a promise for other parts:", *lines] if lines else []
+
+
+def _rate(rate: Rate) -> str:
+    if rate.value is None:
+        return "n/a"
+    return f"{rate.value:.4f} ({rate.events} of {rate.of}, 95 % interval {rate.low:.3f} to {rate.high:.3f})"
+
+
+def _shown(figure: float | None) -> str:
+    return "n/a" if figure is None else f"{figure:.4f}"

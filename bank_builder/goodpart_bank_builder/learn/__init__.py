@@ -1,0 +1,1 @@
+"""Good images become a bank and its calibration."""

@@ -1,0 +1,115 @@
+"""Embedding of good images, through the runtime's own backbone."""
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart._host.parallel import in_order
+from goodpart.errors import FrameError, UsageError
+from goodpart.frames.images import read_image
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
+from goodpart_bank_builder.learn.lookalikes import Lookalikes
+
+KEPT_BYTES = 1 << 30
+"""Embeddings that are kept in memory for the second time they are needed; what is beyond is embedded again."""
+
+
+class GoodImages:
+    """Good images and their embeddings, of which only as many are kept as fit into memory.
+
+    Attributes:
+        contents: the sha256 of every file that was read, by path.
+        skipped: files that could not be read or did not fit.
+        ignored: `(rows, columns) bool` patches that never count, None if all do.
+        patches: how many of one image count.
+        lookalikes: what has been read, to find near-identical images.
+    """
+
+    def __init__(
+        self, backbone: Backbone, *, ignore: Path | None = None, skip_unreadable: bool = False, workers: int = 1
+    ) -> None:
+        """Sets how images are embedded.
+
+        Args:
+            backbone: of the bundle to be.
+            ignore: picture, as large as every image, of what never counts (white), or None.
+            skip_unreadable: go on without an image that cannot be read, naming it on stderr.
+            workers: images that are decoded and embedded at a time.
+
+        Raises:
+            UsageError: the picture of what never counts cannot be read or leaves nothing.
+        """
+        spec = backbone.spec
+        self._mask = None if ignore is None else read_ignore_mask(ignore)
+        self.ignored = None if self._mask is None else ignored_patches(self._mask, spec.frame, spec.grid)
+        self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
+        self.patches = len(self._counted)
+        self.contents: dict[Path, str] = {}
+        self.skipped: set[Path] = set()
+        self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
+        self._backbone, self._skip, self._workers = backbone, skip_unreadable, workers
+        self._seen: dict[str, Path] = {}
+        self._kept: dict[Path, npt.NDArray[np.float32]] = {}
+        self._kept_bytes = 0
+
+    def read(self, paths: Iterable[Path]) -> Iterator[tuple[Path, npt.NDArray[np.float32]]]:
+        """The images that can be read, with `(P, D) float32` unit vectors of the patches that count.
+
+        Raises:
+            FrameError: an image cannot be read, is not what the backbone declares, or shows nothing.
+            UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
+                part that the other has never seen.
+        """
+        wanted = (path for path in paths if path not in self.skipped)
+        with contextlib.closing(in_order(self._found, wanted, workers=self._workers)) as found:
+            for path, embeddings in found:
+                if isinstance(embeddings, FrameError):
+                    if not self._skip:
+                        raise embeddings
+                    print(f"skipped: {embeddings}", file=sys.stderr)
+                    self.skipped.add(path)
+                    continue
+                if path not in self.contents:
+                    self._remember(path, embeddings)
+                yield path, embeddings
+
+    def _found(self, path: Path) -> npt.NDArray[np.float32] | FrameError:
+        """An image's embeddings, kept or new, or why there are none."""
+        kept = self._kept.get(path)
+        if kept is not None:
+            return kept
+        try:
+            return self._embed(path)
+        except FrameError as error:
+            return error
+
+    def _remember(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
+        """Notes an image that was read for the first time."""
+        self.contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        original = self._seen.setdefault(self.contents[path], path)
+        if original != path:
+            raise UsageError(f"{path}: expected another photograph, found a copy of {original}; remove one of them")
+        self.lookalikes.add(path, embeddings)
+        if self._kept_bytes + embeddings.nbytes <= KEPT_BYTES:
+            self._kept[path] = embeddings
+            self._kept_bytes += embeddings.nbytes
+
+    def _embed(self, path: Path) -> npt.NDArray[np.float32]:
+        """What an Inspector would call UNKNOWN is refused: it would be learned as good."""
+        frame = read_image(path, self._backbone.spec.frame)
+        reason = self._backbone.spec.frame.no_signal(frame)
+        if reason is not None:
+            raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
+        if self._mask is not None and frame.shape[:2] != self._mask.shape:
+            height_px, width_px = self._mask.shape
+            raise UsageError(
+                f"{path}: expected {height_px}x{width_px} pixels (HxW) like the ignore mask, "
+                f"found {frame.shape[0]}x{frame.shape[1]}"
+            )
+        return self._backbone.embed(frame)[self._counted]

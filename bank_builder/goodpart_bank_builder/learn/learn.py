@@ -1,0 +1,158 @@
+"""Learn: good images become a bank and its calibration, in one pass for the bank and one for the calibration."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.errors import UsageError
+from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.scores import image_score
+from goodpart_bank_builder.data.parts import Fold
+from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
+from goodpart_bank_builder.learn.embed import GoodImages
+from goodpart_bank_builder.progress import progress
+
+_CHUNK_BYTES = 400 << 20
+"""Embeddings from which one coreset is chosen at a time: the rest of the images waits on disk."""
+
+_QUERIES = 1000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What good images taught.
+
+    Attributes:
+        bank: the embeddings to keep.
+        calibration: scale and thresholds.
+        held_out: `(P,) float64` distances of every held-out image to a bank without its part.
+        ignored: `(rows, columns) bool` patches that never count, or None.
+        worst: what orders the held-out images by score: the mean of their highest distances.
+        images: the files that were read, and their sha256.
+        parts: how many parts they show.
+        skipped: how many could not be read.
+        patches: embeddings that the bank was chosen from.
+        queries: `(Q, D) float32` some held-out embeddings, to measure recall with.
+        lookalikes: near-identical images that were held out apart, the nearest pair first.
+    """
+
+    bank: Coreset
+    calibration: Calibration
+    held_out: dict[Path, npt.NDArray[np.float64]]
+    ignored: npt.NDArray[np.bool_] | None
+    worst: tuple[float, ...]
+    images: dict[Path, str]
+    parts: int
+    skipped: int
+    patches: int
+    queries: npt.NDArray[np.float32]
+    lookalikes: tuple[tuple[Path, Path], ...]
+
+
+def learn(
+    backbone: Backbone,
+    parts: dict[Path, str],
+    folds: Sequence[Fold],
+    *,
+    method: CalibrationMethod,
+    false_reject_rate: float,
+    seed: int,
+    ignore: Path | None = None,
+    skip_unreadable: bool = False,
+    workers: int = 1,
+) -> Learned:
+    """Chooses the bank and calibrates it.
+
+    The coreset of every fold is chosen once. A fold is scored by the merged coresets of the other ones, and the bank is
+    all of them merged, so that all folds together cost little more than one coreset.
+
+    Args:
+        backbone: embeds the images.
+        parts: the part of every image.
+        folds: from `make_folds`.
+        method: how the folds hold out.
+        false_reject_rate: the share of good parts that may be called defective.
+        seed: of the coresets.
+        ignore: picture of what never counts.
+        skip_unreadable: go on without images that cannot be read.
+        workers: images that are embedded at a time.
+
+    Raises:
+        UsageError: a mask, images or a rate that cannot work.
+        FrameError: an image cannot be read and `skip_unreadable` is off.
+    """
+    profile = backbone.spec.profile
+    images = GoodImages(backbone, ignore=ignore, skip_unreadable=skip_unreadable, workers=workers)
+    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
+    coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
+    patches = images.patches * len(images.contents)
+    held_out, queries = _hold_out(images, folds, coresets, chooser, neighbours=profile.neighbours)
+    top_k = profile.top_k(images.patches)
+    return Learned(
+        bank=_bank(chooser, coresets, profile.neighbours),
+        calibration=make_calibration(held_out, parts, method=method, top_k=top_k, false_reject_rate=false_reject_rate),
+        held_out=held_out,
+        ignored=images.ignored,
+        worst=tuple(image_score(found, top_k) for found in held_out.values()),
+        images=images.contents,
+        parts=len({parts[path] for path in images.contents}),
+        skipped=len(images.skipped),
+        patches=patches,
+        queries=queries,
+        lookalikes=tuple(images.lookalikes.across([fold.images for fold in folds])),
+    )
+
+
+def _hold_out(
+    images: GoodImages, folds: Sequence[Fold], coresets: Sequence[Coreset | None], chooser: Chooser, *, neighbours: int
+) -> tuple[dict[Path, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
+    """Distances of every held-out image to a bank without its fold, and some held-out embeddings."""
+    distances: dict[Path, npt.NDArray[np.float64]] = {}
+    queries: list[npt.NDArray[np.float32]] = []
+    step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
+    for fold, own in zip(folds, coresets, strict=True):
+        if not fold.scored:
+            continue
+        bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours)
+        for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
+            distances[path] = exact_distances(embeddings, bank, neighbours=neighbours)
+            # a copy: a view would keep all embeddings of the image in memory
+            queries.append(embeddings[::step].copy())
+    if not distances:
+        raise UsageError("expected readable images to calibrate on, found none; photograph more good parts")
+    return distances, np.concatenate(queries)
+
+
+def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
+    """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
+    coresets: list[Coreset] = []
+    chunk: list[npt.NDArray[np.float32]] = []
+    chunk_bytes = 0
+    for _, embeddings in images.read(_watched(fold.images, f"embedding {fold.name}")):
+        chunk.append(embeddings)
+        chunk_bytes += embeddings.nbytes
+        if chunk_bytes >= _CHUNK_BYTES:
+            coresets.append(chooser.of(np.concatenate(chunk)))
+            chunk, chunk_bytes = [], 0
+    if chunk:
+        coresets.append(chooser.of(np.concatenate(chunk)))
+    return chooser.merged(coresets) if coresets else None
+
+
+def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int) -> Coreset:
+    """One bank of the coresets that there are."""
+    had = [coreset for coreset in coresets if coreset is not None]
+    if not had:
+        raise UsageError("expected readable images, found too few to hold some out; photograph more good parts")
+    bank = chooser.merged(had)
+    require_structure(bank, neighbours=neighbours)
+    return bank
+
+
+def _watched(paths: Sequence[Path], doing: str) -> Iterable[Path]:
+    return progress(paths, doing=doing, total=len(paths), unit="images")

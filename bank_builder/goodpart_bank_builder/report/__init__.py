@@ -1,0 +1,1 @@
+"""An evaluation becomes an HTML page."""

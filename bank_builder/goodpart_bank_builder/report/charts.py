@@ -1,0 +1,259 @@
+"""Charts of a report, as SVG to be put into a page: text stays text, and the same figures give the same bytes."""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+from xml.etree import ElementTree as Xml
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from goodpart_bank_builder.evaluate.costs import CostCurve
+from goodpart_bank_builder.evaluate.figures import CategoryResult, ImageResult
+from goodpart_bank_builder.report.choice import is_wrong
+from goodpart_bank_builder.report.text import printable
+
+GOOD_COLOUR, DEFECT_COLOUR, TEXT_COLOUR, GUIDE_COLOUR = "#2463a8", "#c2570c", "#1f2933", "#6b7280"
+_MOST_DOTS, _MOST_KINDS, _BINS = 300, 14, 40
+_WIDTH_IN = 5.6
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "goodpart",
+    "text.parse_math": False,  # a kind of defect may be called $
+    "font.size": 11,
+    "legend.handlelength": 1.3,
+    "legend.columnspacing": 1.4,
+    "legend.handletextpad": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GUIDE_COLOUR,
+    "axes.labelcolor": TEXT_COLOUR,
+    "text.color": TEXT_COLOUR,
+    "xtick.color": TEXT_COLOUR,
+    "ytick.color": TEXT_COLOUR,
+    "legend.frameon": False,
+    "axes.unicode_minus": False,
+}
+
+
+def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
+    """Image scores of good and defective parts as a histogram, and below it every image by kind, with the threshold.
+
+    Args:
+        result: of one category.
+        name: of the chart, no other on its page has it.
+    """
+    threshold = result.figures.threshold
+    rows = _rows(result.images)
+    with _style():
+        figure = Figure(figsize=(_WIDTH_IN, 2.4 + 0.32 * len(rows)), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 0.32 * len(rows) + 0.1])
+        edges = _edges([image.score for image in result.images], threshold)
+        for defective, colour, parts in ((False, GOOD_COLOUR, "good"), (True, DEFECT_COLOUR, "defective")):
+            scores = [image.score for image in result.images if image.is_defective is defective]
+            if scores:
+                upper.hist(scores, edges, color=colour, alpha=0.65, label=f"{parts} parts ({len(scores)})")
+        upper.set_ylabel("images")
+        for row, (_, images) in enumerate(reversed(rows)):
+            _draw_dots(lower, row, images)
+        lower.set_yticks(range(len(rows)), [label for label, _ in reversed(rows)])
+        lower.set_ylim(-0.6, len(rows) - 0.4)
+        lower.set_xlabel("image score in sigmas of good patches")
+        for axes in (upper, lower):
+            line = axes.axvline(threshold, color=TEXT_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
+        line.set_label(f"threshold {threshold:.2f}")
+        _scale_scores(lower, edges)
+        handles = [*upper.get_legend_handles_labels()[0], line]
+        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        return _svg(
+            figure, name, f"Image scores of {len(result.images)} test images by kind, threshold {threshold:.2f}"
+        )
+
+
+def roc_chart(result: CategoryResult) -> str | None:
+    """The ROC curve with the point where the verdicts were given; None without both good and defective parts."""
+    figures = result.figures
+    if figures.image_auroc is None or figures.false_reject_rate is None or figures.escape_rate is None:
+        return None
+    defective, scores = _labelled(result.images)
+    rejected, found, _ = roc_curve(defective, scores)
+    with _style():
+        figure, axes = _square("false-reject rate", "share of defects found")
+        axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=(0, (2, 3)))
+        axes.plot(rejected, found, color=DEFECT_COLOUR, linewidth=1.8)
+        _mark_operating_point(axes, figures.false_reject_rate, 1.0 - figures.escape_rate, figures.threshold)
+        axes.legend(loc="lower right")
+        return _svg(figure, "roc", f"ROC curve, area {figures.image_auroc:.3f}")
+
+
+def precision_recall_chart(result: CategoryResult) -> str | None:
+    """The precision-recall curve with the point of the verdicts; None without both good and defective parts."""
+    figures = result.figures
+    if figures.image_auprc is None:
+        return None
+    defective, scores = _labelled(result.images)
+    precision, recall, _ = precision_recall_curve(defective, scores)
+    # from a recall of 0 on, the curve is only a convention; the first precision found holds there, as in its area
+    found_some = recall > 0
+    precision, recall = precision[found_some], recall[found_some]
+    precision, recall = np.append(precision, precision[-1]), np.append(recall, 0.0)
+    found = figures.escapes.of - figures.escapes.events
+    called = found + figures.false_rejects.events
+    with _style():
+        figure, axes = _square("share of defects found (recall)", "share of DEFECT verdicts that are right")
+        axes.axhline(defective.mean(), color=GUIDE_COLOUR, linewidth=0.8, linestyle=(0, (2, 3)))
+        axes.plot(recall, precision, color=DEFECT_COLOUR, linewidth=1.8, drawstyle="steps-post")
+        if called:
+            _mark_operating_point(axes, found / figures.escapes.of, found / called, figures.threshold)
+            axes.legend(loc="lower left")
+        return _svg(figure, "pr", f"Precision-recall curve, average precision {figures.image_auprc:.3f}")
+
+
+def cost_chart(cost: CostCurve, threshold: float) -> str:
+    """Expected cost per part by threshold, with the one in use and the cheapest."""
+    with _style():
+        figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(cost.thresholds, cost.costs, color=GOOD_COLOUR, linewidth=1.8, drawstyle="steps-post")
+        for at, value, inside, words in (
+            (threshold, cost.cost_at_threshold, TEXT_COLOUR, "in use: threshold"),
+            (cost.best_threshold, cost.best_cost, "white", "cheapest on these defects:"),
+        ):
+            label = f"{words} {at:.2f}, cost {value:.3f}"
+            axes.plot(at, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5)
+        axes.set_xlabel("threshold in sigmas")
+        axes.set_ylabel("cost per part")
+        axes.set_ylim(0, None)
+        _scale_scores(axes, _edges(cost.thresholds, threshold))
+        figure.legend(loc="outside upper left")
+        return _svg(figure, "cost", f"Cost per part by threshold, {cost.cost_at_threshold:.3f} at the one in use")
+
+
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """How all charts look, whatever the user's own matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def _rows(images: Sequence[ImageResult]) -> list[tuple[str, list[ImageResult]]]:
+    """Good parts first, then the kinds of defects by name; what is too much for one chart is one row."""
+    kinds = sorted({image.kind for image in images if image.is_defective})
+    alone = kinds if len(kinds) <= _MOST_KINDS else kinds[: _MOST_KINDS - 1]
+    rows = [("good", [image for image in images if not image.is_defective])]
+    rows += [(_label(kind), [image for image in images if image.is_defective and image.kind == kind]) for kind in alone]
+    others = [image for image in images if image.is_defective and image.kind not in alone]
+    rows.append((f"{len(kinds) - len(alone)} other kinds", others))
+    return [(label, row) for label, row in rows if row]
+
+
+def _draw_dots(axes: Axes, row: int, images: list[ImageResult]) -> None:
+    """Every image of a kind as a dot, wrongly judged ones in full colour; of very many some, evenly by score."""
+    ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
+    shown = [ordered[at] for at in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))]
+    for wrong, alpha, size in ((False, 0.35, 16), (True, 1.0, 22)):
+        # spread by the golden ratio, so that neighbours keep apart without chance
+        dots = [
+            (
+                image.score,
+                row + ((at * 0.618034) % 1.0 - 0.5) * 0.5,
+                DEFECT_COLOUR if image.is_defective else GOOD_COLOUR,
+            )
+            for at, image in enumerate(shown)
+            if is_wrong(image) is wrong
+        ]
+        if dots:
+            x, y, colours = zip(*dots, strict=True)
+            axes.scatter(x, y, s=size, c=colours, alpha=alpha, linewidths=0)
+
+
+def _labelled(images: Sequence[ImageResult]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    return np.array([image.is_defective for image in images]), np.array([image.score for image in images])
+
+
+def _square(across: str, up: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.02)
+    return figure, axes
+
+
+def _mark_operating_point(axes: Axes, x: float, y: float, threshold: float) -> None:
+    label = f"at the threshold, {threshold:.2f}"
+    axes.plot([x], [y], "o", color=TEXT_COLOUR, markersize=8, clip_on=False, zorder=5, linestyle="none", label=label)
+
+
+def _edges(scores: Sequence[float], threshold: float) -> npt.NDArray[np.float64]:
+    """`(bins + 1,) float64` ascending edges around all scores; in equal ratios where the highest are far above."""
+    low, high = min(*scores, threshold), max(*scores, threshold)
+    if low > 0 and high > 6 * threshold:
+        return np.geomspace(low * 0.95, high * 1.05, _BINS + 1)
+    margin = 0.03 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, _BINS + 1)
+
+
+def _scale_scores(axes: Axes, edges: npt.NDArray[np.float64]) -> None:
+    if edges[1] - edges[0] < 0.9 * (edges[-1] - edges[-2]):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.set_xlabel(f"{axes.get_xlabel()} (logarithmic)")
+    axes.set_xlim(edges[0], edges[-1])
+
+
+def _label(kind: str) -> str:
+    shown = printable(kind)
+    return shown if len(shown) <= 22 else shown[:21] + "…"
+
+
+def _svg(figure: Figure, name: str, says: str) -> str:
+    """A figure as an element of an HTML page; `name` keeps its ids apart from those of the page's other charts."""
+    drawn = io.StringIO()
+    with warnings.catch_warnings():
+        # the font that lengths are measured with may lack a script that a kind's name is in; the browser's will not
+        warnings.filterwarnings("ignore", "Glyph")
+        figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    root = Xml.fromstring(drawn.getvalue())  # noqa: S314 - what was drawn just now
+    for element in root.iter():
+        _mend(element, name)
+    for parent in list(root.iter()):
+        for child in [child for child in parent if child.tag in ("metadata", "style")]:
+            parent.remove(child)
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": says, "class": "chart"}
+    return Xml.tostring(root, encoding="unicode")
+
+
+def _mend(element: "Xml.Element", name: str) -> None:
+    """Drops what a page does not need: namespaces, ids that nothing refers to, fonts, line breaks in paths."""
+    element.tag = element.tag.rpartition("}")[2]
+    attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+    if element.tag == "g":
+        attributes.pop("id", None)
+    if "id" in attributes:
+        attributes["id"] = f"{name}-{attributes['id']}"
+    if "href" in attributes:
+        attributes["href"] = attributes["href"].replace("#", f"#{name}-")
+    if "clip-path" in attributes:
+        attributes["clip-path"] = attributes["clip-path"].replace("url(#", f"url(#{name}-")
+    if "d" in attributes:
+        attributes["d"] = " ".join(attributes["d"].split())
+    if "style" in attributes:
+        attributes["style"] = re.sub(r"font-family:[^;]*;?\s*", "", attributes["style"])
+    element.attrib = attributes
+    if element.tag != "text":
+        element.text = None
+    element.tail = None

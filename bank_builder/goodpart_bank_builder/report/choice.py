@@ -1,0 +1,123 @@
+"""Which images a report shows, and in which order."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.figures import ImageResult
+
+MOST_WRONG = 24
+"""The most escapes, and the most false rejects, that are shown as pictures; the others are listed."""
+
+_MOST_KINDS = 24
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """Wrongly judged images, worst first.
+
+    Attributes:
+        shown: as pictures.
+        listed: by name alone.
+    """
+
+    shown: tuple[ImageResult, ...]
+    listed: tuple[ImageResult, ...]
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return len(self.shown) + len(self.listed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Some images of one kind that were judged rightly.
+
+    Attributes:
+        kind: "good", or the kind of defect.
+        images: of this kind, in all.
+        right: how many of them were judged rightly.
+        shown: what each is an example of ("lowest score", ...), and the image.
+    """
+
+    kind: str
+    images: int
+    right: int
+    shown: tuple[tuple[str, ImageResult], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a report shows of one category; no image twice.
+
+    Attributes:
+        escapes: defective images that were called good, lowest score first.
+        false_rejects: good images that were not called good, highest score first.
+        kinds: found defects by kind.
+        left_out_kinds: kinds that have no gallery, because there are so many.
+        good: good images that were called good, None if the category has no good images.
+    """
+
+    escapes: Wrong
+    false_rejects: Wrong
+    kinds: tuple[Gallery, ...]
+    left_out_kinds: tuple[str, ...]
+    good: Gallery | None
+
+    def shown(self) -> list[ImageResult]:
+        """All images that are shown as pictures, in the order of the page."""
+        galleries = [*self.kinds, *([] if self.good is None else [self.good])]
+        return [
+            *self.escapes.shown,
+            *self.false_rejects.shown,
+            *(image for gallery in galleries for _, image in gallery.shown),
+        ]
+
+
+def is_wrong(image: ImageResult) -> bool:
+    """Whether an image is a false reject or an escape."""
+    return image.is_defective is (image.verdict is Verdict.GOOD)
+
+
+def choose_images(images: Sequence[ImageResult]) -> Choice:
+    """Chooses what a report shows."""
+    ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
+    kinds = sorted({image.kind for image in images if image.is_defective})
+    good = [image for image in ordered if not image.is_defective]
+    return Choice(
+        escapes=_wrong([image for image in ordered if image.is_defective and is_wrong(image)]),
+        false_rejects=_wrong([image for image in reversed(good) if is_wrong(image)]),
+        kinds=tuple(
+            _gallery(kind, [image for image in ordered if image.is_defective and image.kind == kind])
+            for kind in kinds[:_MOST_KINDS]
+        ),
+        left_out_kinds=tuple(kinds[_MOST_KINDS:]),
+        good=_gallery("good", good) if good else None,
+    )
+
+
+def _wrong(images: list[ImageResult]) -> Wrong:
+    return Wrong(shown=tuple(images[:MOST_WRONG]), listed=tuple(images[MOST_WRONG:]))
+
+
+def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
+    """A few of the rightly judged images of one kind, given lowest score first."""
+    right = [image for image in ordered if not is_wrong(image)]
+    last = len(right) - 1
+    # the closest calls tell most: low scores of defects, high scores of good parts
+    wanted = (
+        {"typical": last // 2, "second highest score": last - 1, "highest score": last}
+        if kind == "good"
+        else {"lowest score": 0, "second lowest score": 1, "typical": (last + 1) // 2, "highest score": last}
+    )
+    shown: dict[int, str] = {}
+    for label, at in wanted.items():
+        if 0 <= at <= last:
+            shown.setdefault(at, label)
+    return Gallery(
+        kind=kind,
+        images=len(ordered),
+        right=len(right),
+        shown=tuple((label, right[at]) for at, label in sorted(shown.items())),
+    )

@@ -1,0 +1,152 @@
+"""Pictures of a report: an image, its heat map and the truth, small enough to travel inside a page."""
+
+import base64
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
+from goodpart.frames.images import read_image, read_mask
+from goodpart.frames.overlay import SCALE_SIGMAS, draw_overlay
+from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Inspection
+from goodpart_bank_builder.evaluate.figures import ImageResult
+from goodpart_bank_builder.progress import progress
+
+_SIDE_PX = 320
+_BUDGET_BYTES = 3_900_000
+_QUALITIES = (90, 82, 70, 55, 40, 25)
+_OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
+_LEGEND_PATCHES, _LEGEND_END = 56, 14.0
+
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Triple:
+    """The pictures of one image, as `data:` addresses.
+
+    Attributes:
+        picture: the image itself.
+        heat_map: the image under its calibrated scores, on the fixed scale.
+        truth: the image with the outline of its mask, None without a mask.
+        width_px, height_px: of each.
+    """
+
+    picture: str
+    heat_map: str
+    truth: str | None
+    width_px: int
+    height_px: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Legend:
+    """The scale of all heat maps.
+
+    Attributes:
+        picture: grey under scores that rise from 0 to `end`, as a `data:` address.
+        begin, full, end: sigmas where colour begins, where it is full, and where the picture ends.
+    """
+
+    picture: str
+    begin: float
+    full: float
+    end: float
+
+
+def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Triple]:
+    """Inspects images again, and draws them.
+
+    Args:
+        inspector: what judged them.
+        images: see there.
+        doing: for the progress bar.
+
+    Raises:
+        FrameError: an image or mask has changed since it was judged and cannot be read any more.
+    """
+    drawn = {
+        image.path: _draw(inspector, image)
+        for image in progress(images, doing=doing, total=len(images), unit="pictures")
+    }
+    flat = [picture for pictures in drawn.values() for picture in pictures if picture is not None]
+    quality = next((each for each in _QUALITIES if _size_bytes(flat, each) <= _BUDGET_BYTES), _QUALITIES[-1])
+    return {path: _encoded(pictures, quality) for path, pictures in drawn.items()}
+
+
+def draw_legend(inspection: Inspection) -> Legend:
+    """Draws the scale of heat maps with the same function that draws them.
+
+    Args:
+        inspection: any one, for the facts that a drawing does not depend on.
+    """
+    scores = np.linspace(0.0, _LEGEND_END, _LEGEND_PATCHES, dtype=np.float32)[np.newaxis]
+    height_px, width_px = 20, 10 * _LEGEND_PATCHES
+    ramp = dataclasses.replace(
+        inspection, grid=scores, ignored=None, roi=None, frame_height_px=height_px, frame_width_px=width_px
+    )
+    grey = np.full((height_px, width_px, 3), 150, np.uint8)
+    spec = FrameSpec(channels=Channels.BGR, dtype=PixelType.UINT8, value_range=None, roi=None)
+    _, png = cv2.imencode(".png", draw_overlay(grey, ramp, spec))
+    return Legend(picture=_address("png", png.tobytes()), begin=SCALE_SIGMAS[0], full=SCALE_SIGMAS[1], end=_LEGEND_END)
+
+
+def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
+    """Picture, heat map and truth, `(h, w, 3) uint8` BGR each."""
+    spec = inspector.backbone.spec.frame
+    frame = read_image(image.path, spec)
+    inspection = inspector.inspect(frame)
+    picture = _small(_plain(frame, inspection, spec))
+    heat_map = _small(draw_overlay(frame, inspection, spec))
+    return picture, heat_map, None if image.mask is None else _outlined(picture, read_mask(image.mask))
+
+
+def _plain(frame: npt.NDArray[Any], inspection: Inspection, spec: FrameSpec) -> Picture:
+    """The frame as one sees it: what `draw_overlay` makes of it while nothing is anomalous."""
+    calm = np.full_like(inspection.grid, SCALE_SIGMAS[0])
+    return draw_overlay(frame, dataclasses.replace(inspection, grid=calm), spec)
+
+
+def _small(picture: Picture) -> Picture:
+    """The picture with its longer side as all pictures of a report have it."""
+    scale = _SIDE_PX / max(picture.shape[:2])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+
+
+def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
+    """The picture with a line around, not on, what the mask marks."""
+    height_px, width_px = picture.shape[:2]
+    # any share of a pixel counts: a scratch must not vanish in a small picture
+    share = cv2.resize(mask.astype(np.float32), (width_px, height_px), interpolation=cv2.INTER_AREA)
+    around = cv2.dilate((share > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outlined = picture.copy()
+    for colour, width in ((_HALO, 4), (_OUTLINE, 2)):
+        cv2.drawContours(outlined, contours, -1, colour, width, cv2.LINE_AA)
+    return np.asarray(outlined, np.uint8)
+
+
+def _encoded(pictures: tuple[Picture, Picture, Picture | None], quality: int) -> Triple:
+    picture, heat_map, truth = (None if each is None else _address("jpeg", _jpeg(each, quality)) for each in pictures)
+    height_px, width_px = pictures[0].shape[:2]
+    return Triple(picture=picture or "", heat_map=heat_map or "", truth=truth, width_px=width_px, height_px=height_px)
+
+
+def _size_bytes(pictures: list[Picture], quality: int) -> int:
+    return sum(len(_jpeg(picture, quality)) for picture in pictures)
+
+
+def _jpeg(picture: Picture, quality: int) -> bytes:
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(encoded.tobytes())
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,203 @@
+"""Report: what an evaluation found out as web pages that need nothing else, to look at, print and pass on."""
+
+import importlib.metadata
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from goodpart._host.atomic import check_target, staged_folder
+from goodpart.cli.info import bundle_facts
+from goodpart.errors import UsageError
+from goodpart.frames.images import read_image
+from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult
+from goodpart_bank_builder.evaluate.metrics import mean_of
+from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
+from goodpart_bank_builder.report.choice import choose_images
+from goodpart_bank_builder.report.pictures import Legend, draw_legend, draw_triples
+from goodpart_bank_builder.report.published import Published, load_published
+from goodpart_bank_builder.report.tables import (
+    TUNED,
+    broken_promise,
+    figure_rows,
+    kind_rows,
+    threshold_rows,
+)
+from goodpart_bank_builder.report.text import breakable, figure_text, image_name, interval_text, percent_text, printable
+
+INDEX = "index.html"
+"""The page to open."""
+
+MARK = "goodpart-report.txt"
+"""The file that tells a report's folder from a foreign one: it names the pages, and a new report removes no others."""
+
+_PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
+
+
+def check_report_folder(folder: Path) -> None:
+    """Refuses a folder that a report may not be written to; call it before any long work.
+
+    Raises:
+        UsageError: it cannot be written, or exists and is neither empty nor an earlier report and nothing else.
+    """
+    check_target(folder, force=True, mark=MARK, own=_own_files(folder))
+
+
+def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResult]], missing: list[str]) -> Path:
+    """Writes a page for every category and, for several, one that compares them; all of it appears at once.
+
+    Args:
+        folder: a new or empty one, or an earlier report, which is replaced.
+        results: by category, with the inspector that they were made with; at least one.
+        missing: categories without a bundle.
+
+    Returns:
+        the page to open.
+
+    Raises:
+        UsageError: as in `check_report_folder`, or the disk refuses.
+        FrameError: an image or mask has changed since it was judged and cannot be read any more.
+    """
+    own = _own_files(folder)
+    published, environment = load_published(), _environment()
+    names = {next(iter(results)): INDEX} if len(results) == 1 and not missing else _page_names(list(results))
+    pages = {
+        names[name]: _category_page(environment, published, name, inspector, result, alone=names[name] == INDEX)
+        for name, (inspector, result) in results.items()
+    }
+    if INDEX not in pages:
+        pages[INDEX] = _overview(environment, published, results, names, missing)
+    with staged_folder(folder, force=True, mark=MARK, own=own) as staging:
+        for page, text in pages.items():
+            (staging / page).write_text(text, encoding="utf-8", newline="\n")
+        (staging / MARK).write_text("".join(f"{page}\n" for page in sorted(pages)), encoding="ascii", newline="\n")
+    return folder / INDEX
+
+
+def _own_files(folder: Path) -> re.Pattern[str]:
+    """The names of all files that a new report may remove from a folder: those of the report that lies there."""
+    wrong = f"{folder}: expected a new folder or an earlier report, found"
+    try:
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise UsageError(f"{wrong} a link or file; name another")
+        found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if found and MARK not in found:
+            raise UsageError(f"{wrong} a folder of other things ({printable(min(found))}); name another")
+        listed = (folder / MARK).read_text(encoding="utf-8", errors="replace").split() if found else []
+    except OSError as error:
+        raise UsageError(f"{wrong} none that can be read ({error.strerror})") from error
+    own = {MARK, *(page for page in listed if _PAGE.fullmatch(page))}
+    if foreign := found - own:
+        raise UsageError(f"{wrong} {printable(min(foreign))} in it, which no report wrote; move it away first")
+    return re.compile("|".join(re.escape(name) for name in sorted(own)))
+
+
+def _page_names(categories: list[str]) -> dict[str, str]:
+    """A page for every category, named after it as far as a link can be; never two of one name, never the index."""
+    names: dict[str, str] = {}
+    taken = {INDEX}
+    for category in categories:
+        plain = re.sub(r"[^A-Za-z0-9_-]+", "_", category)[:80] or "_"
+        candidates = (plain, *(f"{plain}-{count}" for count in range(2, len(categories) + 3)))
+        # some disks tell no capitals from small letters
+        names[category] = next(f"{name}.html" for name in candidates if f"{name}.html".lower() not in taken)
+        taken.add(names[category].lower())
+    return names
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("goodpart_bank_builder.report"),
+        autoescape=True,  # names of files and folders are anybody's
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "figure": figure_text, "percent": percent_text, "interval": interval_text, "printable": printable,
+        "breakable": breakable,
+    }  # fmt: skip
+    environment.globals |= {
+        "Verdict": Verdict,
+        "image_name": image_name,
+        "tuned": TUNED,
+        "version": importlib.metadata.version("goodpart-bank-builder"),
+    }
+    return environment
+
+
+def _category_page(
+    environment: Environment,
+    published: Published,
+    name: str,
+    inspector: Inspector,
+    result: CategoryResult,
+    *,
+    alone: bool,
+) -> str:
+    choice = choose_images(result.images)
+    cost = result.figures.cost
+    charts = {
+        "scores": score_chart(result),
+        "roc": roc_chart(result),
+        "precision_recall": precision_recall_chart(result),
+        "cost": None if cost is None else cost_chart(cost, result.figures.threshold),
+    }
+    return environment.get_template("category.html.j2").render(
+        name=name,
+        alone=alone,
+        bundle=inspector.bundle,
+        calibration=inspector.calibration,
+        figures=result.figures,
+        broken_promise=broken_promise(inspector, result.figures),
+        figure_rows=figure_rows(result.figures),
+        kind_rows=kind_rows(result),
+        verdicts=[each for each in Verdict if each is not Verdict.UNKNOWN or _has_unknown(result)],
+        threshold_rows=threshold_rows(inspector, result),
+        # the only text that is not escaped: it is our own, and what it quotes was escaped when it was drawn
+        charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
+        choice=choice,
+        triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
+        legend=_legend(inspector, result),
+        provenance=bundle_facts(inspector.bundle),
+        match=published.match(name),
+        published=published,
+    )
+
+
+def _has_unknown(result: CategoryResult) -> bool:
+    return any(image.verdict is Verdict.UNKNOWN for image in result.images)
+
+
+def _legend(inspector: Inspector, result: CategoryResult) -> Legend:
+    frame = read_image(result.images[0].path, inspector.backbone.spec.frame)
+    return draw_legend(inspector.inspect(frame))
+
+
+def _overview(
+    environment: Environment,
+    published: Published,
+    results: dict[str, tuple[Inspector, CategoryResult]],
+    pages: dict[str, str],
+    missing: list[str],
+) -> str:
+    figures = {name: result.figures for name, (_, result) in results.items()}
+    mean: dict[str, Any] = {name: mean_of([getattr(row, name) for row in figures.values()]) for name in MEAN_OF}
+    return environment.get_template("overview.html.j2").render(
+        figures=figures,
+        inspectors={name: inspector for name, (inspector, _) in results.items()},
+        mean=mean,
+        pages=pages,
+        missing=missing,
+        published=published,
+        matches={name: published.match(name) for name in results},
+        charts={
+            name: Markup(score_chart(result, name=f"scores{at}"))  # noqa: S704 - as above
+            for at, (name, (_, result)) in enumerate(results.items())
+        },
+        warning=next((row.warning for row in figures.values() if row.warning is not None), None),
+    )

@@ -1,0 +1,162 @@
+"""Tables of a report: figures and thresholds with what they rest on, verdicts by kind."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
+from goodpart_bank_builder.evaluate.metrics import Rate, rate_of
+from goodpart_bank_builder.report.choice import is_wrong
+from goodpart_bank_builder.report.text import figure_text
+
+TUNED = "tuned on these defects, no promise"
+"""How everything is called that labelled defects of the test set have chosen."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FigureRow:
+    """One figure in words: its name, value, and what it means."""
+
+    name: str
+    value: str
+    meaning: str
+    tuned: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KindRow:
+    """The verdicts on one kind of image.
+
+    Attributes:
+        kind: "good", or the kind of defect.
+        is_defective: whether its parts are defective.
+        verdicts: how many images got each.
+        wrong: its false rejects or escapes.
+        figures: of a kind of defect, None for good parts.
+    """
+
+    kind: str
+    is_defective: bool
+    verdicts: dict[Verdict, int]
+    wrong: Rate
+    figures: KindFigures | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdRow:
+    """One choice of a threshold, and what it does on the test set.
+
+    Attributes:
+        name: of the choice.
+        threshold: in sigmas.
+        basis: what it rests on.
+        tuned: whether labelled defects of the test set have chosen it.
+        in_use: whether the verdicts were given with it.
+        false_rejects, escapes: see `CategoryFigures`.
+    """
+
+    name: str
+    threshold: float
+    basis: str
+    tuned: bool
+    in_use: bool
+    false_rejects: Rate
+    escapes: Rate
+
+
+def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
+    """The figures of a category, beside the two rates."""
+    auroc = "chance that a defective {0} scores higher than a good one"
+    precision = "mean share of right alarms over all shares of defective {0}s found"
+    overlap = "mean share of a defect's area found, over false-positive rates of pixels up to {0}"
+    f1 = "best balance of found and right that any threshold gives"
+    rows = [
+        ("Image AUROC", figures.image_auroc, auroc.format("image"), False),
+        ("Image AUPRC", figures.image_auprc, precision.format("image"), False),
+        ("Image best F1", figures.image_best_f1, f1, True),
+        ("Pixel AUROC", figures.pixel_auroc, auroc.format("pixel"), False),
+        ("Pixel AUPRC", figures.pixel_auprc, precision.format("pixel"), False),
+        ("Pixel best F1", figures.pixel_best_f1, f1 + ", pixel by pixel", True),
+        ("AUPRO to 0.30", figures.aupro_30, overlap.format("0.30"), False),
+        ("AUPRO to 0.05", figures.aupro_05, overlap.format("0.05"), False),
+    ]
+    return [
+        FigureRow(name=name, value=figure_text(value), meaning=meaning, tuned=tuned)
+        for name, value, meaning, tuned in rows
+    ]
+
+
+def kind_rows(result: CategoryResult) -> list[KindRow]:
+    """Good parts first, then the kinds of defects by name."""
+    good = [image for image in result.images if not image.is_defective]
+    rows = [_kind_row("good", good, None)] if good else []
+    for kind, figures in result.figures.kinds.items():
+        rows.append(
+            _kind_row(kind, [each for each in result.images if each.is_defective and each.kind == kind], figures)
+        )
+    return rows
+
+
+def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
+    """The threshold in use, the bundle's own, and what labelled defects would choose."""
+    calibration, figures = inspector.calibration, result.figures
+    choices = [("From good parts alone", calibration.threshold, calibration.promise, False)]
+    if figures.threshold != calibration.threshold:
+        rate = calibration.rate_of(figures.threshold)
+        basis = f"moved by hand; the bundle's good parts support a false-reject rate of {rate:.3g} there"
+        choices.append(("This device", figures.threshold, basis, False))
+    if figures.image_best_f1_threshold is not None:
+        choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of found and right", True))
+    if (cost := figures.cost) is not None:
+        basis = (
+            f"an escape costs {cost.escape_cost:g} false rejects, {100 * cost.defect_rate:g} % of parts are defective"
+        )
+        choices.append(("Cheapest", cost.best_threshold, basis, True))
+    return [
+        ThresholdRow(
+            name=name,
+            threshold=threshold,
+            basis=basis,
+            tuned=tuned,
+            in_use=not tuned and threshold == figures.threshold,
+            false_rejects=_wrong_at(result.images, threshold, defective=False),
+            escapes=_wrong_at(result.images, threshold, defective=True),
+        )
+        for name, threshold, basis, tuned in choices
+    ]
+
+
+def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None:
+    """What to say if even the low end of the false-reject rate's interval lies above the target, else None."""
+    target = inspector.calibration.rate_of(figures.threshold)
+    if figures.threshold == inspector.calibration.threshold:
+        target = inspector.calibration.false_reject_rate
+    low = figures.false_rejects.low
+    if low is None or low <= target:
+        return None
+    return (
+        f"More good parts were rejected than the target of {100 * target:.3g} %: even the low end of the interval, "
+        f"{100 * low:.1f} %, lies above it. The test parts differ from those that the bundle was built from (another "
+        f"batch, light or camera), or several photographs of one part were held out as if they were several parts "
+        f"(goodpart-bank build --group says which belong together)."
+    )
+
+
+def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None) -> KindRow:
+    return KindRow(
+        kind=kind,
+        is_defective=figures is not None,
+        verdicts={verdict: sum(image.verdict is verdict for image in images) for verdict in Verdict},
+        wrong=rate_of(np.array([is_wrong(image) for image in images])),
+        figures=figures,
+    )
+
+
+def _wrong_at(images: Sequence[ImageResult], threshold: float, *, defective: bool) -> Rate:
+    """The escapes, or false rejects, that a threshold would give; UNKNOWN images are rejected whatever it is."""
+    judged = [image for image in images if image.is_defective is defective]
+    called_good = [image.verdict is not Verdict.UNKNOWN and image.score <= threshold for image in judged]
+    return rate_of(np.array([good is defective for good in called_good], np.bool_))

@@ -1,0 +1,1 @@
+"""The command lines `goodpart-export` and `goodpart-quantize`."""

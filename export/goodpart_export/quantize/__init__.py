@@ -1,0 +1,1 @@
+"""An exported backbone in 8-bit integers, and what that costs."""

@@ -1,0 +1,1 @@
+"""Which input size suits a folder of images."""

@@ -1,0 +1,1 @@
+"""Embeddings become distances: the bank, its graph, and the exact search that certifies both."""

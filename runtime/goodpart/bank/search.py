@@ -1,0 +1,257 @@
+"""Bank: the kept embeddings of good patches, searched through a graph and certified against exact products.
+
+The graph names candidates, and the true distance to the nearest of them is an upper bound of the patch distance. The
+worst patches are recomputed exactly until no patch that is left can reach the k-th worst exact one: the image score is
+then that of brute force.
+"""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart._host.inner_products import products
+from goodpart._host.parallel import Workers
+from goodpart.bank.graph import Graph
+from goodpart.errors import ContractError, InferenceError, UsageError
+from goodpart.facts.manifest import SearchMethod
+
+_MARGIN = 8e-6
+"""How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, must lie:
+covers float32's rounding on both sides, of which 1.8e-6 was seen in products of 900 values."""
+
+_UNIT = 1e-5
+"""How far from 1 the length of a bank vector may be. In vectors of 448 values 5e-7 was seen; a flipped bit that golden
+frames miss is mostly further off."""
+
+_BLOCK = 64
+"""Bank vectors whose largest similarity is taken together when neighbours are sought, and patches whose candidates are
+measured together: what stays in the cache."""
+
+_ROWS = 16
+"""Patches that one thread recomputes at a time: fewer waste the reading of the bank, more are often not needed."""
+
+_ROUNDING = np.float32(_MARGIN)
+"""Similarities nearer to each other than this are not told apart in float32."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatchDistances:
+    """Patch distances of one frame.
+
+    Attributes:
+        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The
+            `top_k` highest, and all above the limit, are exact; the others are exact or upper bounds that lie below.
+        recomputed: how many are exact.
+    """
+
+    distances: npt.NDArray[np.float64]
+    recomputed: int
+
+
+class Bank:
+    """The memory bank.
+
+    Attributes:
+        vectors: `(N, D) float32` unit vectors, read-only.
+    """
+
+    def __init__(
+        self,
+        vectors: npt.NDArray[np.float32],
+        graph: Graph,
+        *,
+        neighbours: int,
+        candidates: int,
+        search: SearchMethod = SearchMethod.GRAPH,
+        threads: int = 1,
+    ) -> None:
+        """Takes the vectors and the graph over them.
+
+        Args:
+            vectors: `(N, D) float32`.
+            graph: names candidates.
+            neighbours: K, 1 to N.
+            candidates: bank vectors per patch whose true distance is taken; at least K are.
+            search: through the graph, or every patch exactly.
+            threads: for the exact products of one frame; the graph has its own.
+
+        Raises:
+            UsageError: K is larger than the bank, or the graph is another's.
+            ContractError: the vectors are not finite unit vectors.
+        """
+        if not 1 <= neighbours <= len(vectors):
+            raise UsageError(f"bank: expected K from 1 to {len(vectors)} vectors, found {neighbours}")
+        if len(graph) != len(vectors):
+            raise UsageError(f"bank: expected a graph of {len(vectors)} vectors, found one of {len(graph)}")
+        off = np.abs(np.linalg.norm(vectors, axis=1) - 1.0)
+        if not np.all(off < _UNIT):  # written so that a NaN fails
+            raise ContractError(
+                f"bank: expected finite unit vectors, found others from vector {np.argmin(off < _UNIT)} on; "
+                "rebuild the bundle"
+            )
+        vectors.flags.writeable = False
+        self.vectors = vectors
+        self._graph, self._neighbours, self._method = graph, neighbours, search
+        self._candidates = min(max(candidates, neighbours), len(vectors))
+        self._threads = threads
+        self._workers = Workers(threads) if threads > 1 else None
+
+    def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
+        """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+            top_k: 1 to P.
+            exact_above: a distance; every patch above it is exact, too.
+
+        Raises:
+            InferenceError: another width (hnswlib would read past the end), or non-finite values.
+        """
+        checked = self._checked(embeddings)
+        if self._method is SearchMethod.EXACT:
+            distances, recomputed = self._exact(checked), len(checked)
+        else:
+            distances = self.upper_bounds(checked)
+            distances, recomputed = self._certified(checked, distances, top_k=top_k, exact_above=exact_above)
+        if not np.isfinite(distances).all():
+            raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")
+        return PatchDistances(distances=distances, recomputed=recomputed)
+
+    def close(self) -> None:
+        """Ends the threads and gives the memory back; nothing can be searched any more."""
+        if self._workers is not None:
+            self._workers.close()
+        self.vectors = self.vectors[:0].copy()
+        del self._graph
+
+    def exact_distances(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Brute force: what `search` is certified against.
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+
+        Returns:
+            `(P,) float64` mean cosine distance to the K nearest neighbours.
+        """
+        return self._exact(self._checked(embeddings))
+
+    def upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """What the graph alone gives: the first step of `search`.
+
+        Args:
+            embeddings: `(P, D) float32` finite unit vectors.
+
+        Returns:
+            `(P,) float64` true mean distance to the K nearest candidates, never below the patch distance but for
+            rounding; infinite where the graph gives none.
+        """
+        named = self._graph.candidates(embeddings, self._candidates)
+        if named is None:
+            return np.full(len(embeddings), np.inf)
+        similarities = np.empty(named.shape, np.float32)
+        for at in range(0, len(named), _BLOCK):
+            rows = slice(at, at + _BLOCK)
+            near = self.vectors.take(named[rows], axis=0)
+            np.matmul(near, embeddings[rows, :, np.newaxis], out=similarities[rows, :, np.newaxis])
+        nearest = np.partition(similarities, -self._neighbours, axis=1)[:, -self._neighbours :]
+        return np.asarray(1.0 - nearest.mean(axis=1, dtype=np.float64))
+
+    def _certified(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        distances: npt.NDArray[np.float64],
+        *,
+        top_k: int,
+        exact_above: float,
+    ) -> tuple[npt.NDArray[np.float64], int]:
+        """Upper bounds made exact from the highest down for as long as one could still matter, and how many were."""
+        order = np.argsort(-distances, kind="stable")
+        # what is surely needed goes in one piece: the fewer pieces, the better the machine multiplies
+        surely = np.count_nonzero(~(distances + _MARGIN <= exact_above))
+        recomputed = 0
+        while recomputed < len(order):
+            rows = order[recomputed : recomputed + max(top_k, _ROWS, surely - recomputed)]
+            distances[rows] = self._exact(embeddings[rows])
+            recomputed += len(rows)
+            if recomputed == len(order):
+                break
+            kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
+            highest_left = distances[order[recomputed]] + _MARGIN
+            if kth_worst >= highest_left and exact_above >= highest_left:
+                break
+        return distances, recomputed
+
+    def _checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        dimension = self.vectors.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) == 0:
+            raise InferenceError(f"bank: expected embeddings (P, {dimension}), found {embeddings.shape}")
+        if not np.isfinite(embeddings).all():
+            raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
+        return embeddings
+
+    def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Brute force, in pieces that stay in the cache and keep all threads busy."""
+        at_once = min(self._threads, -(-len(rows) // _ROWS))
+        # as many for each thread, so that none waits for another's last one
+        pieces = np.array_split(rows, -(-len(rows) // (_BLOCK * at_once)) * at_once)
+        # onnxruntime lets other threads go on while it multiplies
+        found = map(self._exact_here, pieces) if self._workers is None else self._workers.map(self._exact_here, pieces)
+        return np.concatenate(list(found))
+
+    def _exact_here(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
+
+
+def nearest_distances(
+    similarities: npt.NDArray[np.float32],
+    vectors: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.float32],
+    *,
+    neighbours: int,
+) -> npt.NDArray[np.float64]:
+    """Patch distances by brute force (paper, patch distance).
+
+    Float32 products name the nearest vectors, float64 says how far they are. Where float32 does not tell the K-th from
+    the next ones, float64 chooses among all as near: in a tight cluster rounding is wrong by up to 1e-4 sigmas.
+
+    Args:
+        similarities: `(N, R) float32` inner products of `vectors` and `rows`; -inf where a vector must not be a
+            neighbour.
+        vectors: `(N, D) float32` unit vectors of the bank.
+        rows: `(R, D) float32` unit vectors.
+        neighbours: K, 1 to N.
+
+    Returns:
+        `(R,) float64` mean cosine distance to the K nearest vectors.
+    """
+    near = _largest(similarities, neighbours)
+    kth = np.take_along_axis(similarities, near, axis=0).min(axis=0)
+    near.sort(axis=0)
+    cosines = np.einsum("krd,rd->kr", vectors[near].astype(np.float64), rows.astype(np.float64))
+    distances = np.asarray(1.0 - cosines.mean(axis=0))
+    close = similarities >= kth - _ROUNDING
+    for row in np.flatnonzero(np.count_nonzero(close, axis=0) > neighbours):
+        true = np.einsum("nd,d->n", vectors[close[:, row]].astype(np.float64), rows[row].astype(np.float64))
+        distances[row] = 1.0 - np.partition(true, -neighbours)[-neighbours:].mean()
+    return distances
+
+
+def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
+    """`(count, R) int64` positions of the `count` largest values of every column of `(N, R)`.
+
+    The largest values lie in the blocks with the largest maxima, and maxima cost a fraction of a partition of all.
+    """
+    total, columns = similarities.shape
+    blocks = total // _BLOCK
+    if blocks <= count:
+        return np.argpartition(similarities, -count, axis=0)[-count:]
+    # what does not fill a block always takes part
+    rest = np.repeat(np.arange(blocks * _BLOCK, total)[:, np.newaxis], columns, axis=1)
+    maxima = similarities[: blocks * _BLOCK].reshape(blocks, _BLOCK, columns).max(axis=1)
+    best = np.argpartition(maxima, -count, axis=0)[-count:]
+    inside = (best[:, np.newaxis, :] * _BLOCK + np.arange(_BLOCK)[:, np.newaxis]).reshape(-1, columns)
+    candidates = np.concatenate([inside, rest])
+    values = np.take_along_axis(similarities, candidates, axis=0)
+    chosen = np.argpartition(values, -count, axis=0)[-count:]
+    return np.take_along_axis(candidates, chosen, axis=0)

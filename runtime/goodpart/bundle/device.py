@@ -1,0 +1,121 @@
+"""Device file: what one embedded PC has set for a bundle, beside it. A bundle itself never changes."""
+
+import dataclasses
+import errno
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from goodpart._host import strict_json
+from goodpart._host.atomic import write_file
+from goodpart.bundle.bundle import Bundle
+from goodpart.errors import BundleError, BundleMissingError, ContractError, UsageError
+
+_LIMIT_BYTES = 1 << 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeviceSettings:
+    """What replaces a bundle's own choices, and ours, on this device. What is None stays as it was.
+
+    Attributes:
+        bundle: digest of the bundle that they were made for.
+        threshold: image score above which the verdict is DEFECT, in sigmas; set by `goodpart threshold`.
+        pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas; set with the threshold.
+        threads: for one frame, 1 to 256; set by `goodpart tune`.
+        spinning: whether threads wait busily for their next piece of work; set with the threads.
+    """
+
+    bundle: str
+    threshold: float | None = None
+    pixel_threshold: float | None = None
+    threads: int | None = None
+    spinning: bool | None = None
+
+    def __post_init__(self) -> None:
+        thresholds = [value for value in (self.threshold, self.pixel_threshold) if value is not None]
+        if not all(map(math.isfinite, thresholds)) or len(thresholds) == 1:
+            raise UsageError(
+                f"threshold: expected two finite numbers or none, found {self.threshold} and {self.pixel_threshold}"
+            )
+        if (self.threads is None) != (self.spinning is None):
+            raise UsageError(f"tuning: expected threads and spinning or neither, found {self.threads}, {self.spinning}")
+        if self.threads is not None and not 1 <= self.threads <= 256:
+            raise UsageError(f"threads: expected 1 to 256, found {self.threads}")
+
+
+def device_path(folder: Path) -> Path:
+    """Where the device file of a bundle lies: `<bundle folder>.device.json`, beside the folder itself, not a link."""
+    real = folder.resolve()
+    return real.with_name(real.name + ".device.json")
+
+
+def read_device(bundle: Bundle) -> DeviceSettings | None:
+    """This device's settings for a bundle, or None if it has none.
+
+    Raises:
+        BundleMissingError: the file cannot be read.
+        ManifestError: malformed.
+        ContractError: it was made for another bundle: whether its threshold fits this one, nobody has said.
+    """
+    path = device_path(bundle.folder)
+    try:
+        if not path.exists() and not path.is_symlink():
+            return None
+        if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
+            raise ContractError(f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else")
+        text = path.read_bytes()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # the bundle's name leaves no room for one
+        raise BundleMissingError(f"{path}: expected a readable device file, found none ({error.strerror})") from error
+    settings = strict_json.decode(DeviceSettings, text, where=str(path))
+    if settings.bundle != bundle.digest:
+        raise ContractError(
+            f"{path}: expected settings for bundle {bundle.digest}, found those for {settings.bundle}; set them again "
+            f"with goodpart threshold, or remove them with its --reset"
+        )
+    return settings
+
+
+def change_device(bundle: Bundle, change: Callable[[DeviceSettings], DeviceSettings]) -> DeviceSettings | None:
+    """Changes some of this device's settings for a bundle and keeps the others.
+
+    Settings that were made for another bundle or cannot be read are not kept.
+
+    Args:
+        bundle: from `read_bundle`.
+        change: takes the settings that hold and gives those that shall.
+
+    Returns:
+        what holds from now on; None if nothing is left, and no file.
+
+    Raises:
+        UsageError: impossible values, or the disk refuses.
+    """
+    try:
+        before = read_device(bundle)
+    except BundleError:
+        before = None
+    none = DeviceSettings(bundle=bundle.digest)
+    after = change(before or none)
+    kept = None if after == none else after
+    write_device(bundle, kept)
+    return kept
+
+
+def write_device(bundle: Bundle, settings: DeviceSettings | None) -> Path:
+    """Writes, or with None removes, the settings of a bundle; the change takes effect when the bundle is loaded next.
+
+    Raises:
+        UsageError: the disk refuses.
+    """
+    path = device_path(bundle.folder)
+    if settings is not None:
+        write_file(path, strict_json.encode(settings))
+        return path
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: expected a file that can be removed, found {error.strerror}") from error
+    return path

@@ -1,0 +1,1 @@
+"""The device's command line: one module per command, and what all command lines share."""

@@ -1,0 +1,138 @@
+"""`goodpart score`: inspects image files and says the verdict of each."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from goodpart._host.machine import usable_cores
+from goodpart._host.parallel import in_order
+from goodpart._host.strict_json import to_plain
+from goodpart.cli.common import print_json
+from goodpart.cli.trust import trust
+from goodpart.errors import FrameError, UsageError, found_at
+from goodpart.frames.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
+from goodpart.frames.overlay import write_overlay
+from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Inspection, Verdict
+
+REFUSED = "REFUSED"
+"""What a frame without a verdict is listed as."""
+
+# the worst outcome of all frames decides: a frame that could not be judged is worse than a defect that was found
+_EXIT_CODES = {REFUSED: 4, Verdict.UNKNOWN.value: 5, Verdict.DEFECT.value: 1, Verdict.GOOD.value: 0}
+
+
+def score(options: argparse.Namespace) -> int:
+    """Scores every image; a refused one is reported and the rest goes on.
+
+    Prints a JSON object per frame, or a table row per frame when stdout is a terminal and --json is not given.
+
+    Returns:
+        4 if a frame was refused, else 5 if one is UNKNOWN, else 1 if one is a DEFECT, else 0.
+    """
+    if options.maps is not None:
+        load_opencv("--maps")
+    paths = [path for given in options.images for path in _images_at(given)]
+    inspector, workers = _loaded(options, images=len(paths))
+    if (warning := inspector.backbone.spec.weights.warning) is not None:
+        print(warning, file=sys.stderr)
+    counts = dict.fromkeys(_EXIT_CODES, 0)
+    names = _overlay_names(paths)
+
+    def score_one(path: Path) -> dict[str, Any]:
+        return _score_one(inspector, path, options.maps and options.maps / names[path])
+
+    began = time.perf_counter()
+    for _, result in in_order(score_one, paths, workers=workers):
+        counts[result["verdict"]] += 1
+        if options.json or not sys.stdout.isatty():
+            print_json(result)
+        else:
+            print(_row(result), flush=True)
+    listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    maps = f"; overlays in {options.maps}" if options.maps else ""
+    rate = len(paths) / (time.perf_counter() - began)
+    print(f"goodpart score: {len(paths)} frames: {listed}, {rate:.1f} per second{maps}", file=sys.stderr)
+    return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
+
+
+def _loaded(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
+    """An Inspector, and how many images it is to inspect at a time.
+
+    Several images on one thread each get faster through than one on all threads; a single image is as fast as it gets.
+    """
+    threads: int | None = options.threads
+    if images == 1 or threads == 1:
+        return Inspector.load(options.bundle, threads=threads, **trust(options)), 1
+    workers = usable_cores() if threads is None else threads
+    # what is no thread count for one frame is none for all of them either
+    each = workers if not 1 <= workers <= 256 else 1
+    return Inspector.load(options.bundle, threads=each, **trust(options)), workers
+
+
+def _images_at(given: Path) -> list[Path]:
+    """The images that one argument means.
+
+    Raises:
+        UsageError: nothing lies there; a file that cannot be decoded is a matter of its own.
+    """
+    at = found_at(given)
+    if at == "a folder":
+        return find_images(given)
+    if at != "a file":
+        raise UsageError(f"{given}: expected an image file or a folder of them, found {at}")
+    return [given]
+
+
+def _overlay_names(paths: list[Path]) -> dict[Path, Path]:
+    """Where each image's overlay lies below --maps: as the images lie below their deepest common folder."""
+    # without `..`, which would lead out of the overlays' folder again
+    places = {path: Path(os.path.normpath(path.absolute())) for path in paths}
+    root = os.path.commonpath([place.parent for place in places.values()])
+    # the suffix stays in the name: part.png and part.jpg are two frames
+    return {path: place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()}
+
+
+def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:
+    spec = inspector.backbone.spec.frame
+    try:
+        frame = read_image(path, spec)
+        inspection = inspector.inspect(frame)
+    except FrameError as error:
+        print(f"goodpart score: {error}", file=sys.stderr)
+        return {"file": str(path), "verdict": REFUSED, "error": str(error)}
+    if overlay is not None:
+        write_overlay(overlay, frame, inspection, spec)
+    return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
+
+
+def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "file": str(path),
+        "verdict": inspection.verdict.value,
+        "score": inspection.score,
+        "threshold": inspection.threshold,
+        "margin": inspection.margin,
+        "p_value": inspection.p_value,
+        "regions": to_plain(inspection.regions),
+        "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
+    }
+    if untrained:
+        result["untrained"] = True
+    if inspection.reason is not None:
+        result["reason"] = inspection.reason
+    if overlay is not None:
+        result["map"] = str(overlay)
+    return result
+
+
+def _row(result: dict[str, Any]) -> str:
+    if result["verdict"] == REFUSED:
+        return f"{REFUSED:<8}{'':>30}  {result['file']}"
+    numbers = f"{result['score']:>10.3f} of {result['threshold']:.3f}  p {result['p_value']:.3f}"
+    return (
+        f"{result['verdict']:<8}{numbers:>30}  {result['file']}{'  ' + result['reason'] if 'reason' in result else ''}"
+    )

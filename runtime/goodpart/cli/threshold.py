@@ -1,0 +1,75 @@
+"""`goodpart threshold`: shows a bundle's threshold, or moves it on this device."""
+
+import argparse
+import dataclasses
+import math
+
+from goodpart._host.strict_json import to_plain
+from goodpart.bundle.bundle import Bundle, read_bundle
+from goodpart.bundle.device import DeviceSettings, change_device, device_path, read_device
+from goodpart.cli.common import print_json
+from goodpart.cli.trust import trust
+from goodpart.errors import UsageError
+from goodpart.facts.calibration import Calibration, threshold_for
+
+
+def threshold(options: argparse.Namespace) -> int:
+    """Writes or removes the device file as asked, then says which threshold holds.
+
+    Raises:
+        UsageError: a rate that the held-out parts do not support, a value that is no number, or the disk refuses.
+    """
+    bundle = read_bundle(options.bundle, **trust(options))
+    if options.reset:
+        settings = _set(bundle, None, None)
+    elif options.value is None and options.false_reject_rate is None:
+        settings = read_device(bundle)
+    else:
+        value, pixel_value = _asked(bundle.calibration, options)
+        settings = _set(bundle, value, pixel_value)
+    _show(bundle, settings, as_json=options.json)
+    return 0
+
+
+def _set(bundle: Bundle, value: float | None, pixel_value: float | None) -> DeviceSettings | None:
+    return change_device(
+        bundle, lambda settings: dataclasses.replace(settings, threshold=value, pixel_threshold=pixel_value)
+    )
+
+
+def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float, float]:
+    """The two thresholds that the options ask for."""
+    if options.value is not None:
+        if not math.isfinite(options.value):
+            raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
+        return options.value, calibration.pixel_threshold
+    rate = options.false_reject_rate
+    return threshold_for(calibration.scores, rate), threshold_for(calibration.peaks, rate)
+
+
+def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
+    calibration = bundle.calibration
+    if settings is not None and settings.threshold is None:
+        settings = None
+    holds, pixels = calibration.threshold, calibration.pixel_threshold
+    if settings is not None and settings.threshold is not None and settings.pixel_threshold is not None:
+        holds, pixels = settings.threshold, settings.pixel_threshold
+    rate, parts = calibration.rate_of(holds), len(calibration.scores)
+    if as_json:
+        print_json(
+            {
+                "threshold": holds,
+                "pixel_threshold": pixels,
+                "supported_false_reject_rate": rate,
+                "held_out_parts": parts,
+                "bundle_threshold": calibration.threshold,
+                "device_file": None if settings is None else str(device_path(bundle.folder)),
+                "device": to_plain(settings),
+            }
+        )
+        return
+    origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
+    print(f"threshold   {holds:.4f} sigmas, {origin}")
+    print(f"supports    a false-reject rate of {rate:.4g} or more, by {parts} held-out good parts")
+    if settings is not None:
+        print(f"the bundle  {calibration.threshold:.4f} sigmas; an Inspector reads the file when it loads the bundle")

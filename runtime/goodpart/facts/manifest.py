@@ -1,0 +1,132 @@
+"""The facts that a bundle states about itself, as frozen dataclasses that refuse impossible values.
+
+`strict_json` turns them into JSON and back; `docs/bundle-format.md` says what each means on disk.
+"""
+
+import dataclasses
+import enum
+
+from goodpart.errors import UsageError
+from goodpart.facts.spec import SHA256, BackboneSpec
+
+FORMAT_VERSION = 1
+"""The bundle format this package writes."""
+
+
+def check_name(name: str) -> None:
+    """Refuses what cannot be a product's name.
+
+    Raises:
+        UsageError: empty, longer than 128 characters, or not printable.
+    """
+    if not name or len(name) > 128 or not name.isprintable():
+        raise UsageError(f"name: expected 1 to 128 printable characters, found {name[:200]!r}; give another one")
+
+
+def check_serial(serial: int) -> None:
+    """Refuses what cannot be a bundle's serial.
+
+    Raises:
+        UsageError: below 0, or beyond what every JSON reader takes exactly.
+    """
+    if not 0 <= serial < 2**53:
+        raise UsageError(f"serial: expected 0 to {2**53 - 1}, found {serial}")
+
+
+class SearchMethod(enum.Enum):
+    """How patches find their nearest bank vectors; the image score is the same."""
+
+    GRAPH = "graph"
+    EXACT = "exact"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BankSpec:
+    """The bank as it lies in the bundle.
+
+    Attributes:
+        vectors: kept embeddings, 2 to 10 million.
+        directions: that the graph sees of them, 1 to 4096.
+        search: how patches find their neighbours; decided when the bundle is built, never by a device.
+        recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
+    """
+
+    vectors: int
+    directions: int
+    search: SearchMethod
+    recall: float
+
+    def __post_init__(self) -> None:
+        if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
+            raise UsageError(
+                f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What a bundle was built from: dataset digest, counts of images, parts and patches, seed, versions."""
+
+    dataset_sha256: str
+    images: int
+    parts: int
+    skipped_images: int
+    patches: int
+    seed: int
+    versions: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoldenFrame:
+    """A frame stored in the bundle and the image score, in sigmas, that it must get on every machine."""
+
+    file: str
+    score: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileFacts:
+    """Size and sha256 of one file of the bundle."""
+
+    size_bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.size_bytes < 0 or not SHA256.fullmatch(self.sha256):
+            raise UsageError(f"file facts: expected a size and a sha256, found {self}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything a bundle states about itself; its own sha256 is the bundle's digest.
+
+    Attributes:
+        format_version: of the bundle format.
+        name: the product or category.
+        serial: grows from each bundle of a product to the next, 0 to 2^53 - 1; readers may refuse older ones.
+        backbone, bank, provenance: see there.
+        golden: frames with known scores.
+        golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
+        files: every other file of the bundle by its relative name.
+    """
+
+    format_version: int
+    name: str
+    serial: int
+    backbone: BackboneSpec
+    bank: BankSpec
+    provenance: Provenance
+    golden: tuple[GoldenFrame, ...]
+    golden_tolerance: float
+    files: dict[str, FileFacts]
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_serial(self.serial)
+        if self.bank.vectors < self.backbone.profile.neighbours:
+            raise UsageError(
+                f"bank: expected at least K = {self.backbone.profile.neighbours} vectors, found {self.bank.vectors}"
+            )
+        # a tolerance of many sigmas would let any backbone and any bank pass
+        if not self.golden or not 0 < self.golden_tolerance <= 1:
+            raise UsageError("golden: expected at least one golden frame and a tolerance of more than 0 and at most 1")

@@ -1,0 +1,1 @@
+"""Frames: how image files are decoded, and whether a frame is fit to be judged."""

@@ -1,0 +1,153 @@
+"""Backbone: the ONNX session that turns a frame into embeddings. Build and edge both embed through this class."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart._host import strict_json
+from goodpart._host.session import FOREIGN_ERRORS, open_session, short
+from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
+from goodpart.facts.spec import BackboneSpec
+from goodpart.model.onnx_guard import check_onnx
+
+METADATA_KEY = "goodpart.backbone"
+"""Under this key an exported ONNX file carries its BackboneSpec as JSON."""
+
+_NORM_TOLERANCE = 1e-3
+
+INPUT, OUTPUT = "frame", "embeddings"
+
+
+class Backbone:
+    """A frame goes in, one unit vector per patch comes out.
+
+    Attributes:
+        spec: the frame it takes, the grid it gives, its profile, weights and precision.
+        threads: threads that one call uses.
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1, spinning: bool = False, where: str = "backbone.onnx") -> None:
+        """Loads a model.
+
+        Args:
+            model: the bytes of an ONNX file written by `goodpart-export`.
+            threads: threads for one frame, 1 to 256; more than there are cores is many times slower.
+            spinning: whether threads wait busily for their next piece of work: faster, and starves whatever else runs
+                on the box.
+            where: how messages call the file.
+
+        Raises:
+            UsageError: a thread count out of range.
+            ContractError: not a model that onnxruntime loads, one with operators that no backbone needs, or one whose
+                inputs and outputs are not what its own metadata says.
+        """
+        if not 1 <= threads <= 256:
+            raise UsageError(f"threads: expected 1 to 256, found {threads}")
+        check_onnx(model, where)
+        try:
+            self._session = open_session(model, threads=threads, spinning=spinning)
+        except FOREIGN_ERRORS as error:
+            raise ContractError(
+                f"{where}: expected an ONNX model that onnxruntime loads, found {short(error)}"
+            ) from error
+        self.threads = threads
+        self.spec = self._read_spec(where)
+        self._check_contract(where)
+
+    @classmethod
+    def load(cls, path: Path, *, threads: int = 1) -> "Backbone":
+        """Loads a backbone file, for building and measuring; an Inspector takes its own from the bundle.
+
+        Raises:
+            BundleMissingError: no such file.
+            ContractError: as in the constructor.
+        """
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise BundleMissingError(
+                f"{path}: expected a backbone, found none ({error.strerror}); goodpart-export makes one"
+            ) from error
+        return cls(model, threads=threads, where=str(path))
+
+    def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Embeds one frame.
+
+        Args:
+            frame: `(H, W, 3)` or `(H, W)`, as `spec.frame` declares.
+
+        Returns:
+            `(P, D) float32` unit vectors, patches row by row.
+
+        Raises:
+            FrameError: the frame is not what the spec declares.
+            InferenceError: onnxruntime failed, or gave non-finite numbers.
+        """
+        checked = np.ascontiguousarray(self.spec.frame.check(frame))
+        try:
+            embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
+        except FOREIGN_ERRORS as error:
+            raise InferenceError(
+                f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
+            ) from error
+        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
+        if embeddings.shape != wanted:
+            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
+        # as sums of squares, in one pass over what is still in the cache; NaN and infinity make no length, either
+        squares = np.einsum("pd,pd->p", embeddings, embeddings)
+        # certified search compares the graph's cosines with plain products; a patch without any feature is all zero
+        if not np.all((np.abs(squares - 1.0) < 2 * _NORM_TOLERANCE) | (squares == 0.0)):
+            if not np.isfinite(embeddings).all():
+                raise InferenceError(
+                    "backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest"
+                )
+            raise InferenceError("backbone: expected unit vectors, found others; export it again")
+        return np.asarray(embeddings, dtype=np.float32)
+
+    def close(self) -> None:
+        """Ends the session's threads and gives its memory back; no frame can be embedded any more."""
+        del self._session
+
+    def _read_spec(self, where: str) -> BackboneSpec:
+        try:
+            facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{where}: expected metadata in UTF-8, found other bytes ({error})") from error
+        if facts is None:
+            raise ContractError(
+                f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts"
+            )
+        try:
+            return strict_json.decode(BackboneSpec, facts.encode("utf-8"), where=f"{where} metadata")
+        except ManifestError as error:
+            raise ContractError(str(error)) from error
+
+    def _check_contract(self, where: str) -> None:
+        frame, grid = self.spec.frame, self.spec.grid
+        try:
+            inputs = [(value.name, value.type, len(value.shape)) for value in self._session.get_inputs()]
+            outputs = [(value.name, value.type, list(value.shape)) for value in self._session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{where}: expected names in UTF-8, found other bytes ({error}); rebuild") from error
+        wanted_input = [(INPUT, f"tensor({frame.dtype.value})", 2 if frame.channels.value == "GRAY" else 3)]
+        if inputs != wanted_input:
+            raise ContractError(f"{where}: expected the input {wanted_input}, found {inputs}")
+        wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
+        if outputs != wanted_output:
+            raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")
+
+
+def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:
+    """Refuses a backbone that is not the one a manifest describes.
+
+    Raises:
+        ContractError: naming the first fact that differs.
+    """
+    for part in ("grid", "frame", "profile", "weights", "precision"):
+        wanted, found = getattr(expected, part), getattr(backbone.spec, part)
+        if wanted != found:
+            raise ContractError(
+                f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild"
+            )

@@ -1,0 +1,1 @@
+"""The bundles of one inspection station: kept, tried, switched and inspected with."""

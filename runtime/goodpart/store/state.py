@@ -1,0 +1,46 @@
+"""What a store points to, and how a step forward or back changes it."""
+
+import dataclasses
+
+from goodpart.errors import UsageError
+from goodpart.facts.spec import SHA256
+
+_HISTORY = 16
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoreState:
+    """What a store points to.
+
+    Attributes:
+        active: digest of the bundle that judges, None before the first activation.
+        history: digests of those that were active before, the last one last; a rollback goes there.
+        highest_serial: of all bundles that were ever activated here.
+        fallback: why the store last went back by itself, None if the active one was chosen.
+    """
+
+    active: str | None = None
+    history: tuple[str, ...] = ()
+    highest_serial: int = 0
+    fallback: str | None = None
+
+    def __post_init__(self) -> None:
+        digests = [*self.history, *([] if self.active is None else [self.active])]
+        if odd := [digest for digest in digests if not SHA256.fullmatch(digest)]:
+            raise UsageError(f"state: expected digests of bundles, found {odd[0][:80]!r}")
+
+    def forward(self, digest: str, serial: int) -> "StoreState":
+        """The state in which a chosen bundle is active."""
+        past = [old for old in (*self.history, self.active) if old not in (None, digest)]
+        # each once, where it was active last
+        history = [old for at, old in enumerate(past) if old is not None and old not in past[at + 1 :]]
+        return StoreState(
+            active=digest,
+            history=tuple(history[-_HISTORY:]),
+            highest_serial=max(self.highest_serial, serial),
+        )
+
+    def back(self, digest: str, fallback: str | None = None) -> "StoreState":
+        """The state after a step back to a bundle of the history; those that were active after it leave the history."""
+        before = self.history[: self.history.index(digest)]
+        return dataclasses.replace(self, active=digest, history=before, fallback=fallback)
