@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, percentiles, read_frames, tell
-from goodpart._host.inner_products import products
+from goodpart._host.inner_products import inner_products
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
 from goodpart.cli.common import print_json, run
@@ -131,7 +131,7 @@ def _machine(width: int) -> tuple[float, float]:
     multiplying, copying = [], []
     for _ in range(10):
         began = time.perf_counter()
-        products(left, right)
+        inner_products(left, right)
         multiplied = time.perf_counter()
         block.copy()
         multiplying.append(multiplied - began)

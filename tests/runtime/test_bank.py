@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart._host.inner_products import products
+from goodpart._host.inner_products import inner_products
+from goodpart.bank.exact import nearest_distances
 from goodpart.bank.graph import Graph
-from goodpart.bank.search import Bank, nearest_distances
+from goodpart.bank.search import Bank
 from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.facts.manifest import SearchMethod
 from goodpart.facts.profile import IndexSpec
@@ -202,7 +203,7 @@ def test_more_neighbours_than_vectors(neighbours):
 def test_nearest_distances_are_those_of_sorting(count, rows, neighbours, seed):
     rng = np.random.default_rng(seed)
     vectors, queries = unit(rng.normal(size=(count, 12))), unit(rng.normal(size=(rows, 12)))
-    similarities = products(vectors, queries)
+    similarities = inner_products(vectors, queries)
     excluded = rng.random(count) < 0.1
     excluded[np.flatnonzero(excluded)[: max(0, excluded.sum() - (count - neighbours))]] = False
     similarities[excluded] = -np.inf

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from goodpart.errors import UsageError
 from goodpart.bank.graph import Graph
 from goodpart.facts.manifest import SearchMethod
-from goodpart._host.inner_products import products
+from goodpart._host.inner_products import inner_products
 from goodpart.facts.profile import IndexSpec
 from goodpart_bank_builder.progress import progress
 
@@ -58,7 +58,7 @@ def build_index(
         spec: the graph.
         seed: of its levels.
     """
-    seen = products(vectors, np.ascontiguousarray(directions.T))
+    seen = inner_products(vectors, np.ascontiguousarray(directions.T))
     index = hnswlib.Index("cosine", directions.shape[1])
     index.init_index(len(vectors), M=spec.links, ef_construction=spec.ef_construction, random_seed=seed)
     order = np.arange(len(vectors))[::-1]
@@ -92,7 +92,7 @@ def measure_recall(
         named = graph.candidates(rows, count)
         if named is None:
             continue  # nothing found
-        similarities = products(vectors, rows)
+        similarities = inner_products(vectors, rows)
         kth = np.partition(similarities, -neighbours, axis=0)[-neighbours]
         near = (np.take_along_axis(similarities, named.T, axis=0) >= kth).sum(axis=0)
         found += int(np.minimum(near, neighbours).sum())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.bank.search import nearest_distances
+from goodpart.bank.exact import nearest_distances
 from goodpart.facts.calibration import STD_FLOOR, Calibration, CalibrationMethod, promise_of, threshold_for
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.learn.coreset import Coreset

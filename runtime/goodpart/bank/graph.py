@@ -11,7 +11,7 @@ import hnswlib
 import numpy as np
 import numpy.typing as npt
 
-from goodpart._host.inner_products import products
+from goodpart._host.inner_products import inner_products
 from goodpart.bank.index_file import read_vectors
 from goodpart.errors import ContractError
 from goodpart.facts.profile import IndexSpec
@@ -93,7 +93,7 @@ class Graph:
 
     def seen(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """`(R, M) float32` what the directions see of `(R, D)` vectors."""
-        return products(vectors, self._rows)
+        return inner_products(vectors, self._rows)
 
     def candidates(self, embeddings: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64] | None:
         """Bank vectors that may be the nearest ones of each patch.

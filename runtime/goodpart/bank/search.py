@@ -10,29 +10,21 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from goodpart._host.inner_products import products
 from goodpart._host.parallel import Workers
+from goodpart.bank.exact import PIECE, ROUNDING, exact_distances
 from goodpart.bank.graph import Graph
 from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.facts.manifest import SearchMethod
 
-_MARGIN = 8e-6
-"""How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, must lie:
-covers float32's rounding on both sides, of which 1.8e-6 was seen in products of 900 values."""
+_MARGIN = ROUNDING
+"""How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, lie."""
 
 _UNIT = 1e-5
 """How far from 1 the length of a bank vector may be. In vectors of 448 values 5e-7 was seen; a flipped bit that golden
 frames miss is mostly further off."""
 
 _BLOCK = 64
-"""Bank vectors whose largest similarity is taken together when neighbours are sought, and patches whose candidates are
-measured together: what stays in the cache."""
-
-_ROWS = 16
-"""Patches that one thread recomputes at a time: fewer waste the reading of the bank, more are often not needed."""
-
-_ROUNDING = np.float32(_MARGIN)
-"""Similarities nearer to each other than this are not told apart in float32."""
+"""Patches whose candidates are measured together: what stays in the cache."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,7 +163,7 @@ class Bank:
         surely = np.count_nonzero(~(distances + _MARGIN <= exact_above))
         recomputed = 0
         while recomputed < len(order):
-            rows = order[recomputed : recomputed + max(top_k, _ROWS, surely - recomputed)]
+            rows = order[recomputed : recomputed + max(top_k, PIECE, surely - recomputed)]
             distances[rows] = self._exact(embeddings[rows])
             recomputed += len(rows)
             if recomputed == len(order):
@@ -191,67 +183,6 @@ class Bank:
         return embeddings
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Brute force, in pieces that stay in the cache and keep all threads busy."""
-        at_once = min(self._threads, -(-len(rows) // _ROWS))
-        # as many for each thread, so that none waits for another's last one
-        pieces = np.array_split(rows, -(-len(rows) // (_BLOCK * at_once)) * at_once)
-        # onnxruntime lets other threads go on while it multiplies
-        found = map(self._exact_here, pieces) if self._workers is None else self._workers.map(self._exact_here, pieces)
-        return np.concatenate(list(found))
-
-    def _exact_here(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return nearest_distances(products(self.vectors, rows), self.vectors, rows, neighbours=self._neighbours)
-
-
-def nearest_distances(
-    similarities: npt.NDArray[np.float32],
-    vectors: npt.NDArray[np.float32],
-    rows: npt.NDArray[np.float32],
-    *,
-    neighbours: int,
-) -> npt.NDArray[np.float64]:
-    """Patch distances by brute force (paper, patch distance).
-
-    Float32 products name the nearest vectors, float64 says how far they are. Where float32 does not tell the K-th from
-    the next ones, float64 chooses among all as near: in a tight cluster rounding is wrong by up to 1e-4 sigmas.
-
-    Args:
-        similarities: `(N, R) float32` inner products of `vectors` and `rows`; -inf where a vector must not be a
-            neighbour.
-        vectors: `(N, D) float32` unit vectors of the bank.
-        rows: `(R, D) float32` unit vectors.
-        neighbours: K, 1 to N.
-
-    Returns:
-        `(R,) float64` mean cosine distance to the K nearest vectors.
-    """
-    near = _largest(similarities, neighbours)
-    kth = np.take_along_axis(similarities, near, axis=0).min(axis=0)
-    near.sort(axis=0)
-    cosines = np.einsum("krd,rd->kr", vectors[near].astype(np.float64), rows.astype(np.float64))
-    distances = np.asarray(1.0 - cosines.mean(axis=0))
-    close = similarities >= kth - _ROUNDING
-    for row in np.flatnonzero(np.count_nonzero(close, axis=0) > neighbours):
-        true = np.einsum("nd,d->n", vectors[close[:, row]].astype(np.float64), rows[row].astype(np.float64))
-        distances[row] = 1.0 - np.partition(true, -neighbours)[-neighbours:].mean()
-    return distances
-
-
-def _largest(similarities: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
-    """`(count, R) int64` positions of the `count` largest values of every column of `(N, R)`.
-
-    The largest values lie in the blocks with the largest maxima, and maxima cost a fraction of a partition of all.
-    """
-    total, columns = similarities.shape
-    blocks = total // _BLOCK
-    if blocks <= count:
-        return np.argpartition(similarities, -count, axis=0)[-count:]
-    # what does not fill a block always takes part
-    rest = np.repeat(np.arange(blocks * _BLOCK, total)[:, np.newaxis], columns, axis=1)
-    maxima = similarities[: blocks * _BLOCK].reshape(blocks, _BLOCK, columns).max(axis=1)
-    best = np.argpartition(maxima, -count, axis=0)[-count:]
-    inside = (best[:, np.newaxis, :] * _BLOCK + np.arange(_BLOCK)[:, np.newaxis]).reshape(-1, columns)
-    candidates = np.concatenate([inside, rest])
-    values = np.take_along_axis(similarities, candidates, axis=0)
-    chosen = np.argpartition(values, -count, axis=0)[-count:]
-    return np.take_along_axis(candidates, chosen, axis=0)
+        return exact_distances(
+            self.vectors, rows, neighbours=self._neighbours, threads=self._threads, workers=self._workers
+        )

@@ -6,7 +6,7 @@ Everything here is non-decreasing in each patch distance; certified search (`ban
 import numpy as np
 import numpy.typing as npt
 
-from goodpart._host.inner_products import products
+from goodpart._host.inner_products import inner_products
 from goodpart.facts.calibration import Calibration
 
 
@@ -46,9 +46,9 @@ def enlarge(
     Returns:
         `(height_px, width_px) float32`.
     """
-    rows = products(_interpolation(grid.shape[0], height_px), _gaussian(grid.shape[0], smoothing).T)
-    columns = products(_interpolation(grid.shape[1], width_px), _gaussian(grid.shape[1], smoothing).T)
-    return products(products(rows, grid.T), columns)
+    rows = inner_products(_interpolation(grid.shape[0], height_px), _gaussian(grid.shape[0], smoothing).T)
+    columns = inner_products(_interpolation(grid.shape[1], width_px), _gaussian(grid.shape[1], smoothing).T)
+    return inner_products(inner_products(rows, grid.T), columns)
 
 
 def to_display(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

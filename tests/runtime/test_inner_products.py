@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from goodpart._host import inner_products as module
-from goodpart._host.inner_products import products
-from goodpart.bank.search import _MARGIN
+from goodpart._host.inner_products import inner_products
+from goodpart.bank.exact import ROUNDING
 from goodpart.errors import InferenceError
 
 
@@ -22,7 +22,7 @@ from goodpart.errors import InferenceError
 def test_products_are_those_of_numpy(count, rows, dimension):
     rng = np.random.default_rng(count)
     vectors, queries = (rng.normal(size=(n, dimension)).astype(np.float32) for n in (count, rows))
-    np.testing.assert_allclose(products(vectors, queries), vectors @ queries.T, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(inner_products(vectors, queries), vectors @ queries.T, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-2, 3e-5])
@@ -34,34 +34,34 @@ def test_rounding_stays_within_what_certified_search_allows_for(dimension, sprea
     both = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
     vectors, queries = both[:2000], both[2000:]
     true = vectors.astype(np.float64) @ queries.astype(np.float64).T
-    assert np.abs(products(vectors, queries) - true).max() < _MARGIN / 2
+    assert np.abs(inner_products(vectors, queries) - true).max() < ROUNDING / 2
 
 
 def test_sides_may_be_views_and_read_only():
     rng = np.random.default_rng(0)
     vectors, queries = (rng.normal(size=(n, 20)).astype(np.float32) for n in (50, 8))
     vectors.flags.writeable = False
-    found = products(vectors[::2, ::-1], queries.T[::-1].T)
+    found = inner_products(vectors[::2, ::-1], queries.T[::-1].T)
     np.testing.assert_allclose(found, vectors[::2, ::-1] @ queries[:, ::-1].T, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("count", "rows"), [(0, 3), (3, 0)])
 def test_nothing_times_something(count, rows):
-    found = products(np.ones((count, 4), np.float32), np.ones((rows, 4), np.float32))
+    found = inner_products(np.ones((count, 4), np.float32), np.ones((rows, 4), np.float32))
     assert (found.shape, found.dtype) == ((count, rows), np.float32)
 
 
 def test_results_are_the_callers_own():
     vectors, queries = np.eye(3, dtype=np.float32), np.ones((2, 3), np.float32)
-    first = products(vectors, queries)
+    first = inner_products(vectors, queries)
     first[:] = -np.inf
-    assert (products(vectors, queries) == 1.0).all()
+    assert (inner_products(vectors, queries) == 1.0).all()
     assert (first == -np.inf).all()
 
 
 def test_sides_that_do_not_fit():
     with pytest.raises(InferenceError, match=r"^products: expected those of \(3, 4\) and \(2, 5\), found .+$"):
-        products(np.ones((3, 4), np.float32), np.ones((2, 5), np.float32))
+        inner_products(np.ones((3, 4), np.float32), np.ones((2, 5), np.float32))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux lists them")
@@ -69,7 +69,7 @@ def test_a_large_product_starts_no_threads():
     vectors = np.ones((3000, 64), np.float32)
     module._session.cache_clear()
     before = len(os.listdir("/proc/self/task"))
-    assert (products(vectors, vectors) == 64.0).all()
+    assert (inner_products(vectors, vectors) == 64.0).all()
     assert len(os.listdir("/proc/self/task")) <= before
 
 
@@ -79,10 +79,10 @@ def test_a_forked_child_takes_a_session_of_its_own():
         import os, numpy as np
         from goodpart._host import inner_products as module
         ones = np.ones((2, 3), np.float32)
-        module.products(ones, ones)
+        module.inner_products(ones, ones)
         before = module._session()
         if (child := os.fork()) == 0:
-            os._exit(0 if (module.products(ones, ones) == 3.0).all() and module._session() is not before else 1)
+            os._exit(0 if (module.inner_products(ones, ones) == 3.0).all() and module._session() is not before else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert module._session() is before
     """
