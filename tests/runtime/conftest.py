@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goodpart.bundle.bundle import read_bundle
 from goodpart.inspector import Inspector
 from goodpart.store.store import Store
 from goodpart_bank_builder.build.build import BuildConfig, build_bundle
@@ -27,6 +28,12 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Serial 8, unsigned, of another seed; no test may change it."""
     folder = tmp_path_factory.mktemp("newer")
     return small_bundle(folder / "from", folder / "bar", serial=8, seed=1)
+
+
+@pytest.fixture
+def digests(older: Path, newer: Path) -> tuple[str, str]:
+    """The older bundle's digest and the newer one's."""
+    return read_bundle(older).digest, read_bundle(newer).digest
 
 
 @pytest.fixture(scope="session")
