@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+from goodpart.errors import FrameError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.model.backbone import METADATA_KEY, Backbone
 from goodpart.model.onnx_guard import OPSET
@@ -156,6 +157,15 @@ def test_the_roi_is_all_that_is_seen(export_tiny):
     frame = draw_good(0)
     cropped = Backbone.load(export_tiny(frame=RGB)).embed(frame[10:74, 5:53])
     np.testing.assert_array_equal(Backbone.load(export_tiny(frame=roi)).embed(frame), cropped)
+
+
+def test_a_frame_smaller_than_the_region_of_interest(export_tiny):
+    roi = dataclasses.replace(RGB, roi=Roi(y_px=10, x_px=20, height_px=64, width_px=48))
+    backbone, good = Backbone.load(export_tiny(frame=roi)), draw_good(77)
+    assert backbone.embed(good[:74, :68]).shape == (192, 64)
+    for small in (good[:73], good[:, :67]):
+        with pytest.raises(FrameError, match=r"at least 74x68 pixels .* region of interest"):
+            backbone.embed(small)
 
 
 def test_height_and_width_are_free(tiny_backbone):

@@ -4,7 +4,6 @@ import io
 import struct
 
 import numpy as np
-import onnx
 import pytest
 
 from broken_bundles import change_json, refused, repair, write_manifest_aware
@@ -21,18 +20,22 @@ def test_backbone_that_is_not_onnx(bundle):
 
 
 def test_onnx_without_its_facts(bundle):
+    onnx = pytest.importorskip("onnx")
     model = onnx.load(bundle / "backbone.onnx")
     del model.metadata_props[:]
     write_manifest_aware(bundle / "backbone.onnx", model.SerializeToString())
     refused(bundle, ContractError, "without its facts")
 
 
-def test_backbone_with_another_seed(bundle, export_tiny):
-    write_manifest_aware(bundle / "backbone.onnx", export_tiny(seed=1).read_bytes())
-    refused(bundle, ContractError, "differ", "seed=0", "seed=1")
+def test_backbone_with_another_seed(bundle):
+    data = (bundle / "backbone.onnx").read_bytes()
+    assert data.count(b'"seed": 5') == 1
+    write_manifest_aware(bundle / "backbone.onnx", data.replace(b'"seed": 5', b'"seed": 6'))
+    refused(bundle, ContractError, "differ", "seed=5", "seed=6")
 
 
 def test_onnx_whose_output_is_not_what_it_says(bundle):
+    onnx = pytest.importorskip("onnx")
     model = onnx.load(bundle / "backbone.onnx")
     model.graph.output[0].name = model.graph.node[-1].output[0] = "something"
     write_manifest_aware(bundle / "backbone.onnx", model.SerializeToString())
@@ -42,12 +45,12 @@ def test_onnx_whose_output_is_not_what_it_says(bundle):
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        (1, 401, "capacity"),  # size_t capacity
-        (2, 399, "vectors"),  # size_t count
+        (1, 301, "capacity"),  # size_t capacity
+        (2, 299, "vectors"),  # size_t count
         (4, 1 << 40, "values per vector"),  # label offset
         (3, 1 << 40, "bytes per vector"),
         (10, 16, "links"),
-        (7, 400, "entry"),
+        (7, 300, "entry"),
     ],
 )
 def test_index_header_that_lies(bundle, field, value, words):
@@ -70,7 +73,7 @@ def test_truncated_index_with_repaired_hashes(bundle):
 def test_an_index_of_other_vectors(bundle):
     data = bytearray((bundle / "bank.hnsw").read_bytes())
     data_at = struct.unpack_from("<6Q", data)[5]
-    np.frombuffer(data, "<f4", count=16, offset=96 + data_at)[:] = np.nan
+    np.frombuffer(data, "<f4", count=6, offset=96 + data_at)[:] = np.nan
     write_manifest_aware(bundle / "bank.hnsw", bytes(data))
     refused(bundle, ContractError, "graph of bank.npy")
 
@@ -85,9 +88,9 @@ def written(array):
     ("change", "words"),
     [
         (lambda vectors: vectors * np.float32(1.01), "unit vectors"),
-        (lambda vectors: np.where(np.arange(400)[:, None] == 7, vectors * np.float32(1.00002), vectors), "vector 7 on"),
-        (lambda vectors: vectors * np.float32(np.nan), "finite float32 (400, 64)"),
-        (lambda vectors: vectors[:-1], "found float32 (399, 64)"),
+        (lambda vectors: np.where(np.arange(300)[:, None] == 7, vectors * np.float32(1.00002), vectors), "vector 7 on"),
+        (lambda vectors: vectors * np.float32(np.nan), "finite float32 (300, 8)"),
+        (lambda vectors: vectors[:-1], "found float32 (299, 8)"),
         (lambda vectors: vectors.astype(np.float64), "found float64"),
         (lambda vectors: np.roll(vectors, 1, axis=0), "graph of bank.npy"),
     ],
@@ -101,8 +104,8 @@ def test_a_bank_that_is_not_what_it_should_be(bundle, change, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda directions: directions[:, :8], "found float32 (64, 8)"),
-        (lambda directions: directions * np.float32(np.inf), "finite float32 (64, 16)"),
+        (lambda directions: directions[:, :4], "found float32 (8, 4)"),
+        (lambda directions: np.full_like(directions, np.inf), "finite float32 (8, 6)"),
         (lambda directions: directions[:, ::-1], "graph of bank.npy"),
     ],
 )
@@ -136,7 +139,7 @@ def test_index_with_two_equal_labels(bundle):
         ({"std": -1.0}, "std"),
         ({"scores": [2.0, 1.0]}, "ascending"),
         ({"peaks": [2.0, 1.0]}, "ascending"),
-        ({"peaks": [1.0] * 23}, "peaks: expected 24"),
+        ({"peaks": [1.0] * 15}, "peaks: expected 16"),
         ({"promise": None}, "promise"),
         ({"false_reject_rate": 0.0}, "false-reject rate"),
         ({"method": "wishful"}, "method: expected one of ['cross-conformal', 'split']"),

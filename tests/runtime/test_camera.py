@@ -7,7 +7,7 @@ from goodpart.errors import FrameError, UsageError
 from goodpart.frames.frozen import Camera
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from small_network import draw_small
+from small_frames import draw_small
 
 
 @pytest.fixture(scope="module")

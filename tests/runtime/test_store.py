@@ -20,9 +20,7 @@ from goodpart.errors import (
     UsageError,
 )
 from goodpart.store.store import Store
-from small_network import draw_small
-
-PUBLIC_KEY = Path(__file__).parents[1] / "fixtures" / "format_1.pub"
+from small_frames import draw_small
 
 
 def test_a_bundle_is_copied_whole_and_judges(store, digests, older):
@@ -97,34 +95,34 @@ def test_adding_again_repairs_a_damaged_copy(store, digests, newer):
         store.activate(digests[1])
 
 
-def test_a_signature_is_added_later_and_never_lost(store, digests, older, tmp_path):
+def test_a_signature_is_added_later_and_never_lost(store, digests, older, tmp_path, public_key):
     unsigned = Path(shutil.copytree(older, tmp_path / "unsigned"))
     (unsigned / "manifest.sig").unlink()
     fresh = Store(tmp_path / "fresh")
     fresh.activate(fresh.add(unsigned).digest)
     with pytest.raises(SignatureError):
-        Store(fresh.folder, public_key=PUBLIC_KEY).load()
+        Store(fresh.folder, public_key=public_key).load()
     fresh.add(older)
     fresh.add(unsigned)
-    assert Store(fresh.folder, public_key=PUBLIC_KEY).load().bundle.digest == digests[0]
+    assert Store(fresh.folder, public_key=public_key).load().bundle.digest == digests[0]
 
 
-def test_with_a_key_nothing_unsigned_comes_in_or_judges(store, digests, newer):
-    strict = Store(store.folder, public_key=PUBLIC_KEY)
+def test_with_a_key_nothing_unsigned_comes_in_or_judges(store, digests, newer, public_key):
+    strict = Store(store.folder, public_key=public_key)
     for refused in (lambda: strict.add(newer), lambda: strict.activate(digests[1])):
         with pytest.raises(SignatureError):
             refused()
     assert strict.load().bundle.digest == digests[0]
 
 
-def test_a_program_may_go_to_another_folder(store, tmp_path, monkeypatch):
+def test_a_program_may_go_to_another_folder(store, tmp_path, monkeypatch, public_key):
     monkeypatch.chdir(store.folder.parent)
-    relative = Store(store.folder.name, public_key=os.path.relpath(PUBLIC_KEY))
+    relative = Store(store.folder.name, public_key=os.path.relpath(public_key))
     monkeypatch.chdir("/")
     assert relative.load().inspect(draw_small(100)).verdict.value == "GOOD"
 
 
-def test_the_commands(tmp_path, older, newer, digests, capsys):
+def test_the_commands(tmp_path, older, newer, digests, capsys, public_key):
     old, new = digests
     folder = str(tmp_path / "store")
     frame = tmp_path / "frame.npy"
@@ -156,4 +154,4 @@ def test_the_commands(tmp_path, older, newer, digests, capsys):
     run("store", "rollback", folder, code=2)
     run("store", "gc", folder)
     run("store", "activate", folder, new, code=2)
-    run("store", "add", folder, str(newer), "--public-key", str(PUBLIC_KEY), code=3)
+    run("store", "add", folder, str(newer), "--public-key", str(public_key), code=3)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from broken_bundles import change_json
 from goodpart._host.locks import hold
 from goodpart.cli.main import main
 from goodpart.errors import (
@@ -19,9 +20,6 @@ from goodpart.errors import (
 from goodpart.store import trial
 from goodpart.store.store import Store
 from goodpart.store.trial import TrialLimits
-from small_network import small_bundle
-
-PUBLIC_KEY = Path(__file__).parents[1] / "fixtures" / "format_1.pub"
 
 
 def test_a_store_falls_back_when_the_active_bundle_no_longer_passes(store, digests, caplog):
@@ -46,9 +44,11 @@ def test_a_store_with_nothing_to_fall_back_to_says_what_is_wrong(store, digests)
 
 
 @pytest.fixture
-def three(store, digests, tmp_path) -> tuple[str, str, str]:
+def three(store, digests, newer, tmp_path) -> tuple[str, str, str]:
     """Three bundles that were active one after the other; the last one is."""
-    third = store.add(small_bundle(tmp_path / "from", tmp_path / "third", serial=9, seed=2)).digest
+    copy = Path(shutil.copytree(newer, tmp_path / "third"))
+    change_json(copy / "manifest.json", lambda facts: facts.update(serial=9))
+    third = store.add(copy).digest
     for digest in (*digests, third):
         store.activate(digest)
     assert store.state.history == digests
@@ -75,10 +75,10 @@ def slow(digest: str):
 
 
 # in each case a bundle of the history would pass: the signed older one, one with a later serial, one that is not slow
-def test_a_key_that_the_active_bundle_does_not_have_moves_no_pointer(store, three):
+def test_a_key_that_the_active_bundle_does_not_have_moves_no_pointer(store, three, public_key):
     before = store.state
     with pytest.raises(SignatureError):
-        Store(store.folder, public_key=PUBLIC_KEY).load()
+        Store(store.folder, public_key=public_key).load()
     assert store.state == before
 
 
