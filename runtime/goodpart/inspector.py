@@ -18,6 +18,7 @@ from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
+from goodpart.facts.no_signal import no_signal
 from goodpart.model.backbone import Backbone, check_backbone
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.scores import calibrate, image_score
@@ -162,7 +163,7 @@ class Inspector:
         score = image_score(scores, top_k)
         if not np.isfinite(score):
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
-        reason = self.backbone.spec.frame.no_signal(frame)
+        reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         grid = self._grid(scores)
         ended = time.perf_counter()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
 from goodpart.errors import FrameError, UsageError
+from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import read_image
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
@@ -103,7 +104,7 @@ class GoodImages:
     def _embed(self, path: Path) -> npt.NDArray[np.float32]:
         """What an Inspector would call UNKNOWN is refused: it would be learned as good."""
         frame = read_image(path, self._backbone.spec.frame)
-        reason = self._backbone.spec.frame.no_signal(frame)
+        reason = no_signal(frame, self._backbone.spec.frame)
         if reason is not None:
             raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
         if self._mask is not None and frame.shape[:2] != self._mask.shape:

@@ -1,4 +1,4 @@
-"""The bundle: the only module that writes and reads one. `docs/bundle-format.md` states the format.
+"""The bundle, as it is read; `goodpart.bundle.write` writes one. `docs/bundle-format.md` states the format.
 
 Reading checks the manifest's sha256, its strict JSON, and every file's size and sha256, before any native library sees
 a byte.
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
-from goodpart.bundle.files import check_file_facts, file_facts, read_checked, read_file
+from goodpart.bundle.files import check_file_facts, read_checked, read_file
 from goodpart.bundle.signature import SIGNATURE_BYTES, check_signature
 from goodpart.errors import (
     BundleMissingError,
@@ -194,32 +194,6 @@ def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_seria
         )
     _check_names(manifest, folder)
     return manifest, digest
-
-
-def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
-    """Writes what is missing into a folder that already holds the bank and the golden frames.
-
-    Args:
-        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
-            `directions.npy`, `bank.hnsw`, `golden/*.npy` and, where
-            some patches never count, `ignore.npy`.
-        manifest: complete but for `files`, which is filled in here.
-        backbone: the ONNX file.
-        calibration: see there.
-
-    Returns:
-        the bundle's digest.
-    """
-    (folder / BACKBONE).write_bytes(backbone)
-    (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
-    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
-    names += [IGNORE] if (folder / IGNORE).exists() else []
-    files = {name: file_facts(folder / name) for name in names}
-    text = strict_json.encode(dataclasses.replace(manifest, files=files))
-    digest = hashlib.sha256(text).hexdigest()
-    (folder / MANIFEST).write_bytes(text)
-    (folder / MANIFEST_SHA256).write_text(digest + "\n", encoding="ascii")
-    return digest
 
 
 def _check_signed(folder: Path, text: bytes, public_key: Path) -> None:
