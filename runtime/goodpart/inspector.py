@@ -13,13 +13,13 @@ from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import INDEX, Bundle, read_bundle
+from goodpart.bundle.bundle import BACKBONE, INDEX, Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
 from goodpart.facts.no_signal import no_signal
-from goodpart.model.backbone import Backbone, check_backbone
+from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.scores import calibrate, image_score
 
@@ -85,19 +85,20 @@ class Inspector:
             UsageError: a thread count out of range, or no such key.
         """
         key = None if public_key is None else Path(public_key)
-        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial)
-        facts = bundle.manifest.backbone
+        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial, keep=True)
         settings = read_device(bundle) or DeviceSettings(bundle=bundle.digest)
         if threads is None:
             threads = settings.threads or usable_cores()
+        check_threads(threads)
+        # onnxruntime needs the most memory while it opens the model: by then the other files' bytes have been let go
+        bank = load_bank(bundle, threads=threads)
         backbone = Backbone(
-            bundle.backbone,
+            bundle.read_backbone(),
             threads=threads,
             spinning=bool(settings.spinning) if spinning is None else spinning,
-            where=str(Path(folder) / "backbone.onnx"),
+            where=str(Path(folder) / BACKBONE),
         )
-        check_backbone(backbone, facts, str(folder))
-        bank = load_bank(bundle, threads=threads)
+        check_backbone(backbone, bundle.manifest.backbone, str(folder))
         inspector = cls(
             backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
         )

@@ -43,8 +43,7 @@ class Backbone:
             ContractError: not a model that onnxruntime loads, one with operators that no backbone needs, or one whose
                 inputs and outputs are not what its own metadata says.
         """
-        if not 1 <= threads <= 256:
-            raise UsageError(f"threads: expected 1 to 256, found {threads}")
+        check_threads(threads)
         check_onnx(model, where)
         try:
             self._session = open_session(model, threads=threads, spinning=spinning)
@@ -137,6 +136,16 @@ class Backbone:
         wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
         if outputs != wanted_output:
             raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")
+
+
+def check_threads(threads: int) -> None:
+    """Refuses a number of threads that no machine should start for one frame.
+
+    Raises:
+        UsageError: it is not 1 to 256.
+    """
+    if not 1 <= threads <= 256:
+        raise UsageError(f"threads: expected 1 to 256, found {threads}")
 
 
 def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:
