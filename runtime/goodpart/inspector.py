@@ -166,6 +166,8 @@ class Inspector:
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
         reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
+        if verdict is Verdict.GOOD and (reason := _no_features(counted, found.distances)):
+            verdict = Verdict.UNKNOWN
         grid = self._grid(scores)
         ended = time.perf_counter()
         return Inspection(
@@ -260,3 +262,19 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
 def _judge(score: float, threshold: float) -> Verdict:
     """GOOD has to be earned: whatever does not compare as at most the threshold is a DEFECT."""
     return Verdict.GOOD if score <= threshold else Verdict.DEFECT
+
+
+def _no_features(embeddings: npt.NDArray[np.float32], distances: npt.NDArray[np.float64]) -> str | None:
+    """Why a frame must not be called GOOD although its score is low enough, or None.
+
+    A patch without any feature has distance 1 to every bank vector. A few such patches need not lift the mean of the
+    worst ones above the threshold, but no good image has any: a build refuses it.
+    """
+    far = embeddings[distances >= 1.0]
+    without = len(far) - np.count_nonzero(far.any(axis=1))
+    if not without:
+        return None
+    return (
+        f"no features in {without} of {len(embeddings)} patches, and every patch of a good image has some; check the "
+        f"light, the lens and the camera"
+    )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
-from goodpart.errors import FrameError, UsageError
+from goodpart.errors import FrameError, InferenceError, UsageError
 from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import read_image
 from goodpart.model.backbone import Backbone
@@ -63,7 +63,8 @@ class GoodImages:
         """The images that can be read, with `(P, D) float32` unit vectors of the patches that count.
 
         Raises:
-            FrameError: an image cannot be read, is not what the backbone declares, or shows nothing.
+            FrameError: an image cannot be read, is not what the backbone declares, has no signal, or has a patch
+                without any feature.
             UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
                 part that the other has never seen.
         """
@@ -113,4 +114,13 @@ class GoodImages:
                 f"{path}: expected {height_px}x{width_px} pixels (HxW) like the ignore mask, "
                 f"found {frame.shape[0]}x{frame.shape[1]}"
             )
-        return self._backbone.embed(frame)[self._counted]
+        try:
+            embeddings = self._backbone.embed(frame)[self._counted]
+        except InferenceError as error:
+            raise InferenceError(f"{path}: {error}") from error
+        if without := len(embeddings) - np.count_nonzero(embeddings.any(axis=1)):
+            raise FrameError(
+                f"{path}: expected features in every patch, found none in {without} of {len(embeddings)}; remove it, "
+                f"or ignore that part of the frame"
+            )
+        return embeddings
