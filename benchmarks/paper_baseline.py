@@ -189,7 +189,7 @@ def _trunk(source: str, bundle: Bundle) -> Trunk:
 
 def _resize(bundle: Bundle, threads: int) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
     """The first part of the bundle's own graph, so that a prologue of another version cannot differ from it."""
-    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(bundle.backbone))
+    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(bundle.read_backbone()))
     prologue = onnx.utils.Extractor(model).extract_model([INPUT], [PIXELS])
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

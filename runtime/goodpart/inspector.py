@@ -13,12 +13,13 @@ from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import INDEX, Bundle, read_bundle
+from goodpart.bundle.bundle import BACKBONE, INDEX, Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
-from goodpart.model.backbone import Backbone, check_backbone
+from goodpart.facts.no_signal import no_signal
+from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.scores import calibrate, image_score
 
@@ -84,19 +85,20 @@ class Inspector:
             UsageError: a thread count out of range, or no such key.
         """
         key = None if public_key is None else Path(public_key)
-        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial)
-        facts = bundle.manifest.backbone
+        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial, keep=True)
         settings = read_device(bundle) or DeviceSettings(bundle=bundle.digest)
         if threads is None:
             threads = settings.threads or usable_cores()
+        check_threads(threads)
+        # onnxruntime needs the most memory while it opens the model: by then the other files' bytes have been let go
+        bank = load_bank(bundle, threads=threads)
         backbone = Backbone(
-            bundle.backbone,
+            bundle.read_backbone(),
             threads=threads,
             spinning=bool(settings.spinning) if spinning is None else spinning,
-            where=str(Path(folder) / "backbone.onnx"),
+            where=str(Path(folder) / BACKBONE),
         )
-        check_backbone(backbone, facts, str(folder))
-        bank = load_bank(bundle, threads=threads)
+        check_backbone(backbone, bundle.manifest.backbone, str(folder))
         inspector = cls(
             backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
         )
@@ -162,8 +164,10 @@ class Inspector:
         score = image_score(scores, top_k)
         if not np.isfinite(score):
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
-        reason = self.backbone.spec.frame.no_signal(frame)
+        reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
+        if verdict is Verdict.GOOD and (reason := _no_features(counted, found.distances)):
+            verdict = Verdict.UNKNOWN
         grid = self._grid(scores)
         ended = time.perf_counter()
         return Inspection(
@@ -258,3 +262,19 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
 def _judge(score: float, threshold: float) -> Verdict:
     """GOOD has to be earned: whatever does not compare as at most the threshold is a DEFECT."""
     return Verdict.GOOD if score <= threshold else Verdict.DEFECT
+
+
+def _no_features(embeddings: npt.NDArray[np.float32], distances: npt.NDArray[np.float64]) -> str | None:
+    """Why a frame must not be called GOOD although its score is low enough, or None.
+
+    A patch without any feature has distance 1 to every bank vector. A few such patches need not lift the mean of the
+    worst ones above the threshold, but no good image has any: a build refuses it.
+    """
+    far = embeddings[distances >= 1.0]
+    without = len(far) - np.count_nonzero(far.any(axis=1))
+    if not without:
+        return None
+    return (
+        f"no features in {without} of {len(embeddings)} patches, and every patch of a good image has some; check the "
+        f"light, the lens and the camera"
+    )

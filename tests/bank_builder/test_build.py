@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import BundleMissingError, ContractError, FrameError, UsageError
+from goodpart.errors import ContractError, FrameError, UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.build import build as build_module
@@ -172,7 +172,7 @@ def test_force_does_not_replace_a_folder_that_is_no_bundle(config):
 
 
 def test_a_missing_backbone_and_a_foreign_onnx_file_are_refused(config, tmp_path):
-    with pytest.raises(BundleMissingError, match="goodpart-export"):
+    with pytest.raises(UsageError, match="goodpart-export"):
         build_bundle(BuildConfig(**{**config, "backbone": tmp_path / "none.onnx"}))
     (tmp_path / "foreign.onnx").write_bytes(b"\x08\x07")
     with pytest.raises(ContractError, match=r"foreign\.onnx"):

@@ -217,7 +217,7 @@ def test_what_cannot_be_quantized_is_refused(tiny_backbone, int8, blotched, tmp_
         (tiny_backbone, few, 2, "expected at least 6 images, found 5"),
         (tiny_backbone, tmp_path / "broken", 4, "expected"),
         (int8[0], blotched, 2, "expected a float32 backbone, found int8"),
-        (tmp_path / "absent.onnx", blotched, 3, "expected a backbone, found none"),
+        (tmp_path / "absent.onnx", blotched, 2, "expected a backbone file, found none"),
         (tmp_path / "no.onnx", blotched, 3, "expected an ONNX model"),
     ]
     for backbone, images, code, words in cases:

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.model.backbone import Backbone
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS, write_bundle
+from goodpart.bundle.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS
+from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.errors import UsageError
 from goodpart.bank.graph import Graph

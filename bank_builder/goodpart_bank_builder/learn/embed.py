@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
-from goodpart.errors import FrameError, UsageError
+from goodpart.errors import FrameError, InferenceError, UsageError
+from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import read_image
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
@@ -62,7 +63,8 @@ class GoodImages:
         """The images that can be read, with `(P, D) float32` unit vectors of the patches that count.
 
         Raises:
-            FrameError: an image cannot be read, is not what the backbone declares, or shows nothing.
+            FrameError: an image cannot be read, is not what the backbone declares, has no signal, or has a patch
+                without any feature.
             UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
                 part that the other has never seen.
         """
@@ -103,7 +105,7 @@ class GoodImages:
     def _embed(self, path: Path) -> npt.NDArray[np.float32]:
         """What an Inspector would call UNKNOWN is refused: it would be learned as good."""
         frame = read_image(path, self._backbone.spec.frame)
-        reason = self._backbone.spec.frame.no_signal(frame)
+        reason = no_signal(frame, self._backbone.spec.frame)
         if reason is not None:
             raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
         if self._mask is not None and frame.shape[:2] != self._mask.shape:
@@ -112,4 +114,13 @@ class GoodImages:
                 f"{path}: expected {height_px}x{width_px} pixels (HxW) like the ignore mask, "
                 f"found {frame.shape[0]}x{frame.shape[1]}"
             )
-        return self._backbone.embed(frame)[self._counted]
+        try:
+            embeddings = self._backbone.embed(frame)[self._counted]
+        except InferenceError as error:
+            raise InferenceError(f"{path}: {error}") from error
+        if without := len(embeddings) - np.count_nonzero(embeddings.any(axis=1)):
+            raise FrameError(
+                f"{path}: expected features in every patch, found none in {without} of {len(embeddings)}; remove it, "
+                f"or ignore that part of the frame"
+            )
+        return embeddings

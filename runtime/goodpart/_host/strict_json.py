@@ -52,7 +52,20 @@ def decode(kind: type[T], text: bytes, *, where: str) -> T:
         ManifestError: malformed JSON, unknown, missing or duplicate keys, a wrong type, a non-finite number, or a value
             that the dataclass itself refuses.
     """
-    plain = parse(text, where=where)
+    return from_plain(kind, parse(text, where=where), where=where)
+
+
+def from_plain(kind: type[T], plain: object, *, where: str) -> T:
+    """Reads a dataclass from what `parse` gives.
+
+    Args:
+        kind: a frozen dataclass; its annotations are the schema.
+        plain: dicts, lists, strings and numbers.
+        where: how messages call the place.
+
+    Raises:
+        ManifestError: unknown or missing keys, a wrong type, or a value that the dataclass itself refuses.
+    """
     return typing.cast(T, _typed(kind, plain, where))
 
 
@@ -115,7 +128,9 @@ def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, .
         kinds = (kinds[0],) * len(found)
     if len(found) != len(kinds):
         raise ManifestError(f"{where}: expected a list of {len(kinds)}, found {len(found)}")
-    return tuple(_typed(kind, item, f"{where}[{at}]") for at, (kind, item) in enumerate(zip(kinds, found, strict=True)))
+    return tuple(
+        _typed(kind, item, f"{where}[{index}]") for index, (kind, item) in enumerate(zip(kinds, found, strict=True))
+    )
 
 
 def _typed_dataclass(kind: Any, value: Any, where: str) -> Any:

@@ -1,4 +1,4 @@
-"""The bundle: the only module that writes and reads one. `docs/bundle-format.md` states the format.
+"""The bundle, as it is read; `goodpart.bundle.write` writes one. `docs/bundle-format.md` states the format.
 
 Reading checks the manifest's sha256, its strict JSON, and every file's size and sha256, before any native library sees
 a byte.
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
-from goodpart.bundle.files import check_file_facts, file_facts, read_checked, read_file
+from goodpart.bundle.files import check_file_facts, read_checked, read_file
 from goodpart.bundle.signature import SIGNATURE_BYTES, check_signature
 from goodpart.errors import (
     BundleMissingError,
@@ -33,7 +33,7 @@ from goodpart.errors import (
     found_at,
 )
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.manifest import FORMAT_VERSION, FileFacts, Manifest
+from goodpart.facts.manifest import FORMAT_VERSION, Manifest
 from goodpart.frames.images import load_npy
 
 MANIFEST, MANIFEST_SHA256, SIGNATURE = "manifest.json", "manifest.sha256", "manifest.sig"
@@ -50,15 +50,17 @@ OWN_FILES = re.compile(
 _GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Bundle:
     """A bundle whose every byte has been checked.
+
+    The `read_...` methods and `open_index` give what lies in its large files. After `read_bundle(keep=True)` each file
+    is given once from the bytes that were checked, and let go. Whatever is asked for later is read and checked again.
 
     Attributes:
         folder: where it lies.
         digest: sha256 of the manifest, which names every other file's sha256: the bundle's identity.
         manifest, calibration: what it states.
-        backbone: the ONNX file's bytes, the very ones that were checked.
         ignored: `(rows, columns) bool` patches that never count, read-only, or None if all do.
     """
 
@@ -66,62 +68,71 @@ class Bundle:
     digest: str
     manifest: Manifest
     calibration: Calibration
-    backbone: bytes
     ignored: npt.NDArray[np.bool_] | None
+    _kept: dict[str, bytes] = dataclasses.field(default_factory=dict, compare=False)
 
-    @contextlib.contextmanager
-    def open_index(self) -> Iterator[Path]:
-        """A path under which hnswlib, which reads only from paths, finds the index: the very bytes that were checked.
+    def __repr__(self) -> str:
+        return f"Bundle({self.manifest.name}, serial {self.manifest.serial}, digest {self.digest[:12]})"
 
-        They lie in memory (on Linux) or in a private temporary file, so that nothing can exchange them on the way.
+    def read_backbone(self) -> bytes:
+        """The bytes of the ONNX file.
 
         Raises:
-            IntegrityError: the file has changed since it was checked.
-            BundleMissingError: the system has no memory left to hold it.
+            IntegrityError: the file has changed since the bundle was read.
         """
-        data = read_checked(self.folder, INDEX, self.manifest.files[INDEX])
-        if hasattr(os, "memfd_create"):
-            with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
-                try:
-                    _write_all(file, data)
-                except OSError as error:
-                    raise BundleMissingError(
-                        f"{self.folder / INDEX}: expected {len(data)} bytes of memory to hold it, found none "
-                        f"({error.strerror}); end other programs"
-                    ) from error
-                yield Path(f"/proc/self/fd/{file.fileno()}")
-        else:
-            with tempfile.TemporaryDirectory() as private:
-                path = Path(private, INDEX)
-                path.write_bytes(data)
-                yield path
+        return self._read(BACKBONE)
 
     def read_bank(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """`(N, D) float32` bank vectors and `(D, M) float32` directions, the very bytes that were checked.
+        """`(N, D) float32` bank vectors and their `(D, M) float32` projection.
 
         Raises:
-            IntegrityError: a file has changed since it was checked.
+            IntegrityError: a file has changed since the bundle was read.
             ContractError: they are not what the manifest says.
         """
         bank, dimension = self.manifest.bank, self.manifest.backbone.grid.dimension
         vectors = self._read_floats(VECTORS, (bank.vectors, dimension))
         return vectors, self._read_floats(DIRECTIONS, (dimension, bank.directions))
 
-    def read_golden(self, file: str) -> npt.NDArray[Any]:
-        """One golden frame, checked again.
+    @contextlib.contextmanager
+    def open_index(self) -> Iterator[Path]:
+        """A path under which hnswlib, which reads only from paths, finds the checked bytes of the index.
+
+        They lie in memory (on Linux) or in a private temporary file, so that nothing can exchange them on the way.
 
         Raises:
-            IntegrityError: it has changed since it was checked.
+            IntegrityError: the file has changed since the bundle was read.
+            BundleMissingError: the system has no memory left to hold it.
+        """
+        if hasattr(os, "memfd_create"):
+            with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
+                self._copy_index(file)
+                yield Path(f"/proc/self/fd/{file.fileno()}")
+        else:
+            with tempfile.TemporaryDirectory() as private:
+                path = Path(private, INDEX)
+                path.write_bytes(self._read(INDEX))
+                yield path
+
+    def read_golden(self, file: str) -> npt.NDArray[Any]:
+        """One golden frame.
+
+        Raises:
+            IntegrityError: the file has changed since the bundle was read.
             ContractError: it is not a frame as the manifest declares them.
         """
-        data = read_checked(self.folder, file, self.manifest.files[file])
+        data = self._read(file)
         try:
             return self.manifest.backbone.frame.check(load_npy(io.BytesIO(data), where="array"))
         except FrameError as error:
             raise ContractError(f"{self.folder / file}: golden {error}") from error
 
+    def _read(self, name: str) -> bytes:
+        """A file's checked bytes: those that were kept, which it lets go, or else read again."""
+        kept = self._kept.pop(name, None)
+        return read_checked(self.folder, name, self.manifest.files[name]) if kept is None else kept
+
     def _read_floats(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-        found = _read_array(self.folder, name, self.manifest.files[name])
+        found = _parse_array(self._read(name), str(self.folder / name))
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
             raise ContractError(
                 f"{self.folder / name}: expected finite float32 {shape} as in manifest.json, found {found.dtype} "
@@ -129,14 +140,28 @@ class Bundle:
             )
         return found
 
+    def _copy_index(self, file: io.RawIOBase) -> None:
+        data = memoryview(self._read(INDEX))
+        size_bytes = len(data)
+        try:
+            while data:
+                data = data[file.write(data) or 0 :]  # one write may take only a part, 2 GB on Linux
+        except OSError as error:
+            raise BundleMissingError(
+                f"{self.folder / INDEX}: expected {size_bytes} bytes of memory to hold it, found none "
+                f"({error.strerror}); end other programs"
+            ) from error
 
-def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial: int = 0) -> Bundle:
-    """Reads a bundle and checks every byte of it.
+
+def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial: int = 0, keep: bool = False) -> Bundle:
+    """Reads a bundle and checks every byte of it, in one pass.
 
     Args:
         folder: the bundle.
         public_key: PEM file with the Ed25519 public key that must have signed the bundle; None to take unsigned ones.
         minimum_serial: the lowest serial that is accepted.
+        keep: whether the bytes of the large files stay in memory until they are asked for. For who loads them all; for
+            who does not, they would stay as long as the bundle.
 
     Raises:
         UsageError: the key cannot be read.
@@ -149,17 +174,19 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         ContractError: the manifest names files that no bundle has, or lacks one that every bundle has.
     """
     manifest, digest = read_manifest(folder, public_key=public_key, minimum_serial=minimum_serial)
-    whole = {name: read_checked(folder, name, manifest.files[name]) for name in (BACKBONE, CALIBRATION)}
-    for name in sorted(set(manifest.files) - set(whole)):
-        check_file_facts(folder, name, manifest.files[name])
-    calibration = strict_json.decode(Calibration, whole[CALIBRATION], where=str(folder / CALIBRATION))
+    kept: dict[str, bytes] = {}
+    for name, facts in sorted(manifest.files.items()):
+        if keep or name in (CALIBRATION, IGNORE):
+            kept[name] = read_checked(folder, name, facts)
+        else:
+            check_file_facts(folder, name, facts)
     return Bundle(
         folder=folder,
         digest=digest,
         manifest=manifest,
-        calibration=calibration,
-        backbone=whole[BACKBONE],
-        ignored=_read_ignored(folder, manifest),
+        calibration=strict_json.decode(Calibration, kept.pop(CALIBRATION), where=str(folder / CALIBRATION)),
+        ignored=_parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
+        _kept=kept,
     )
 
 
@@ -196,32 +223,6 @@ def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_seria
     return manifest, digest
 
 
-def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
-    """Writes what is missing into a folder that already holds the bank and the golden frames.
-
-    Args:
-        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
-            `directions.npy`, `bank.hnsw`, `golden/*.npy` and, where
-            some patches never count, `ignore.npy`.
-        manifest: complete but for `files`, which is filled in here.
-        backbone: the ONNX file.
-        calibration: see there.
-
-    Returns:
-        the bundle's digest.
-    """
-    (folder / BACKBONE).write_bytes(backbone)
-    (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
-    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
-    names += [IGNORE] if (folder / IGNORE).exists() else []
-    files = {name: file_facts(folder / name) for name in names}
-    text = strict_json.encode(dataclasses.replace(manifest, files=files))
-    digest = hashlib.sha256(text).hexdigest()
-    (folder / MANIFEST).write_bytes(text)
-    (folder / MANIFEST_SHA256).write_text(digest + "\n", encoding="ascii")
-    return digest
-
-
 def _check_signed(folder: Path, text: bytes, public_key: Path) -> None:
     try:
         signature = read_file(folder, SIGNATURE, SIGNATURE_BYTES)
@@ -239,14 +240,14 @@ def _read_manifest(text: bytes, where: str) -> Manifest:
             f"{where}: expected format version {FORMAT_VERSION}, found {strict_json.shown(version)}; "
             f"update goodpart or rebuild"
         )
-    return strict_json.decode(Manifest, text, where=where)
+    return strict_json.from_plain(Manifest, plain, where=where)
 
 
 def _check_names(manifest: Manifest, folder: Path) -> None:
     golden = [frame.file for frame in manifest.golden]
     if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
         raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
-    # of the files, only the last part of their path is kept from being a link
+    # of each file, only the last part of its path is checked for being a link
     if (folder / "golden").is_symlink():
         raise ContractError(f"{folder / 'golden'}: expected a plain folder, found a link")
     expected, found = {BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *golden}, set(manifest.files)
@@ -257,11 +258,10 @@ def _check_names(manifest: Manifest, folder: Path) -> None:
         )
 
 
-def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | None:
-    if IGNORE not in manifest.files:
+def _parse_ignored(data: bytes | None, manifest: Manifest, where: str) -> npt.NDArray[np.bool_] | None:
+    if data is None:
         return None
-    where, grid = str(folder / IGNORE), manifest.backbone.grid
-    ignored = _read_array(folder, IGNORE, manifest.files[IGNORE])
+    ignored, grid = _parse_array(data, where), manifest.backbone.grid
     if ignored.dtype != np.bool_ or ignored.shape != (grid.rows, grid.columns) or ignored.all():
         raise ContractError(
             f"{where}: expected a bool array ({grid.rows}, {grid.columns}) that leaves some patches, found "
@@ -271,15 +271,8 @@ def _read_ignored(folder: Path, manifest: Manifest) -> npt.NDArray[np.bool_] | N
     return ignored
 
 
-def _read_array(folder: Path, name: str, facts: FileFacts) -> npt.NDArray[Any]:
+def _parse_array(data: bytes, where: str) -> npt.NDArray[Any]:
     try:
-        return load_npy(io.BytesIO(read_checked(folder, name, facts)), where=str(folder / name))
+        return load_npy(io.BytesIO(data), where=where)
     except FrameError as error:
         raise ContractError(str(error)) from error
-
-
-def _write_all(file: io.RawIOBase, data: bytes) -> None:
-    """One write may take only a part (2 GB on Linux)."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) or 0 :]

@@ -18,13 +18,6 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 """What the hex digits of a sha256 look like."""
 
 
-_DEAD_LEVELS = 5
-"""Neighbouring levels, 255ths of the range, over which a dark or saturated sensor's noise spreads at most."""
-
-_LIVELY_SHARE = 0.001
-"""Share of the pixels that may say something in a frame that is dead nevertheless: hot pixels, a reflection."""
-
-
 class Channels(enum.Enum):
     """The channels of a frame, in memory order."""
 
@@ -142,56 +135,12 @@ class FrameSpec:
         rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
         return frame[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px]
 
-    def no_signal(self, frame: npt.NDArray[np.generic]) -> str | None:
-        """Why a checked frame can neither be judged nor learned from, or None.
-
-        Every pixel is the same, or in every channel all values but one in a thousand lie within 4 levels of each other,
-        a level being a 255th of the range. A lit scene is spread wider by the light's own noise, even a plain surface;
-        a covered lens and a saturated sensor are not.
-        """
-        # a plain array: a subclass such as np.matrix has rules of its own
-        pixels = np.asarray(self.inspected(frame))
-        first = pixels[0, 0]
-        # a few rows tell most frames apart from a constant one, so the full pass is rare
-        if (_some_rows(pixels) == first).all() and (pixels == first).all():
-            return f"no signal: every pixel is {first.tolist()}"
-        channels = [pixels] if pixels.ndim == 2 else [pixels[:, :, at] for at in range(pixels.shape[2])]
-        ends: list[str] = []
-        for channel in channels:
-            if (end := self._dead(channel)) is None:
-                return None
-            ends += [end] if end not in ends else []
-        return f"no signal: the frame is {' and '.join(ends)}; check light, exposure and camera"
-
-    def _dead(self, channel: npt.NDArray[np.generic]) -> str | None:
-        """Where in the range nearly all values of a `(H, W)` channel lie close together, or None."""
-        allowed, start = channel.size * _LIVELY_SHARE, 0
-        # a few rows often hold more other values than a dead frame may have at all
-        for pixels in (_some_rows(channel), channel):
-            counts = np.bincount(self._levels(pixels).ravel(), minlength=256)
-            together = np.convolve(counts, np.ones(_DEAD_LEVELS, np.int64), "valid")
-            start = int(together.argmax())
-            if pixels.size - together[start] > allowed:
-                return None
-        return "black" if start == 0 else "saturated" if start == 256 - _DEAD_LEVELS else "flat"
-
-    def _levels(self, pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Values as levels, 0 to 255."""
-        if self.value_range is None:
-            return pixels
-        low, high = self.value_range
-        return np.clip((pixels.astype(np.int64) - low) * 255 // (high - low), 0, 255)
-
 
 def _is_masked(frame: npt.NDArray[np.generic]) -> bool:
-    """Whether it is a masked array: it says that some of its pixels do not count, and the graph would count them."""
-    # looking at `np.ma` would import it, which costs a cold start 14 ms, and where nobody has there is no such array
+    """Whether it is a masked array, which excludes pixels that the graph would include."""
+    # `np.ma` would import the module, 14 ms of a cold start; unless somebody has imported it, no such array exists
     masked = sys.modules.get("numpy.ma")
     return masked is not None and isinstance(frame, masked.MaskedArray)
-
-
-def _some_rows(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    return pixels[:: max(1, pixels.shape[0] // 16)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from goodpart._host import strict_json
 from goodpart._host.session import FOREIGN_ERRORS, open_session, short
-from goodpart.errors import BundleMissingError, ContractError, InferenceError, ManifestError, UsageError
+from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
+from goodpart.facts.no_signal import no_signal
 from goodpart.facts.spec import BackboneSpec
 from goodpart.model.onnx_guard import check_onnx
 
@@ -43,8 +44,7 @@ class Backbone:
             ContractError: not a model that onnxruntime loads, one with operators that no backbone needs, or one whose
                 inputs and outputs are not what its own metadata says.
         """
-        if not 1 <= threads <= 256:
-            raise UsageError(f"threads: expected 1 to 256, found {threads}")
+        check_threads(threads)
         check_onnx(model, where)
         try:
             self._session = open_session(model, threads=threads, spinning=spinning)
@@ -61,14 +61,14 @@ class Backbone:
         """Loads a backbone file, for building and measuring; an Inspector takes its own from the bundle.
 
         Raises:
-            BundleMissingError: no such file.
+            UsageError: no such file, or a thread count out of range.
             ContractError: as in the constructor.
         """
         try:
             model = path.read_bytes()
         except OSError as error:
-            raise BundleMissingError(
-                f"{path}: expected a backbone, found none ({error.strerror}); goodpart-export makes one"
+            raise UsageError(
+                f"{path}: expected a backbone file, found none ({error.strerror}); goodpart-export makes one"
             ) from error
         return cls(model, threads=threads, where=str(path))
 
@@ -79,11 +79,12 @@ class Backbone:
             frame: `(H, W, 3)` or `(H, W)`, as `spec.frame` declares.
 
         Returns:
-            `(P, D) float32` unit vectors, patches row by row.
+            `(P, D) float32` unit vectors, patches row by row; all zero for a patch without any feature.
 
         Raises:
             FrameError: the frame is not what the spec declares.
-            InferenceError: onnxruntime failed, or gave non-finite numbers.
+            InferenceError: onnxruntime failed, gave other numbers than unit vectors, or found no feature at all in a
+                frame that has a signal.
         """
         checked = np.ascontiguousarray(self.spec.frame.check(frame))
         try:
@@ -95,15 +96,20 @@ class Backbone:
         wanted = (self.spec.grid.patches, self.spec.grid.dimension)
         if embeddings.shape != wanted:
             raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
-        # as sums of squares, in one pass over what is still in the cache; NaN and infinity make no length, either
+        # sums of squares take one pass over what is still in the cache; with NaN or infinity they are not 1
         squares = np.einsum("pd,pd->p", embeddings, embeddings)
-        # certified search compares the graph's cosines with plain products; a patch without any feature is all zero
+        # certified search compares the graph's cosines with inner products; a patch without any feature is all zero
         if not np.all((np.abs(squares - 1.0) < 2 * _NORM_TOLERANCE) | (squares == 0.0)):
             if not np.isfinite(embeddings).all():
                 raise InferenceError(
                     "backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest"
                 )
             raise InferenceError("backbone: expected unit vectors, found others; export it again")
+        if not squares.any() and no_signal(checked, self.spec.frame) is None:
+            raise InferenceError(
+                "backbone: expected features in a frame that has a signal, found none in any patch; export it again "
+                "with weights that fit"
+            )
         return np.asarray(embeddings, dtype=np.float32)
 
     def close(self) -> None:
@@ -137,6 +143,16 @@ class Backbone:
         wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
         if outputs != wanted_output:
             raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")
+
+
+def check_threads(threads: int) -> None:
+    """Refuses a number of threads that no machine should start for one frame.
+
+    Raises:
+        UsageError: it is not 1 to 256.
+    """
+    if not 1 <= threads <= 256:
+        raise UsageError(f"threads: expected 1 to 256, found {threads}")
 
 
 def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:

@@ -1,0 +1,46 @@
+"""The bundle, as it is written. `docs/bundle-format.md` states the format."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from goodpart._host import strict_json
+from goodpart.bundle.bundle import (
+    BACKBONE,
+    CALIBRATION,
+    DIRECTIONS,
+    IGNORE,
+    INDEX,
+    MANIFEST,
+    MANIFEST_SHA256,
+    VECTORS,
+)
+from goodpart.bundle.files import file_facts
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.manifest import Manifest
+
+
+def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
+    """Writes what is missing into a folder that already holds the bank and the golden frames.
+
+    Args:
+        folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
+            `directions.npy`, `bank.hnsw`, `golden/*.npy` and, where
+            some patches never count, `ignore.npy`.
+        manifest: complete but for `files`, which is filled in here.
+        backbone: the ONNX file.
+        calibration: see there.
+
+    Returns:
+        the bundle's digest.
+    """
+    (folder / BACKBONE).write_bytes(backbone)
+    (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
+    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
+    names += [IGNORE] if (folder / IGNORE).exists() else []
+    files = {name: file_facts(folder / name) for name in names}
+    text = strict_json.encode(dataclasses.replace(manifest, files=files))
+    digest = hashlib.sha256(text).hexdigest()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / MANIFEST_SHA256).write_text(digest + "\n", encoding="ascii")
+    return digest
