@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.facts.spec import Roi
+from goodpart.scoring.maps import enlarge, to_display
 from goodpart.scoring.regions import Region, find_regions
 from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
-from goodpart.scoring.scores import enlarge, to_display
 
 SCHEMA = 1
 """The version of what `Inspection.to_dict` returns. A key that is added leaves it; any other change raises it."""
