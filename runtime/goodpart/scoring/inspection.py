@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.facts.spec import Roi
-from goodpart.scoring.maps import enlarge, to_display
+from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
 from goodpart.scoring.regions import Region, find_regions
 from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
 
@@ -75,30 +75,30 @@ class Inspection:
 
         They say where to look, the verdict says whether: a DEFECT may have no region and a GOOD frame may have one.
         """
-        return find_regions(self.grid, self.pixel_threshold, self._seen)
+        return find_regions(self.grid, self.pixel_threshold, self._area)
 
     def calibrated_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` calibrated scores in sigmas, smoothed and bilinear; what pixel metrics are computed from.
 
-        Outside the region of interest it holds the lowest score of the grid: nothing was looked at there.
+        Where the frame never counts (see `ignored_map`) it holds the lowest score of the grid. What stands there has no
+        part in the pixels that count.
         """
-        seen = enlarge(self.grid, self._seen.height_px, self._seen.width_px, smoothing=self.smoothing)
-        return self._in_frame(seen, self.grid.min())
+        size = self._area.height_px, self._area.width_px
+        if self.ignored is None or not self.ignored.any():
+            inside = enlarge(self.grid, *size, smoothing=self.smoothing)
+        else:
+            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=self.smoothing)
+        return self._in_frame(inside, outside=self.grid.min())
 
     def anomaly_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` in [0, 1], frame pixels: the sigmoid of `calibrated_map` (paper, pixel map), for display."""
         return to_display(self.calibrated_map())
 
     def ignored_map(self) -> npt.NDArray[np.bool_]:
-        """`(H, W) bool`, True where the frame never counts: in ignored patches, outside the region of interest."""
-        if self.ignored is None:
-            seen = np.zeros((self._seen.height_px, self._seen.width_px), np.bool_)
-        else:
-            rows, columns = self.ignored.shape
-            down = np.arange(self._seen.height_px) * rows // self._seen.height_px
-            right = np.arange(self._seen.width_px) * columns // self._seen.width_px
-            seen = self.ignored[down[:, np.newaxis], right]
-        return self._in_frame(seen, np.True_)
+        """`(H, W) bool`, True where the frame never counts: in ignored patches and outside the region of interest."""
+        ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
+        inside = enlarge_flags(ignored, self._area.height_px, self._area.width_px)
+        return self._in_frame(inside, outside=np.True_)
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The result as plain values for `json.dumps`, rounded to what they mean.
@@ -156,19 +156,16 @@ class Inspection:
         ]
 
     @property
-    def _seen(self) -> Roi:
+    def _area(self) -> Roi:
         """The part of the frame that the grid covers."""
         whole = Roi(y_px=0, x_px=0, height_px=self.frame_height_px, width_px=self.frame_width_px)
         return whole if self.roi is None else self.roi
 
-    def _in_frame(self, seen: npt.NDArray[T], outside: T) -> npt.NDArray[T]:
-        """What lies inside the region of interest, within a frame that holds `outside` elsewhere."""
+    def _in_frame(self, inside: npt.NDArray[T], *, outside: T) -> npt.NDArray[T]:
+        """The map of the area as a map of the frame."""
         if self.roi is None:
-            return seen
-        full = np.full((self.frame_height_px, self.frame_width_px), outside, seen.dtype)
-        rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
-        full[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px] = seen
-        return full
+            return inside
+        return place(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
 
 
 def _plain_region(region: Region, decimals: int) -> dict[str, Any]:
