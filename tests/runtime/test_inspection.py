@@ -1,7 +1,9 @@
 """What an Inspection says of itself."""
 
+import copy
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
+from goodpart.scoring import inspection as inspection_module
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.rounding import rounded, significant
 from small_frames import draw_small
@@ -96,3 +99,27 @@ def test_rounded_numbers():
     assert rounded(1.23456789, 4) == 1.2346
     assert rounded(1 / 3, 17) == 1 / 3
     assert (significant(1 / 211, 6), significant(1.0, 6), significant(1234567.0, 6)) == (0.00473934, 1.0, 1234570.0)
+
+
+def test_regions_are_computed_once_per_inspection(defect, monkeypatch):
+    honest, calls = inspection_module.find_regions, []
+
+    def counting(*arguments):
+        calls.append(arguments)
+        return honest(*arguments)
+
+    monkeypatch.setattr(inspection_module, "find_regions", counting)
+    fresh = dataclasses.replace(defect)
+    assert fresh.regions is fresh.regions
+    fresh.to_dict()
+    assert len(calls) == 1
+    # another threshold gives other regions, not the ones found before
+    assert dataclasses.replace(fresh, pixel_threshold=99.0).regions == ()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_has_the_same_result(defect, copied):
+    for one in (dataclasses.replace(defect), defect):  # before and after its regions were found
+        other = copied(one)
+        assert other.to_dict(grid=True) == one.to_dict(grid=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 from typing import Any, TypeVar
 
 import numpy as np
@@ -69,9 +70,9 @@ class Inspection:
         """`score - threshold` in sigmas: positive for DEFECT, and the closer to zero, the closer the call."""
         return self.score - self.threshold
 
-    @property
+    @functools.cached_property
     def regions(self) -> tuple[Region, ...]:
-        """Boxes of connected patches above the pixel threshold, strongest first, frame pixels; computed when asked.
+        """Boxes of connected patches above the pixel threshold, in frame pixels, strongest first; computed on first use.
 
         They say where to look, the verdict says whether: a DEFECT may have no region and a GOOD frame may have one.
         """

@@ -64,7 +64,7 @@ def enlarge_counted(
     heights = enlarge(np.where(counted, grid - lowest, np.float32(0.0)), height_px, width_px, smoothing=smoothing)
     weights = enlarge(counted.astype(np.float32), height_px, width_px, smoothing=smoothing)
     shown = enlarge_flags(counted, height_px, width_px) & (weights >= _LEAST_WEIGHT)
-    return lowest + np.divide(heights, weights, out=np.zeros_like(heights), where=shown)
+    return np.asarray(lowest + np.divide(heights, weights, out=np.zeros_like(heights), where=shown), np.float32)
 
 
 def enlarge_flags(flags: npt.NDArray[np.bool_], height_px: int, width_px: int) -> npt.NDArray[np.bool_]:
