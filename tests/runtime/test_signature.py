@@ -121,7 +121,7 @@ def test_a_public_key_that_is_not_there(signed, tmp_path):
 def test_without_the_extra_a_key_is_an_error_and_no_key_is_fine(signed, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     Inspector.load(signed)
-    refused(signed, MissingExtraError, "goodpart[signing]")
+    refused(signed, MissingExtraError, "pip install './runtime[signing]' in a clone", "wheelhouse without --slim")
 
 
 @pytest.mark.parametrize(
