@@ -183,12 +183,11 @@ def test_maps_have_the_frames_size_and_point_at_the_defect(inspector):
 
 
 def test_a_map_with_a_region_of_interest_covers_the_frame(export_tiny, inspector):
-    inspection = dataclasses.replace(
-        inspector.inspect(draw_defect(3)), roi=Roi(y_px=20, x_px=10, height_px=32, width_px=24)
-    )
+    spec = dataclasses.replace(RGB, roi=Roi(y_px=20, x_px=10, height_px=32, width_px=24))
+    inspection = dataclasses.replace(inspector.inspect(draw_defect(3)), frame_spec=spec)
     shown = inspection.calibrated_map()
     assert shown.shape == (90, 70)
-    alone = dataclasses.replace(inspection, roi=None, frame_height_px=32, frame_width_px=24)
+    alone = dataclasses.replace(inspection, frame_spec=RGB, frame_height_px=32, frame_width_px=24)
     np.testing.assert_array_equal(shown[20:52, 10:34], alone.calibrated_map())
     shown[20:52, 10:34] = inspection.grid.min()
     assert (shown == inspection.grid.min()).all()

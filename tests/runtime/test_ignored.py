@@ -29,10 +29,10 @@ def broken(masked_bundle, tmp_path):
     return shutil.copytree(masked_bundle, tmp_path / "masked")
 
 
-def draw_block(seed, at):
-    """A washer with a bright block that begins at pixel row `at`."""
+def draw_block(seed, row):
+    """A washer with a bright block that begins at pixel row `row`."""
     frame = draw_good(seed)
-    frame[at : at + 14, 30:42] = (255, 0, 255)
+    frame[row : row + 14, 30:42] = (255, 0, 255)
     return frame
 
 
@@ -95,9 +95,10 @@ def test_all_outside_the_region_of_interest_is_ignored(inspector, masked):
     roi = Roi(y_px=20, x_px=10, height_px=32, width_px=24)
     outside = np.ones((90, 70), bool)
     outside[20:52, 10:34] = False
-    alone = dataclasses.replace(inspector.inspect(draw_good(5)), roi=roi)
+    spec = dataclasses.replace(inspector.backbone.spec.frame, roi=roi)
+    alone = dataclasses.replace(inspector.inspect(draw_good(5)), frame_spec=spec)
     np.testing.assert_array_equal(alone.ignored_map(), outside)
-    both = dataclasses.replace(masked.inspect(draw_good(5)), roi=roi)
+    both = dataclasses.replace(masked.inspect(draw_good(5)), frame_spec=spec)
     outside[34:] = True  # 7 of 16 rows of 2 pixels from 20 on
     np.testing.assert_array_equal(both.ignored_map(), outside)
 

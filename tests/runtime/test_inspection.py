@@ -50,7 +50,9 @@ def test_the_grid_comes_on_request_and_without_what_never_counts(defect):
     ignored = np.zeros(defect.grid.shape, bool)
     ignored[0, 1] = True
     roi = Roi(y_px=1, x_px=2, height_px=12, width_px=9)
-    found = json.loads(json.dumps(dataclasses.replace(defect, ignored=ignored, roi=roi).to_dict(grid=True)))
+    spec = dataclasses.replace(defect.frame_spec, roi=roi)
+    found = dataclasses.replace(defect, ignored=ignored, frame_spec=spec).to_dict(grid=True)
+    assert json.loads(json.dumps(found)) == found
     assert list(found) == [*KEYS, "grid", "roi"]
     assert found["roi"] == {"y_px": 1, "x_px": 2, "height_px": 12, "width_px": 9}
     plain = np.array(found["grid"], dtype=np.float64)  # None becomes NaN

@@ -192,7 +192,8 @@ def test_an_inspection_has_the_regions_of_its_grid_and_threshold(inspector):
 
 def test_a_region_of_interest_places_an_inspections_regions_in_the_frame(inspector):
     roi = Roi(y_px=20, x_px=10, height_px=32, width_px=24)
-    inspection = dataclasses.replace(inspector.inspect(draw_defect(3)), roi=roi)
+    inspection = inspector.inspect(draw_defect(3))
+    inspection = dataclasses.replace(inspection, frame_spec=dataclasses.replace(inspection.frame_spec, roi=roi))
     assert inspection.regions == find_regions(inspection.grid, inspection.pixel_threshold, roi)
 
 

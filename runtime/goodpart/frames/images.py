@@ -1,8 +1,7 @@
 """Image files to frames: the one place where both the embedded PC and the workstation decode.
 
-`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV
-(`pip install 'goodpart[images]'`). An 8-bit grey file is replicated where the bundle wants three channels; every other
-mismatch is refused.
+`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV (the extra `images`). An 8-bit
+grey file is replicated where the bundle wants three channels; every other mismatch is refused.
 """
 
 import os
@@ -14,7 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.errors import FrameError, ImageFileError, MissingExtraError, UsageError, found_at
+from goodpart._host.opencv import load_opencv
+from goodpart.errors import FrameError, ImageFileError, UsageError, found_at
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 
 OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
@@ -131,24 +131,6 @@ def load_npy(source: Path | BinaryIO, *, where: str) -> npt.NDArray[Any]:
         raise ImageFileError(
             f"{where}: expected one numpy array without pickles, found something else ({error})"
         ) from error
-
-
-def load_opencv(purpose: str) -> Any:
-    """The cv2 module.
-
-    Args:
-        purpose: what needs it, for the message.
-
-    Raises:
-        MissingExtraError: OpenCV is not installed.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{purpose} needs OpenCV, which is not installed; pip install 'goodpart[images]'"
-        ) from error
-    return cv2
 
 
 def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.facts.spec import Roi
+from goodpart.errors import FrameError
+from goodpart.facts.spec import FrameSpec, Roi
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
+from goodpart.scoring.overlay import draw_overlay, visible
 from goodpart.scoring.regions import Region, find_regions
 from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
 
@@ -45,7 +47,7 @@ class Inspection:
         ignored: `(rows, columns) bool` patches that never count, read-only, or None if all count.
         smoothing: standard deviation, in patches, of the Gaussian that smooths the maps.
         frame_height_px, frame_width_px: size of the frame.
-        roi: the part of the frame that the grid covers, or None for all of it.
+        frame_spec: what the frame is: its channels, its dtype, its region of interest.
         timings_ms: "embed", "search" and "score".
         recomputed_patches: patches whose distance was recomputed exactly to prove the image score and the regions.
     """
@@ -61,7 +63,7 @@ class Inspection:
     smoothing: float
     frame_height_px: int
     frame_width_px: int
-    roi: Roi | None
+    frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
 
@@ -70,9 +72,14 @@ class Inspection:
         """`score - threshold` in sigmas: positive for DEFECT, and the closer to zero, the closer the call."""
         return self.score - self.threshold
 
+    @property
+    def roi(self) -> Roi | None:
+        """The part of the frame that the grid covers, or None for all of it."""
+        return self.frame_spec.roi
+
     @functools.cached_property
     def regions(self) -> tuple[Region, ...]:
-        """Boxes of connected patches above the pixel threshold, in frame pixels, strongest first; computed on first use.
+        """Boxes of connected patches above the pixel threshold, in frame pixels, strongest first; computed once.
 
         They say where to look, the verdict says whether: a DEFECT may have no region and a GOOD frame may have one.
         """
@@ -100,6 +107,31 @@ class Inspection:
         ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
         inside = enlarge_flags(ignored, self._area.height_px, self._area.width_px)
         return self._in_frame(inside, outside=np.True_)
+
+    def overlay(self, frame: npt.NDArray[Any], *, outlines: bool = False) -> npt.NDArray[np.uint8]:
+        """The frame with colour where it is anomalous, on a scale that is the same for all frames.
+
+        Colour begins at 2 sigmas and is full at 12 (`scoring.overlay.SCALE_SIGMAS`).
+
+        Args:
+            frame: the inspected frame.
+            outlines: whether each region gets a thin outline.
+
+        Returns:
+            `(H, W, 3) uint8` picture in RGB order, whatever the order of the frame: as notebooks show it. OpenCV
+            expects BGR (`picture[:, :, ::-1]`).
+
+        Raises:
+            FrameError: another frame than the inspected one: its dtype, its channels or its size differ.
+        """
+        checked = self.frame_spec.check(frame)
+        if checked.shape[:2] != (self.frame_height_px, self.frame_width_px):
+            raise FrameError(
+                f"overlay: expected the inspected frame of {self.frame_height_px}x{self.frame_width_px} pixels (HxW), "
+                f"found {checked.shape[0]}x{checked.shape[1]}"
+            )
+        regions = self.regions if outlines else ()
+        return draw_overlay(visible(checked, self.frame_spec), self.calibrated_map(), regions=regions)
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The result as plain values for `json.dumps`, rounded to what they mean.
