@@ -61,6 +61,27 @@ def test_the_grid_comes_on_request_and_without_what_never_counts(defect):
     assert defect.to_dict(grid=True)["roi"] is None
 
 
+def test_a_repr_is_one_short_line(defect):
+    shown = dataclasses.replace(defect, score=14.2, threshold=6.234, p_value=1 / 210)
+    count = len(shown.regions)
+    assert repr(shown) == f"Inspection(DEFECT, score 14.20 of 6.23, p 0.0048, {count} region{'s' if count > 1 else ''})"
+    assert "0 regions)" in repr(dataclasses.replace(shown, pixel_threshold=99.0))
+    close = dataclasses.replace(shown, score=6.2341)
+    assert "score 6.2341 of 6.2340," in repr(close)
+    unknown = dataclasses.replace(shown, verdict=Verdict.UNKNOWN, reason="no signal: dark")
+    assert repr(unknown).startswith("Inspection(UNKNOWN: no signal: dark, score 14.20 of")
+    box = dataclasses.replace(shown.regions[0], y_px=4, x_px=8, height_px=12, width_px=30, peak=9.0)
+    assert repr(box) == "Region(12x30 px (HxW) at y 4, x 8, peak 9.00)"
+
+
+def test_inspections_are_compared_by_identity(defect):
+    """Comparing the grids raised "truth value is ambiguous", and an Inspection was no key of a dict."""
+    other = dataclasses.replace(defect)
+    assert defect == defect
+    assert defect != other
+    assert len({defect, other}) == 2
+
+
 numbers = st.floats(-1e6, 1e6)
 
 

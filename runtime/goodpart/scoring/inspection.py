@@ -1,4 +1,4 @@
-"""What the caller gets for one frame."""
+"""Inspection: the result for one frame."""
 
 import dataclasses
 import enum
@@ -24,16 +24,24 @@ T = TypeVar("T", bound=np.generic)
 
 
 class Verdict(enum.Enum):
-    """The answer for one frame. UNKNOWN: well-formed, but it cannot be judged."""
+    """The answer for one frame. UNKNOWN means that the frame is well-formed and yet cannot be judged."""
 
     GOOD = "GOOD"
     DEFECT = "DEFECT"
     UNKNOWN = "UNKNOWN"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Inspection:
     """The result of inspecting one frame.
+
+    `score`, `margin` and `p_value` answer different questions. The verdict follows from `score` and `threshold` alone.
+    `margin` is the severity: how far the score lies beyond the threshold, without an upper limit. `p_value` is for a
+    budget of false alarms: a station that rejects at `p_value <= 0.01` rejects about 1 % of its good parts, whatever
+    the product, so that products can be compared by it. It is no severity: it cannot fall below `1 / (n + 1)` for `n`
+    held-out good parts, and most defects reach that value.
+
+    Two inspections are equal only if they are the same object; compare their attributes.
 
     Attributes:
         verdict: GOOD, DEFECT or UNKNOWN.
@@ -41,15 +49,16 @@ class Inspection:
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
         pixel_threshold: calibrated score above which a patch belongs to a region.
-        p_value: share of good parts expected to score at least this high, 0 to 1, low is anomalous.
+        p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
             that never count hold the lowest score of the others.
         ignored: `(rows, columns) bool` patches that never count, read-only, or None if all count.
-        smoothing: standard deviation, in patches, of the Gaussian that smooths the maps.
+        smoothing: standard deviation, in patches, of the Gaussian that smooths the maps, 0 for none.
         frame_height_px, frame_width_px: size of the frame.
         frame_spec: what the frame is: its channels, its dtype, its region of interest.
         timings_ms: "embed", "search" and "score".
-        recomputed_patches: patches whose distance was recomputed exactly to prove the image score and the regions.
+        recomputed_patches: number of patches whose distance was recomputed exactly, so that the image score and the
+            regions are exact.
     """
 
     verdict: Verdict
@@ -67,9 +76,20 @@ class Inspection:
     timings_ms: dict[str, float]
     recomputed_patches: int
 
+    def __repr__(self) -> str:
+        decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
+        count = len(self.regions)
+        facts = [
+            self.verdict.value if self.reason is None else f"{self.verdict.value}: {self.reason}",
+            f"score {self.score:.{decimals}f} of {self.threshold:.{decimals}f}",
+            f"p {self.p_value:.2g}",
+            f"{count} region{'' if count == 1 else 's'}",
+        ]
+        return f"Inspection({', '.join(facts)})"
+
     @property
     def margin(self) -> float:
-        """`score - threshold` in sigmas: positive for DEFECT, and the closer to zero, the closer the call."""
+        """The severity: `score - threshold` in sigmas, above 0 for a DEFECT and near 0 for a close call."""
         return self.score - self.threshold
 
     @property
@@ -81,7 +101,8 @@ class Inspection:
     def regions(self) -> tuple[Region, ...]:
         """Boxes of connected patches above the pixel threshold, in frame pixels, strongest first; computed once.
 
-        They say where to look, the verdict says whether: a DEFECT may have no region and a GOOD frame may have one.
+        They tell where to look. The verdict does not depend on them: a DEFECT may have no region, a GOOD frame may have
+        one.
         """
         return find_regions(self.grid, self.pixel_threshold, self._area)
 

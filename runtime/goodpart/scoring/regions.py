@@ -9,15 +9,15 @@ import numpy.typing as npt
 from goodpart.facts.spec import Roi
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Region:
-    """Connected patches (also over corners) whose calibrated score is above the pixel threshold.
+    """Patches whose calibrated score is above the pixel threshold, connected over sides or corners.
 
     Attributes:
-        y_px, x_px, height_px, width_px: the smallest box of whole frame pixels around them.
-        area_share: their share of the patches of the grid, above 0 to 1.
-        peak: the highest calibrated score among them, in sigmas.
-        peak_y_px, peak_x_px: the middle of the patch that has it.
+        y_px, x_px, height_px, width_px: the smallest box of whole frame pixels that holds the patches.
+        area_share: share of the grid's patches that belong to the region, above 0, at most 1.
+        peak: the highest calibrated score of the region, in sigmas.
+        peak_y_px, peak_x_px: the middle of the patch with that score.
     """
 
     y_px: int
@@ -28,6 +28,10 @@ class Region:
     peak: float
     peak_y_px: int
     peak_x_px: int
+
+    def __repr__(self) -> str:
+        place = f"{self.height_px}x{self.width_px} px (HxW) at y {self.y_px}, x {self.x_px}"
+        return f"Region({place}, peak {self.peak:.2f})"
 
 
 def find_regions(grid: npt.NDArray[np.float32], threshold: float, area: Roi) -> tuple[Region, ...]:
