@@ -29,10 +29,10 @@ def broken(masked_bundle, tmp_path):
     return shutil.copytree(masked_bundle, tmp_path / "masked")
 
 
-def draw_block(seed, at):
-    """A bar with a black block that begins at pixel row `at`."""
+def draw_block(seed, row):
+    """A bar with a black block that begins at pixel row `row`."""
     frame = draw_good(seed)
-    frame[at : at + 4, 6:10] = 0
+    frame[row : row + 4, 6:10] = 0
     return frame
 
 
@@ -94,9 +94,10 @@ def test_all_outside_the_region_of_interest_is_ignored(inspector, masked):
     roi = Roi(y_px=5, x_px=3, height_px=12, width_px=8)
     outside = np.ones((24, 18), bool)
     outside[5:17, 3:11] = False
-    alone = dataclasses.replace(inspector.inspect(draw_good(5)), roi=roi)
+    spec = dataclasses.replace(inspector.backbone.spec.frame, roi=roi)
+    alone = dataclasses.replace(inspector.inspect(draw_good(5)), frame_spec=spec)
     np.testing.assert_array_equal(alone.ignored_map(), outside)
-    both = dataclasses.replace(masked.inspect(draw_good(5)), roi=roi)
+    both = dataclasses.replace(masked.inspect(draw_good(5)), frame_spec=spec)
     outside[11:] = True  # 4 of 8 rows of 1.5 pixels from 5 on
     np.testing.assert_array_equal(both.ignored_map(), outside)
 
@@ -187,16 +188,18 @@ def test_a_truncated_file(broken):
     refused(broken, IntegrityError, "bytes")
 
 
-def test_a_file_exchanged_after_the_check(broken, monkeypatch):
-    honest = bundle_module.check_file_facts
+def test_a_file_exchanged_after_the_check_is_not_what_counts(broken, monkeypatch):
+    honest = bundle_module.read_checked
 
-    def check_and_exchange(folder, name, facts):
-        honest(folder, name, facts)
+    def read_and_exchange(folder, name, facts):
+        data = honest(folder, name, facts)
         if name == "ignore.npy":
             np.save(folder / name, ~IGNORED)
+        return data
 
-    monkeypatch.setattr(bundle_module, "check_file_facts", check_and_exchange)
-    refused(broken, IntegrityError, "sha256")
+    monkeypatch.setattr(bundle_module, "read_checked", read_and_exchange)
+    with Inspector.load(broken) as inspector:
+        np.testing.assert_array_equal(inspector.bundle.ignored, IGNORED)
 
 
 @pytest.mark.parametrize("content", ["an array", "nonsense", "a link"])

@@ -251,7 +251,7 @@ except MissingExtraError as error:
     lines = done.stdout.splitlines()
     assert lines[:2] == ["(40, 31, 3)"] * 2, done.stderr
     assert lines[2].startswith("x.png: ")
-    assert "pip install 'goodpart[images]'" in lines[2]
+    assert "pip install './runtime[images]'" in lines[2]
 
 
 @pytest.mark.parametrize("suffix", ["png", "npy", "pgm"])

@@ -13,7 +13,7 @@ from goodpart.errors import UsageError
 from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from goodpart.scoring.scores import enlarge
+from goodpart.scoring.maps import enlarge
 from small_frames import draw_defect, draw_good
 
 

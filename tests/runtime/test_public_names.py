@@ -14,12 +14,12 @@ import goodpart.errors
 from goodpart.errors import GoodpartError
 
 EXPECTED = {
-    "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod",
-    "Camera", "LiveInspector", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits",
-    "ContractError", "DeviceSettings", "ExportError", "FrameError", "GoodpartError", "ImageFileError", "InferenceError",
-    "Inspection", "Inspector", "IntegrityError", "ManifestError", "MissingExtraError", "PatchDistances", "Region",
-    "RollbackError", "SelfTestError", "SignatureError", "UsageError", "Verdict", "VersionError", "__version__",
-    "read_bundle",
+    "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod", "Camera",
+    "ContractError", "DeviceSettings", "ExportError", "FrameError", "FrozenGuard", "GoodpartError",
+    "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
+    "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",
+    "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UsageError", "Verdict",
+    "VersionError", "__version__", "read_bundle",
 }  # fmt: skip
 
 
@@ -31,6 +31,10 @@ def error_classes():
 def test_goodpart_has_exactly_these_names():
     assert set(goodpart.__all__) == EXPECTED
     assert list(goodpart.__all__) == sorted(goodpart.__all__)
+
+
+def test_the_older_name_of_the_guard_stays():
+    assert goodpart.Camera is goodpart.FrozenGuard
 
 
 def test_goodpart_export_has_exactly_these_names():

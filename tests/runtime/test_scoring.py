@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.scoring.scores import calibrate, enlarge, image_score, to_display
+from goodpart.scoring.maps import enlarge, to_display
+from goodpart.scoring.scores import calibrate, image_score
 from small_parts import CALIBRATION
 
 sizes = st.integers(1, 40)

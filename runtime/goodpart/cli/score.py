@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from goodpart._host.machine import usable_cores
+from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.trust import trust
 from goodpart.errors import FrameError, UsageError, found_at
-from goodpart.frames.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
-from goodpart.frames.overlay import write_overlay
+from goodpart.frames.images import OVERLAY_SUFFIX, find_images, read_image
+from goodpart.frames.pictures import write_picture
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
 
@@ -105,7 +106,7 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
         print(f"goodpart score: {error}", file=sys.stderr)
         return {"file": str(path), "verdict": REFUSED, "error": str(error)}
     if overlay is not None:
-        write_overlay(overlay, frame, inspection, spec)
+        write_picture(overlay, inspection.overlay(frame))
     return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
 
 
