@@ -12,7 +12,7 @@ import pytest
 from goodpart.facts.profile import Profile
 from goodpart.facts.spec import FrameSpec
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_export import export_backbone, load_weights
 from small_parts import RGB, TINY, draw_good
 
@@ -83,7 +83,7 @@ def tiny_backbone(export_tiny: Callable[..., Path]) -> Path:
 def built_bundle(tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path) -> Path:
     """A bundle that no test may change."""
     out = tmp_path_factory.mktemp("bundles") / "washer"
-    build_bundle(BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
+    build_bundle(BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
     return out
 
 
@@ -104,7 +104,7 @@ def masked_bundle(
     """A bundle with an ignore mask that no test may change."""
     out = tmp_path_factory.mktemp("bundles") / "masked"
     build_bundle(
-        BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
+        BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
     )
     return out
 

@@ -12,7 +12,7 @@ from goodpart.facts.profile import CoresetMethod
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.data.parts import group_parts, make_folds
 from goodpart_bank_builder.learn import embed
 from goodpart_bank_builder.learn import learn as learn_module
@@ -133,7 +133,7 @@ def files_of(bundle):
 
 
 def build(good_dir, backbone, out):
-    build_bundle(BuildConfig(good_dir=good_dir, backbone=backbone, out=out, false_reject_rate=0.1))
+    build_bundle(BuildSettings(good_dir=good_dir, backbone=backbone, out=out, false_reject_rate=0.1))
     return files_of(out)
 
 

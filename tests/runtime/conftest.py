@@ -8,7 +8,7 @@ import pytest
 
 from goodpart.inspector import Inspector
 from goodpart.store.store import Store
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from small_frames import draw_small
 from small_network import small_backbone, small_bundle
 from small_parts import GRAY, THERMAL
@@ -41,7 +41,7 @@ def one_of_each(tmp_path_factory: pytest.TempPathFactory, older: Path) -> Iterat
             np.save(folder / "good" / f"{at:02}.npy", gray if spec is GRAY else gray.astype(np.uint16) * 16 + 1000)
         backbone = small_backbone(folder / "backbone.onnx", frame=spec)
         out = folder / "bundle"
-        build_bundle(BuildConfig(good_dir=folder / "good", backbone=backbone, out=out, false_reject_rate=0.1))
+        build_bundle(BuildSettings(good_dir=folder / "good", backbone=backbone, out=out, false_reject_rate=0.1))
         made.append(Inspector.load(out, threads=1))
     yield made
     for inspector in made:

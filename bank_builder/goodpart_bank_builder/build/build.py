@@ -31,7 +31,7 @@ _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswl
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildConfig:
+class BuildSettings:
     """What to build.
 
     Attributes:
@@ -113,7 +113,7 @@ class BuildReport:
     warning: str | None
 
 
-def build_bundle(config: BuildConfig) -> BuildReport:
+def build_bundle(config: BuildSettings) -> BuildReport:
     """Builds a bundle; it appears at `config.out` whole, after its own self-test, or not at all.
 
     Raises:
@@ -188,7 +188,7 @@ def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
 
 
 def _publish(
-    config: BuildConfig,
+    config: BuildSettings,
     manifest: Manifest,
     *,
     index: hnswlib.Index,
@@ -212,7 +212,7 @@ def _publish(
     return digest
 
 
-def _report(config: BuildConfig, digest: str, learned: Learned, manifest: Manifest) -> BuildReport:
+def _report(config: BuildSettings, digest: str, learned: Learned, manifest: Manifest) -> BuildReport:
     return BuildReport(
         bundle=str(config.out),
         digest=digest,
@@ -229,7 +229,7 @@ def _report(config: BuildConfig, digest: str, learned: Learned, manifest: Manife
     )
 
 
-def _provenance(config: BuildConfig, learned: Learned) -> Provenance:
+def _provenance(config: BuildSettings, learned: Learned) -> Provenance:
     return Provenance(
         dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), config.good_dir),
         images=len(learned.images),

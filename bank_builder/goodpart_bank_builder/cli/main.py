@@ -14,7 +14,7 @@ from goodpart.bundle.bundle import SIGNATURE
 from goodpart.cli.common import add_common_options, print_json, run
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, BuildReport, build_bundle
+from goodpart_bank_builder.build.build import BuildReport, BuildSettings, build_bundle
 from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.demo.demo_data import DEFECTS, TEST_GOOD, TEST_PER_KIND, TRAIN_GOOD, write_demo_data
@@ -127,7 +127,7 @@ def _add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
 
 def _build(options: argparse.Namespace) -> int:
     report = build_bundle(
-        BuildConfig(
+        BuildSettings(
             good_dir=options.good_dir,
             backbone=options.backbone,
             out=options.out,
