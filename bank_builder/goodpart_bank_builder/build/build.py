@@ -11,21 +11,35 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.atomic import check_target, staged_folder
-from goodpart.model.backbone import Backbone
+from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
 from goodpart.bundle.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS, write_bundle
-from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.errors import UsageError
-from goodpart.bank.graph import Graph
+from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.facts.manifest import (
+    FORMAT_VERSION,
+    BankSpec,
+    GoldenFrame,
+    Manifest,
+    Provenance,
+    check_name,
+    check_serial,
+)
+from goodpart.facts.profile import Profile
 from goodpart.frames.images import find_images
 from goodpart.inspector import Inspector
-from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest, Provenance, check_name, check_serial
-from goodpart.facts.profile import Profile
-from goodpart_bank_builder.data.dataset import dataset_digest, refuse_category
+from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
-from goodpart_bank_builder.build.index import build_index, measure_recall, principal_directions, save_index, search_method
-from goodpart_bank_builder.learn.learn import Learned, learn
+from goodpart_bank_builder.build.index import (
+    build_index,
+    measure_recall,
+    principal_directions,
+    save_index,
+    search_method,
+)
+from goodpart_bank_builder.data.dataset import dataset_digest, refuse_category
 from goodpart_bank_builder.data.parts import group_parts, make_folds
+from goodpart_bank_builder.learn.learn import Learned, learn
 
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
