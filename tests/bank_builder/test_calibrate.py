@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, promise_of
 from goodpart.scoring.scores import calibrate, image_score
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
 from goodpart_bank_builder.learn.coreset import Coreset
 from small_parts import unit_vectors
@@ -34,9 +35,8 @@ def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
     return make_calibration(
         dict(zip(paths, distances, strict=True)),
         dict(zip(paths, parts or map(str, paths), strict=True)),
-        method=method,
+        LearnSettings(calibration=method, false_reject_rate=rate),
         top_k=top_k,
-        false_reject_rate=rate,
     )
 
 

@@ -14,6 +14,7 @@ from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.data.parts import group_parts, make_folds
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn import embed
 from goodpart_bank_builder.learn import learn as learn_module
 from goodpart_bank_builder.learn.learn import learn
@@ -38,9 +39,9 @@ def embedded(whole, good_dir):
 
 def learned(backbone, good_dir, *, method=CROSS, group=None, rate=0.5, seed=0, **options):
     parts = group_parts(find_images(good_dir), good_dir, pattern=group)
-    folds = make_folds(parts, method=method, false_reject_rate=rate, seed=seed)
-    found = learn(backbone, parts, folds, method=method, false_reject_rate=rate, seed=seed, **options)
-    return found, folds
+    settings = LearnSettings(calibration=method, false_reject_rate=rate, seed=seed, **options)
+    folds = make_folds(parts, settings)
+    return learn(backbone, parts, folds, settings), folds
 
 
 def brute_force(embeddings, others):

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.facts.calibration import Calibration
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.parts import Fold
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
@@ -58,13 +59,7 @@ def learn(
     backbone: Backbone,
     parts: dict[Path, str],
     folds: Sequence[Fold],
-    *,
-    method: CalibrationMethod,
-    false_reject_rate: float,
-    seed: int,
-    ignore: Path | None = None,
-    skip_unreadable: bool = False,
-    workers: int = 1,
+    settings: LearnSettings,
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
@@ -74,28 +69,23 @@ def learn(
     Args:
         backbone: embeds the images.
         parts: the part of every image.
-        folds: from `make_folds`.
-        method: how the folds hold out.
-        false_reject_rate: the share of good parts that may be called defective.
-        seed: of the coresets.
-        ignore: picture of what never counts.
-        skip_unreadable: go on without images that cannot be read.
-        workers: images that are embedded at a time.
+        folds: from `make_folds`, with the same settings.
+        settings: how to learn.
 
     Raises:
         UsageError: a mask, images or a rate that cannot work.
         FrameError: an image cannot be read and `skip_unreadable` is off.
     """
     profile = backbone.spec.profile
-    images = GoodImages(backbone, ignore=ignore, skip_unreadable=skip_unreadable, workers=workers)
-    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
+    images = GoodImages(backbone, settings)
+    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
     held_out, queries = _hold_out(images, folds, coresets, chooser, neighbours=profile.neighbours)
     top_k = profile.top_k(images.patches)
     return Learned(
         bank=_bank(chooser, coresets, profile.neighbours),
-        calibration=make_calibration(held_out, parts, method=method, top_k=top_k, false_reject_rate=false_reject_rate),
+        calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         held_out=held_out,
         ignored=images.ignored,
         worst=tuple(image_score(found, top_k) for found in held_out.values()),
