@@ -26,9 +26,8 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import build_bundle
+from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.data.dataset import Category, read_categories
-from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import MEAN_OF
 from goodpart_bank_builder.evaluate.metrics import mean_of

@@ -24,8 +24,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.facts.spec import FrameSpec
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
-from goodpart_bank_builder.build.build import build_bundle
-from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.progress import progress
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "opencv-python-headless")
