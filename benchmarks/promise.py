@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
 from goodpart._host.machine import usable_cores
+from goodpart.bank.exact import exact_distances
 from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.facts.profile import Profile
@@ -28,7 +29,7 @@ from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.data.parts import Fold, group_parts, make_folds
 from goodpart_bank_builder.data.settings import LearnSettings
-from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.progress import progress
@@ -158,7 +159,7 @@ def _learn(
 
 
 def _distances(embeddings: npt.NDArray[np.float32], bank: Coreset, profile: Profile) -> npt.NDArray[np.float64]:
-    return exact_distances(embeddings, bank, neighbours=profile.neighbours)
+    return exact_distances(bank.vectors, embeddings, neighbours=profile.neighbours)
 
 
 def _is_rejected(distances: npt.NDArray[np.float64], calibration: Calibration, top_k: int) -> bool:

@@ -5,25 +5,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.bank.exact import nearest_distances
 from goodpart.facts.calibration import STD_FLOOR, Calibration, promise_of, threshold_for
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.settings import LearnSettings
-from goodpart_bank_builder.learn.coreset import Coreset
-
-
-def exact_distances(
-    embeddings: npt.NDArray[np.float32], coreset: Coreset, *, neighbours: int
-) -> npt.NDArray[np.float64]:
-    """`(P,) float64` patch distances of one image to a bank, by brute force on all cores.
-
-    Args:
-        embeddings: `(P, D) float32` unit vectors.
-        coreset: the bank, of at least K vectors.
-        neighbours: K.
-    """
-    similarities = coreset.vectors @ embeddings.T
-    return nearest_distances(similarities, coreset.vectors, embeddings, neighbours=neighbours)
 
 
 def make_calibration(

@@ -1,19 +1,22 @@
 """Learn: good images become a bank and its calibration, in one pass for the bank and one for the calibration."""
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from goodpart._host.parallel import Workers
+from goodpart.bank.exact import exact_distances
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.parts import Fold
 from goodpart_bank_builder.data.settings import LearnSettings
-from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.progress import progress
@@ -81,7 +84,9 @@ def learn(
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
-    held_out, queries = _hold_out(images, folds, coresets, chooser, neighbours=profile.neighbours)
+    held_out, queries = _hold_out(
+        images, folds, coresets, chooser, neighbours=profile.neighbours, threads=settings.threads
+    )
     top_k = profile.top_k(images.patches)
     return Learned(
         bank=_bank(chooser, coresets, profile.neighbours),
@@ -99,23 +104,42 @@ def learn(
 
 
 def _hold_out(
-    images: GoodImages, folds: Sequence[Fold], coresets: Sequence[Coreset | None], chooser: Chooser, *, neighbours: int
+    images: GoodImages,
+    folds: Sequence[Fold],
+    coresets: Sequence[Coreset | None],
+    chooser: Chooser,
+    *,
+    neighbours: int,
+    threads: int,
 ) -> tuple[dict[Path, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
     """Distances of every held-out image to a bank without its fold, and some held-out embeddings."""
     distances: dict[Path, npt.NDArray[np.float64]] = {}
     queries: list[npt.NDArray[np.float32]] = []
     step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
-    for fold, own in zip(folds, coresets, strict=True):
-        if not fold.scored:
-            continue
-        bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours)
-        for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
-            distances[path] = exact_distances(embeddings, bank, neighbours=neighbours)
-            # a copy: a view would keep all embeddings of the image in memory
-            queries.append(embeddings[::step].copy())
+    with _workers(threads) as workers:
+        for fold, own in zip(folds, coresets, strict=True):
+            if not fold.scored:
+                continue
+            bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours).vectors
+            for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
+                distances[path] = exact_distances(
+                    bank, embeddings, neighbours=neighbours, threads=threads, workers=workers
+                )
+                # a copy: a view would keep all embeddings of the image in memory
+                queries.append(embeddings[::step].copy())
     if not distances:
         raise UsageError("expected readable images to calibrate on, found none; photograph more good parts")
     return distances, np.concatenate(queries)
+
+
+@contextlib.contextmanager
+def _workers(threads: int) -> Iterator[Workers | None]:
+    """Threads for the search, or None where the calling thread searches alone."""
+    if threads == 1:
+        yield None
+        return
+    with contextlib.closing(Workers(threads)) as workers:
+        yield workers
 
 
 def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
