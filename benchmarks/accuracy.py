@@ -26,7 +26,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.data.dataset import Category, read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import MEAN_OF
@@ -83,7 +83,7 @@ def _accuracy(options: argparse.Namespace) -> int:
             by_seed = {}
             for seed in options.seeds:
                 out = work / f"seed{seed}" / name
-                config = BuildConfig(
+                config = BuildSettings(
                     good_dir=good_dir, backbone=backbone, out=out, seed=seed, threads=options.threads, force=True
                 )
                 by_seed[str(seed)] = _figures(config, category)
@@ -134,7 +134,7 @@ def _export(options: argparse.Namespace, out: Path, good_dir: Path) -> ExportRep
     return export_backbone(network, out, profile=profile, frame=frame, weights=weights, force=True)
 
 
-def _figures(config: BuildConfig, category: Category) -> dict[str, Any]:
+def _figures(config: BuildSettings, category: Category) -> dict[str, Any]:
     """One build and its evaluation."""
     tell(f"{category.name}, seed {config.seed}")
     config.out.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.facts.spec import FrameSpec
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.progress import progress
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder", "opencv-python-headless")
@@ -52,7 +52,7 @@ def _build(options: argparse.Namespace) -> int:
         before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
         report = build_bundle(
-            BuildConfig(
+            BuildSettings(
                 good_dir=good_dir,
                 backbone=options.backbone,
                 out=work / "bundle",

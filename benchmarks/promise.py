@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from common import RUNTIME_PACKAGES, count, headline, parser, tell
 from goodpart._host.machine import usable_cores
+from goodpart.bank.exact import exact_distances
 from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.facts.profile import Profile
@@ -27,7 +28,8 @@ from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.data.parts import Fold, group_parts, make_folds
-from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.data.settings import LearnSettings
+from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.progress import progress
@@ -120,14 +122,16 @@ def _one_split(
     unseen = set(np.random.default_rng(seed).permutation(names)[: round(_UNSEEN * len(names))].tolist())
     seen_parts = {path: part for path, part in good.parts.items() if part not in unseen}
     unseen_paths = [path for path, part in good.parts.items() if part in unseen]
-    folds = make_folds(seen_parts, method=method, false_reject_rate=min(rates), seed=seed)
+    settings = LearnSettings(calibration=method, false_reject_rate=min(rates), seed=seed)
+    folds = make_folds(seen_parts, settings)
     bank, held_out = _learn(good, folds, profile, seed)
     unseen_distances = [_distances(good.embeddings[path], bank, profile) for path in unseen_paths]
     test_distances = [_distances(found, bank, profile) for found in good.test]
     top_k = profile.top_k(len(unseen_distances[0]))
     rejected: dict[float, tuple[float, ...]] = {}
     for rate in rates:
-        calibration = make_calibration(held_out, seen_parts, method=method, top_k=top_k, false_reject_rate=rate)
+        settings = dataclasses.replace(settings, false_reject_rate=rate)
+        calibration = make_calibration(held_out, seen_parts, settings, top_k=top_k)
         images = [_is_rejected(found, calibration, top_k) for found in unseen_distances]
         parts = {good.parts[path] for path, is_rejected in zip(unseen_paths, images, strict=True) if is_rejected}
         test = [_is_rejected(found, calibration, top_k) for found in test_distances]
@@ -155,7 +159,7 @@ def _learn(
 
 
 def _distances(embeddings: npt.NDArray[np.float32], bank: Coreset, profile: Profile) -> npt.NDArray[np.float64]:
-    return exact_distances(embeddings, bank, neighbours=profile.neighbours)
+    return exact_distances(bank.vectors, embeddings, neighbours=profile.neighbours)
 
 
 def _is_rejected(distances: npt.NDArray[np.float64], calibration: Calibration, top_k: int) -> bool:

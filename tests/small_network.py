@@ -11,7 +11,7 @@ from onnx import compose, numpy_helper, parser
 from goodpart.facts.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.facts.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsSource, WeightsSpec
 from goodpart.model.onnx_guard import OPSET
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_export.onnx_file import sealed
 from goodpart_export.prologue import PIXELS, make_prologue
 from small_frames import draw_small
@@ -85,7 +85,7 @@ def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, for
             np.save(good / f"{at:02}.npy", draw_small(at))
         small_backbone(folder / "backbone.onnx")
     build_bundle(
-        BuildConfig(
+        BuildSettings(
             good_dir=good,
             backbone=folder / "backbone.onnx",
             out=out,

@@ -52,10 +52,10 @@ def tiny_backbone(export_tiny: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def built_bundle(tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path) -> Path:
     """A bundle that no test may change."""
-    from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+    from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 
     out = tmp_path_factory.mktemp("bundles") / "washer"
-    build_bundle(BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
+    build_bundle(BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
     return out
 
 
@@ -76,11 +76,11 @@ def masked_bundle(
     tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path, ignore_mask: Path
 ) -> Path:
     """A bundle with an ignore mask that no test may change."""
-    from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+    from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 
     out = tmp_path_factory.mktemp("bundles") / "masked"
     build_bundle(
-        BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
+        BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
     )
     return out
 

@@ -15,7 +15,7 @@ from goodpart.errors import ContractError, FrameError, UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.build import build as build_module
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.main import main
 from small_parts import draw_defect, draw_good
 
@@ -27,14 +27,14 @@ def config(good_dir, tiny_backbone, tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_same_inputs_give_the_same_bytes(config, built_bundle, threads):
-    build_bundle(BuildConfig(**config, threads=threads))
+    build_bundle(BuildSettings(**config, threads=threads))
     for path in sorted(built_bundle.rglob("*")):
         if path.is_file():
             assert (config["out"] / path.relative_to(built_bundle)).read_bytes() == path.read_bytes(), path.name
 
 
 def test_another_seed_gives_another_bank(config, built_bundle):
-    build_bundle(BuildConfig(**config, seed=1))
+    build_bundle(BuildSettings(**config, seed=1))
     assert (config["out"] / "bank.hnsw").read_bytes() != (built_bundle / "bank.hnsw").read_bytes()
 
 
@@ -50,7 +50,7 @@ def test_the_manifest_says_where_everything_came_from(built_bundle):
 
 def test_the_dataset_digest_follows_names_and_contents(config, good_dir, tmp_path):
     def digest(folder, out):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder, "out": tmp_path / out}))
+        build_bundle(BuildSettings(**{**config, "good_dir": folder, "out": tmp_path / out}))
         return read_bundle(tmp_path / out).manifest.provenance.dataset_sha256
 
     same = shutil.copytree(good_dir, tmp_path / "same")
@@ -77,14 +77,14 @@ def test_an_unreadable_image_is_named(config, good_dir, tmp_path):
     folder = shutil.copytree(good_dir, tmp_path / "some")
     (folder / "05.png").write_bytes(b"not a picture")
     with pytest.raises(FrameError, match=r"05\.png"):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+        build_bundle(BuildSettings(**{**config, "good_dir": folder}))
     assert not config["out"].exists()
 
 
 def test_unreadable_images_are_skipped_and_counted_when_asked(config, good_dir, tmp_path, capsys):
     folder = shutil.copytree(good_dir, tmp_path / "some")
     (folder / "05.png").write_bytes(b"not a picture")
-    report = build_bundle(BuildConfig(**{**config, "good_dir": folder}, skip_unreadable=True))
+    report = build_bundle(BuildSettings(**{**config, "good_dir": folder}, skip_unreadable=True))
     assert (report.images, report.skipped_images) == (23, 1)
     assert "05.png" in capsys.readouterr().err
 
@@ -95,7 +95,7 @@ def test_only_unreadable_images_are_an_error(config, tmp_path):
     for name in range(20):
         (folder / f"{name}.png").write_bytes(b"not a picture")
     with pytest.raises(UsageError, match="expected readable images, found too few"):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder}, skip_unreadable=True))
+        build_bundle(BuildSettings(**{**config, "good_dir": folder}, skip_unreadable=True))
 
 
 def test_images_are_found_in_subfolders_and_of_every_kind(config, tmp_path):
@@ -104,7 +104,7 @@ def test_images_are_found_in_subfolders_and_of_every_kind(config, tmp_path):
         path = folder / f"shift{at % 2}" / f"{at:02}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), draw_good(at)[:, :, ::-1])
-    assert build_bundle(BuildConfig(**{**config, "good_dir": folder})).images == 15
+    assert build_bundle(BuildSettings(**{**config, "good_dir": folder})).images == 15
 
 
 def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path):
@@ -112,7 +112,7 @@ def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path)
     folder.mkdir()
     for at in range(12):
         cv2.imwrite(str(folder / f"{at:02}.png"), draw_good(at, 60 + 7 * at, 90 - 3 * at)[:, :, 0])
-    report = build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+    report = build_bundle(BuildSettings(**{**config, "good_dir": folder}))
     assert report.images == 12
     assert np.isfinite(Inspector.load(config["out"]).inspect(draw_defect(0)).score)
 
@@ -120,22 +120,22 @@ def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path)
 def test_a_rate_that_so_few_images_cannot_support_fails_before_any_work(config, monkeypatch):
     monkeypatch.setattr(build_module, "learn", None)  # never reached
     with pytest.raises(UsageError, match=r"24 held-out good parts support no rate below 0\.04"):
-        build_bundle(BuildConfig(**{**config, "false_reject_rate": 0.01}))
+        build_bundle(BuildSettings(**{**config, "false_reject_rate": 0.01}))
 
 
 def test_a_copy_of_a_photograph_is_named(config, good_dir, tmp_path):
     folder = shutil.copytree(good_dir, tmp_path / "some")
     shutil.copy(folder / "03.png", folder / "copy.png")
     with pytest.raises(UsageError, match=r"copy\.png: .* a copy of .*03\.png"):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+        build_bundle(BuildSettings(**{**config, "good_dir": folder}))
 
 
 def test_a_frame_without_signal_is_not_learned(config, good_dir, tmp_path):
     folder = shutil.copytree(good_dir, tmp_path / "some")
     cv2.imwrite(str(folder / "black.png"), np.zeros((90, 70, 3), np.uint8))
     with pytest.raises(FrameError, match=r"black\.png: .*no signal"):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
-    assert build_bundle(BuildConfig(**{**config, "good_dir": folder}, skip_unreadable=True)).skipped_images == 1
+        build_bundle(BuildSettings(**{**config, "good_dir": folder}))
+    assert build_bundle(BuildSettings(**{**config, "good_dir": folder}, skip_unreadable=True)).skipped_images == 1
 
 
 @pytest.mark.parametrize("name", ["test", "ground_truth"])
@@ -143,22 +143,22 @@ def test_a_whole_category_is_not_learned_as_good(config, good_dir, tmp_path, nam
     folder = shutil.copytree(good_dir, tmp_path / "some")
     (folder / name).mkdir()
     with pytest.raises(UsageError, match="train/good"):
-        build_bundle(BuildConfig(**{**config, "good_dir": folder}))
+        build_bundle(BuildSettings(**{**config, "good_dir": folder}))
 
 
 @pytest.mark.parametrize("name", ["", "x" * 129, "two\nlines", "\udcff"])
 def test_a_name_that_no_manifest_takes_fails_before_any_work(config, name):
     with pytest.raises(UsageError, match="printable"):
-        BuildConfig(**config, name=name)
+        BuildSettings(**config, name=name)
 
 
 def test_an_existing_bundle_is_kept_unless_forced(config):
-    build_bundle(BuildConfig(**config))
+    build_bundle(BuildSettings(**config))
     before = (config["out"] / "manifest.json").read_bytes()
     with pytest.raises(UsageError, match="--force"):
-        build_bundle(BuildConfig(**config, seed=1))
+        build_bundle(BuildSettings(**config, seed=1))
     assert (config["out"] / "manifest.json").read_bytes() == before
-    build_bundle(BuildConfig(**config, seed=1, force=True))
+    build_bundle(BuildSettings(**config, seed=1, force=True))
     assert (config["out"] / "manifest.json").read_bytes() != before
     assert [path.name for path in config["out"].parent.iterdir()] == ["washer"]
 
@@ -167,16 +167,16 @@ def test_force_does_not_replace_a_folder_that_is_no_bundle(config):
     config["out"].mkdir()
     (config["out"] / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="only a folder that holds"):
-        build_bundle(BuildConfig(**config, force=True))
+        build_bundle(BuildSettings(**config, force=True))
     assert (config["out"] / "thesis.txt").exists()
 
 
 def test_a_missing_backbone_and_a_foreign_onnx_file_are_refused(config, tmp_path):
     with pytest.raises(UsageError, match="goodpart-export"):
-        build_bundle(BuildConfig(**{**config, "backbone": tmp_path / "none.onnx"}))
+        build_bundle(BuildSettings(**{**config, "backbone": tmp_path / "none.onnx"}))
     (tmp_path / "foreign.onnx").write_bytes(b"\x08\x07")
     with pytest.raises(ContractError, match=r"foreign\.onnx"):
-        build_bundle(BuildConfig(**{**config, "backbone": tmp_path / "foreign.onnx"}))
+        build_bundle(BuildSettings(**{**config, "backbone": tmp_path / "foreign.onnx"}))
 
 
 def test_an_error_while_writing_leaves_nothing(config, monkeypatch):
@@ -185,7 +185,7 @@ def test_an_error_while_writing_leaves_nothing(config, monkeypatch):
 
     monkeypatch.setattr(build_module, "write_bundle", fail)
     with pytest.raises(UsageError, match="No space left"):
-        build_bundle(BuildConfig(**config))
+        build_bundle(BuildSettings(**config))
     assert not list(config["out"].parent.iterdir())
 
 

@@ -13,7 +13,7 @@ from goodpart.errors import ContractError, UsageError
 from goodpart.facts.calibration import CalibrationMethod, promise_of
 from goodpart.frames.images import find_images
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.main import main
 from small_parts import TINY, draw_blotched, draw_good
 
@@ -167,7 +167,7 @@ def test_the_bank_and_the_calibration_know_nothing_of_what_is_ignored(good_dir, 
     picture[40:] = 255
     cv2.imwrite(str(mask), picture)
     out = tmp_path / "washer"
-    build_bundle(BuildConfig(good_dir=folder, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=mask))
+    build_bundle(BuildSettings(good_dir=folder, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=mask))
     here, there = read_bundle(out).calibration, read_bundle(masked_bundle).calibration
     assert here.scores == pytest.approx(there.scores, abs=1e-4)
     assert (here.mean, here.threshold) == pytest.approx((there.mean, there.threshold), abs=1e-4)
@@ -183,7 +183,7 @@ def test_images_of_another_size_than_the_mask_are_refused(good_dir, ignore_mask,
 
 def test_a_bundle_with_a_mask_is_replaced_by_one_without(good_dir, tiny_backbone, masked_bundle, tmp_path):
     out = shutil.copytree(masked_bundle, tmp_path / "masked")
-    config = BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, force=True)
+    config = BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, force=True)
     assert build_bundle(config).ignored_patches == 0
     assert not (out / "ignore.npy").exists()
     assert read_bundle(out).ignored is None
@@ -204,7 +204,7 @@ def test_a_rebuilt_bundle_does_not_take_over_the_threshold_of_the_old_one(build,
 @pytest.mark.parametrize("gap", [-1, -100])
 def test_a_negative_gap_is_refused_before_any_work(good_dir, tiny_backbone, tmp_path, gap):
     with pytest.raises(UsageError, match="--group-gap: expected 0 or more"):
-        BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=tmp_path / "out", group="x", group_gap=gap)
+        BuildSettings(good_dir=good_dir, backbone=tiny_backbone, out=tmp_path / "out", group="x", group_gap=gap)
 
 
 def test_the_profiles_share_of_patches_is_that_of_those_that_count(masked_bundle):

@@ -1,4 +1,4 @@
-"""Calibration on held-out parts: exact distances, and one score per part."""
+"""Calibration on held-out parts: one score per part."""
 
 import math
 from pathlib import Path
@@ -11,21 +11,10 @@ from hypothesis import strategies as st
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, promise_of
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
-from goodpart_bank_builder.learn.coreset import Coreset
-from small_parts import unit_vectors
+from goodpart_bank_builder.data.settings import LearnSettings
+from goodpart_bank_builder.learn.calibrate import make_calibration
 
 CROSS = CalibrationMethod.CROSS_CONFORMAL
-
-
-@settings(derandomize=True, deadline=None, max_examples=40)
-@given(count=st.integers(5, 400), patches=st.integers(1, 90), neighbours=st.integers(1, 5), seed=st.integers(0, 99))
-def test_distances_are_those_of_brute_force(count, patches, neighbours, seed):
-    vectors, embeddings = unit_vectors(1, count, 16, seed)[0], unit_vectors(1, patches, 16, seed + 1)[0]
-    coreset = Coreset(vectors=vectors, keys=np.zeros(count), duplicates=0)
-    found = exact_distances(embeddings, coreset, neighbours=neighbours)
-    every = np.sort(1.0 - embeddings.astype(np.float64) @ vectors.astype(np.float64).T, axis=1)
-    np.testing.assert_allclose(found, every[:, :neighbours].mean(axis=1), atol=1e-7)
 
 
 def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
@@ -34,9 +23,8 @@ def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
     return make_calibration(
         dict(zip(paths, distances, strict=True)),
         dict(zip(paths, parts or map(str, paths), strict=True)),
-        method=method,
+        LearnSettings(calibration=method, false_reject_rate=rate),
         top_k=top_k,
-        false_reject_rate=rate,
     )
 
 

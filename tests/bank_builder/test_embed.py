@@ -10,6 +10,7 @@ import pytest
 from goodpart.errors import FrameError, UsageError
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn import embed
 from goodpart_bank_builder.learn.embed import GoodImages
 from small_parts import RGB, draw_good
@@ -76,7 +77,7 @@ def test_contents_are_the_files_sha256(backbone, folder):
 @pytest.mark.parametrize("kept_bytes", [0, 1 << 30])
 def test_a_copy_is_refused_and_reading_the_same_file_again_is_none(backbone, folder, monkeypatch, kept_bytes):
     monkeypatch.setattr(embed, "KEPT_BYTES", kept_bytes)
-    images = GoodImages(backbone, skip_unreadable=True)
+    images = GoodImages(backbone, LearnSettings(skip_unreadable=True))
     list(images.read(find_images(folder)))
     list(images.read(find_images(folder)))
     shutil.copy(folder / "02.png", folder / "copy.png")
@@ -111,7 +112,7 @@ def test_an_image_that_cannot_be_learned_is_refused_and_named(backbone, folder, 
 @WRONG
 def test_when_asked_it_is_skipped_both_times_and_named_once(backbone, folder, capsys, spoil, words):
     spoil(folder / "odd.png")
-    images = GoodImages(backbone, skip_unreadable=True)
+    images = GoodImages(backbone, LearnSettings(skip_unreadable=True))
     for _ in range(2):
         assert [path.name for path, _ in images.read(find_images(folder))] == ["00.png", "01.png", "02.png", "03.png"]
     assert images.skipped == {folder / "odd.png"}
@@ -123,7 +124,7 @@ def test_when_asked_it_is_skipped_both_times_and_named_once(backbone, folder, ca
 
 
 def test_only_patches_that_count_are_embedded(backbone, folder, mask):
-    images = GoodImages(backbone, ignore=mask)
+    images = GoodImages(backbone, LearnSettings(ignore=mask))
     assert images.patches == 96
     np.testing.assert_array_equal(images.ignored, np.repeat([True, False], 8)[:, np.newaxis].repeat(12, axis=1))
     for path, embeddings in images.read(find_images(folder)):
@@ -137,11 +138,11 @@ def test_an_image_of_another_size_than_the_mask_is_refused_with_both_sizes(backb
     with pytest.raises(
         UsageError, match=r"large\.png: expected 90x70 pixels \(HxW\) like the ignore mask, found 91x70"
     ):
-        list(GoodImages(backbone, ignore=mask, skip_unreadable=skip).read(find_images(folder)))
+        list(GoodImages(backbone, LearnSettings(ignore=mask, skip_unreadable=skip)).read(find_images(folder)))
 
 
 def test_a_mask_that_cannot_be_is_refused_before_any_image_is_read(backbone, tmp_path):
     cv2.imwrite(str(tmp_path / "white.png"), np.full((90, 70), 255, np.uint8))
     for name, words in (("white.png", "none left"), ("none.png", r"none\.png: expected")):
         with pytest.raises(UsageError, match=words):
-            GoodImages(backbone, ignore=tmp_path / name)
+            GoodImages(backbone, LearnSettings(ignore=tmp_path / name))

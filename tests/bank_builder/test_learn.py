@@ -12,8 +12,9 @@ from goodpart.facts.profile import CoresetMethod
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.data.parts import group_parts, make_folds
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn import embed
 from goodpart_bank_builder.learn import learn as learn_module
 from goodpart_bank_builder.learn.learn import learn
@@ -38,9 +39,9 @@ def embedded(whole, good_dir):
 
 def learned(backbone, good_dir, *, method=CROSS, group=None, rate=0.5, seed=0, **options):
     parts = group_parts(find_images(good_dir), good_dir, pattern=group)
-    folds = make_folds(parts, method=method, false_reject_rate=rate, seed=seed)
-    found = learn(backbone, parts, folds, method=method, false_reject_rate=rate, seed=seed, **options)
-    return found, folds
+    settings = LearnSettings(calibration=method, false_reject_rate=rate, seed=seed, **options)
+    folds = make_folds(parts, settings)
+    return learn(backbone, parts, folds, settings), folds
 
 
 def brute_force(embeddings, others):
@@ -133,7 +134,7 @@ def files_of(bundle):
 
 
 def build(good_dir, backbone, out):
-    build_bundle(BuildConfig(good_dir=good_dir, backbone=backbone, out=out, false_reject_rate=0.1))
+    build_bundle(BuildSettings(good_dir=good_dir, backbone=backbone, out=out, false_reject_rate=0.1))
     return files_of(out)
 
 

@@ -9,7 +9,7 @@ import pytest
 from goodpart.errors import FrameError
 from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from small_parts import RGB, draw_good
@@ -79,7 +79,7 @@ def half_blind(request, export_tiny, good_dir, tmp_path):
     ignore = np.zeros((90, 70), np.uint8)
     ignore[:20] = 255
     cv2.imwrite(str(tmp_path / "ignore.png"), ignore)
-    config = BuildConfig(
+    config = BuildSettings(
         good_dir=good_dir,
         backbone=export_tiny(frame=RGB if with_mask else dataclasses.replace(RGB, roi=ROI)),
         out=tmp_path / "bundle",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, InferenceError
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from small_network import small_backbone
 
 
@@ -36,7 +36,7 @@ def images(folder, dark=()):
 
 def build(tmp_path, good, backbone, **options):
     return build_bundle(
-        BuildConfig(good_dir=good, backbone=backbone, out=tmp_path / "out", false_reject_rate=0.1, **options)
+        BuildSettings(good_dir=good, backbone=backbone, out=tmp_path / "out", false_reject_rate=0.1, **options)
     )
 
 

@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod, quantile_rank
 from goodpart_bank_builder.data.parts import FOLDS, group_parts, make_folds
+from goodpart_bank_builder.data.settings import LearnSettings
 
 FOLDER = Path("good")
 CROSS, SPLIT = CalibrationMethod.CROSS_CONFORMAL, CalibrationMethod.SPLIT
+
+
+def learning(method, rate, seed=0):
+    return LearnSettings(calibration=method, false_reject_rate=rate, seed=seed)
 
 
 def grouped(*names, pattern=None, gap=0):
@@ -146,7 +151,7 @@ def scenes(draw):
 @given(scenes())
 def test_folds_are_a_partition_that_splits_no_part(scene):
     parts, method, rate, seed = scene
-    folds = make_folds(parts, method=method, false_reject_rate=rate, seed=seed)
+    folds = make_folds(parts, learning(method, rate, seed=seed))
     images = [image for fold in folds for image in fold.images]
     assert sorted(images) == sorted(parts)
     assert all(fold.images and list(fold.images) == sorted(fold.images) for fold in folds)
@@ -154,7 +159,7 @@ def test_folds_are_a_partition_that_splits_no_part(scene):
     assert sum(map(len, of)) == len(set(parts.values()))  # no part in two folds
     scored = sum(len(its) for fold, its in zip(folds, of, strict=True) if fold.scored)
     quantile_rank(scored, rate)  # does not raise: the scored parts support the rate
-    assert folds == make_folds(parts, method=method, false_reject_rate=rate, seed=seed)
+    assert folds == make_folds(parts, learning(method, rate, seed=seed))
 
 
 def one_part_each(count):
@@ -163,7 +168,7 @@ def one_part_each(count):
 
 @pytest.mark.parametrize(("count", "expected"), [(3, 3), (5, 5), (23, FOLDS), (200, FOLDS)])
 def test_cross_conformal_folds_are_even_all_in_the_bank_and_all_scored(count, expected):
-    folds = make_folds(one_part_each(count), method=CROSS, false_reject_rate=0.5, seed=0)
+    folds = make_folds(one_part_each(count), learning(CROSS, 0.5))
     assert len(folds) == expected
     sizes = [len(fold.images) for fold in folds]
     assert max(sizes) - min(sizes) <= 1
@@ -184,7 +189,7 @@ def test_cross_conformal_folds_are_even_all_in_the_bank_and_all_scored(count, ex
     ],
 )
 def test_a_split_keeps_a_third_and_more_only_where_the_rate_needs_more(count, rate, kept):
-    bank, calibration = make_folds(one_part_each(count), method=SPLIT, false_reject_rate=rate, seed=0)
+    bank, calibration = make_folds(one_part_each(count), learning(SPLIT, rate))
     assert (len(bank.images), len(calibration.images)) == (count - kept, kept)
     assert (bank.in_bank, bank.scored) == (True, False)
     assert (calibration.in_bank, calibration.scored) == (False, True)
@@ -193,7 +198,7 @@ def test_a_split_keeps_a_third_and_more_only_where_the_rate_needs_more(count, ra
 @pytest.mark.parametrize("method", CalibrationMethod)
 def test_the_seed_deals(method):
     def deal(seed):
-        folds = make_folds(one_part_each(60), method=method, false_reject_rate=0.1, seed=seed)
+        folds = make_folds(one_part_each(60), learning(method, 0.1, seed=seed))
         return [fold.images for fold in folds]
 
     assert deal(3) == deal(3) != deal(4)
@@ -202,16 +207,14 @@ def test_the_seed_deals(method):
 def test_the_deal_does_not_hang_on_the_order_of_the_images():
     parts = one_part_each(40)
     backwards = dict(reversed(parts.items()))
-    assert make_folds(parts, method=CROSS, false_reject_rate=0.1, seed=0) == make_folds(
-        backwards, method=CROSS, false_reject_rate=0.1, seed=0
-    )
+    assert make_folds(parts, learning(CROSS, 0.1)) == make_folds(backwards, learning(CROSS, 0.1))
 
 
 @pytest.mark.parametrize("method", CalibrationMethod)
 def test_a_single_part_is_refused(method):
     parts = {FOLDER / "a.png": "one", FOLDER / "b.png": "one"}
     with pytest.raises(UsageError, match=r"at least 2 good parts, found 1; .* --group"):
-        make_folds(parts, method=method, false_reject_rate=0.5, seed=0)
+        make_folds(parts, learning(method, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -220,12 +223,12 @@ def test_a_single_part_is_refused(method):
 def test_too_few_parts_for_the_rate_name_the_best_one(method, count, best):
     parts = one_part_each(count)
     with pytest.raises(UsageError, match=f"support no rate below {re.escape(f'{best:.4g}')}"):
-        make_folds(parts, method=method, false_reject_rate=0.05, seed=0)
-    make_folds(parts, method=method, false_reject_rate=best, seed=0)
+        make_folds(parts, learning(method, 0.05))
+    make_folds(parts, learning(method, best))
 
 
 def test_parts_and_not_images_support_a_rate():
     """Three photographs of each of 10 parts are 10 independent scores, not 30."""
     parts = {FOLDER / f"{part}_{at}.png": str(part) for part in range(10) for at in range(3)}
     with pytest.raises(UsageError, match=r"10 held-out good parts support no rate below 0\.09091"):
-        make_folds(parts, method=CROSS, false_reject_rate=0.05, seed=0)
+        make_folds(parts, learning(CROSS, 0.05))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig
+from goodpart_bank_builder.build.build import BuildSettings
 from goodpart_bank_builder.cli.main import main
 from small_network import small_bundle
 
@@ -87,7 +87,7 @@ def test_a_serial_is_stated_and_bounded(tmp_path):
     assert json.loads((bundle / "manifest.json").read_text())["serial"] == 20261125
     for serial in (-1, 2**53):
         with pytest.raises(UsageError, match="serial: expected 0 to 9007199254740991"):
-            BuildConfig(good_dir=tmp_path, backbone=tmp_path, out=tmp_path / "new", serial=serial)
+            BuildSettings(good_dir=tmp_path, backbone=tmp_path, out=tmp_path / "new", serial=serial)
 
 
 def test_forcing_replaces_a_signed_bundle_by_an_unsigned_one(tmp_path):

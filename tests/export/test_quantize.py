@@ -20,7 +20,7 @@ from goodpart.facts.spec import Precision
 from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import METADATA_KEY, Backbone
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_export import quantize_backbone
 from goodpart_export.cli import export as cli
 from goodpart_export.cli.quantize import main
@@ -85,7 +85,7 @@ def test_embeddings_stay_close(int8, whole):
 def test_a_bundle_can_be_built_with_it(int8, blotched, tmp_path, capsys):
     from goodpart.cli.main import main as goodpart_main
 
-    build_bundle(BuildConfig(good_dir=blotched, backbone=int8[0], out=tmp_path / "washer", false_reject_rate=0.2))
+    build_bundle(BuildSettings(good_dir=blotched, backbone=int8[0], out=tmp_path / "washer", false_reject_rate=0.2))
     Inspector.load(tmp_path / "washer").self_test()
     assert goodpart_main(["info", str(tmp_path / "washer")]) == 0
     assert "precision   int8" in capsys.readouterr().out

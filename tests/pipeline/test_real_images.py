@@ -11,7 +11,7 @@ from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
+from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_export import export_backbone, load_profile, load_weights
@@ -42,7 +42,7 @@ def backbone(network, tmp_path_factory) -> Path:
 def bottle(backbone: Path, real_data: Path, tmp_path_factory) -> Inspector:
     out = tmp_path_factory.mktemp("bundles") / "bottle"
     good = real_data / "mvtec_bottle_half" / "train" / "good"
-    build_bundle(BuildConfig(good_dir=good, backbone=backbone, out=out, threads=2))
+    build_bundle(BuildSettings(good_dir=good, backbone=backbone, out=out, threads=2))
     return Inspector.load(out, threads=2)
 
 
@@ -65,7 +65,7 @@ def test_a_real_bundle_tests_itself_and_finds_a_broken_bottle(bottle, real_data)
 
 def test_grey_tiles_of_600_sizes_score_with_the_default_frame(backbone, real_data, tmp_path):
     category, out = real_data / "magnetic_tile", tmp_path / "tile"
-    build_bundle(BuildConfig(good_dir=category / "train" / "good", backbone=backbone, out=out, threads=2))
+    build_bundle(BuildSettings(good_dir=category / "train" / "good", backbone=backbone, out=out, threads=2))
     figures = evaluate_category(Inspector.load(out, threads=2), read_categories(category)[0]).figures
     assert (figures.train_images, figures.test_images) == (300, 352)
     assert figures.image_auroc is not None

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.frames.images import read_image
 from goodpart.facts.spec import FrameSpec
+from goodpart.frames.images import read_image
 
 TOLERANCE_SIGMAS = 0.02
 """How far a golden score may be off on another CPU: float32 convolutions differ by about 1e-4 sigmas between CPUs."""

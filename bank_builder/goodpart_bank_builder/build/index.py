@@ -7,10 +7,10 @@ import hnswlib
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.errors import UsageError
-from goodpart.bank.graph import Graph
-from goodpart.facts.manifest import SearchMethod
 from goodpart._host.inner_products import inner_products
+from goodpart.bank.graph import Graph
+from goodpart.errors import UsageError
+from goodpart.facts.manifest import SearchMethod
 from goodpart.facts.profile import IndexSpec
 from goodpart_bank_builder.progress import progress
 

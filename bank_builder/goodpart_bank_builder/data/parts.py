@@ -9,6 +9,7 @@ import numpy as np
 
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod, quantile_rank
+from goodpart_bank_builder.data.settings import LearnSettings
 
 FOLDS = 5
 """Folds of cross-conformal calibration: every part is scored by a bank of four fifths of the others."""
@@ -86,35 +87,31 @@ def _chained(found: dict[Path, tuple[str, ...]], gap: int) -> dict[Path, str]:
     return parts
 
 
-def make_folds(
-    parts: dict[Path, str], *, method: CalibrationMethod, false_reject_rate: float, seed: int
-) -> tuple[Fold, ...]:
-    """Deals parts into folds, by chance.
+def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, ...]:
+    """Deals parts into folds at random.
 
-    CROSS_CONFORMAL: up to five folds, all in the bank and all scored. SPLIT: two folds, the bank's, and a scored one of
-    at least a third of the parts, more if the rate needs more, at most half.
+    CROSS_CONFORMAL: up to five folds, all in the bank and all scored. SPLIT: two folds. One is for the bank. The other
+    is scored and holds at least a third of the parts, more if the rate needs more, at most half.
 
     Args:
         parts: the part of every image.
-        method: how good parts are held out.
-        false_reject_rate: what the scored parts must support.
-        seed: of the deal.
+        settings: how good parts are held out, the rate that the scored parts must support, and the seed.
 
     Raises:
         UsageError: fewer than two parts, or too few for the rate; the message says which rate they support.
     """
     names = sorted(set(parts.values()))
     if len(names) < 2:
-        raise UsageError(f"expected at least 2 good parts, found {len(names)}; photograph more, or mend --group")
-    shuffled = [names[at] for at in np.random.default_rng(seed).permutation(len(names))]
-    if method is CalibrationMethod.CROSS_CONFORMAL:
-        quantile_rank(len(names), false_reject_rate)
-        dealt = [shuffled[at::FOLDS] for at in range(min(FOLDS, len(names)))]
+        raise UsageError(f"expected at least 2 good parts, found {len(names)}; photograph more, or correct --group")
+    shuffled = [names[position] for position in np.random.default_rng(settings.seed).permutation(len(names))]
+    if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
+        quantile_rank(len(names), settings.false_reject_rate)
+        dealt = [shuffled[first::FOLDS] for first in range(min(FOLDS, len(names)))]
         return tuple(
-            _fold(parts, members, name=f"fold {at} of {len(dealt)}", in_bank=True, scored=True)
-            for at, members in enumerate(dealt, start=1)
+            _fold(parts, members, name=f"fold {number} of {len(dealt)}", in_bank=True, scored=True)
+            for number, members in enumerate(dealt, start=1)
         )
-    kept = _kept_for_calibration(len(names), false_reject_rate)
+    kept = _kept_for_calibration(len(names), settings.false_reject_rate)
     return (
         _fold(parts, shuffled[kept:], name="the bank's parts", in_bank=True, scored=False),
         _fold(parts, shuffled[:kept], name="the calibration's parts", in_bank=False, scored=True),

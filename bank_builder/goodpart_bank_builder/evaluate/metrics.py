@@ -1,12 +1,13 @@
-"""Image metrics and rates, by scikit-learn and scipy; None where they cannot be had."""
+"""Image metrics and rates, by scikit-learn and scipy; None where they cannot be had.
+
+Both are imported where they are called: they take seconds to import, and a build needs neither.
+"""
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 CONFIDENCE = 0.95
 """Of the intervals of rates."""
@@ -56,6 +57,8 @@ def rate_of(happened: npt.NDArray[np.bool_]) -> Rate:
     events, of = int(happened.sum()), len(happened)
     if of == 0:
         return Rate(events=0, of=0, value=None, low=None, high=None)
+    from scipy.stats import binomtest
+
     interval = binomtest(events, of).proportion_ci(CONFIDENCE, method="exact")
     return Rate(events=events, of=of, value=events / of, low=float(interval.low), high=float(interval.high))
 
@@ -69,6 +72,8 @@ def auroc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) ->
     """
     if defective.all() or not defective.any():
         return None
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(defective, scores))
 
 
@@ -81,6 +86,8 @@ def auprc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) ->
     """
     if defective.all() or not defective.any():
         return None
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(defective, scores))
 
 
@@ -109,6 +116,8 @@ def best_cut(
         scores: `(n,)` numbers, higher is more anomalous.
         weights: `(n,)` how often each one counts, None for once.
     """
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, lowest = precision_recall_curve(defective, scores, sample_weight=weights)
     total = precision + recall
     f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)

@@ -1,11 +1,12 @@
-"""Pixel metrics from counts by score: the millions of pixels of a test set are never kept."""
+"""Pixel metrics from counts by score: the millions of pixels of a test set are never kept.
+
+scikit-learn and scipy are imported where they are called, as in `metrics`.
+"""
 
 from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import label
-from sklearn.metrics import auc, average_precision_score, roc_auc_score, roc_curve
 
 from goodpart_bank_builder.evaluate.metrics import BestF1, best_cut
 
@@ -62,6 +63,8 @@ class PixelCounts:
             good, found = good & counted, found & counted
         _count(self._good, bins[good])
         if found.any():
+            from scipy.ndimage import label
+
             labelled, _ = label(defective, _OVER_CORNERS)
             region = labelled[found]
             _count(self._defective, bins[found])
@@ -71,6 +74,8 @@ class PixelCounts:
         """Area under the ROC curve, 0 to 1; None without both good and defective pixels."""
         if not self._has_both():
             return None
+        from sklearn.metrics import roc_auc_score
+
         defective, bins, weights = self._occupied(self._defective)
         return float(roc_auc_score(defective, bins, sample_weight=weights))
 
@@ -78,6 +83,8 @@ class PixelCounts:
         """Area under the precision-recall curve as average precision, 0 to 1; None without both kinds of pixels."""
         if not self._has_both():
             return None
+        from sklearn.metrics import average_precision_score
+
         defective, bins, weights = self._occupied(self._defective)
         return float(average_precision_score(defective, bins, sample_weight=weights))
 
@@ -100,6 +107,8 @@ class PixelCounts:
         """
         if not self._has_both():
             return None
+        from sklearn.metrics import auc, roc_curve
+
         defective, bins, weights = self._occupied(self._regions)
         false_positives, overlap, _ = roc_curve(defective, bins, sample_weight=weights)
         inside = false_positives <= limit

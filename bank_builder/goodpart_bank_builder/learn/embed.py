@@ -15,10 +15,13 @@ from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import read_image
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
+from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.lookalikes import Lookalikes
 
 KEPT_BYTES = 1 << 30
 """Embeddings that are kept in memory for the second time they are needed; what is beyond is embedded again."""
+
+_DEFAULTS = LearnSettings()
 
 
 class GoodImages:
@@ -32,29 +35,25 @@ class GoodImages:
         lookalikes: what has been read, to find near-identical images.
     """
 
-    def __init__(
-        self, backbone: Backbone, *, ignore: Path | None = None, skip_unreadable: bool = False, workers: int = 1
-    ) -> None:
+    def __init__(self, backbone: Backbone, settings: LearnSettings = _DEFAULTS) -> None:
         """Sets how images are embedded.
 
         Args:
             backbone: of the bundle to be.
-            ignore: picture, as large as every image, of what never counts (white), or None.
-            skip_unreadable: go on without an image that cannot be read, naming it on stderr.
-            workers: images that are decoded and embedded at a time.
+            settings: `ignore`, `threads` and `skip_unreadable`; an image that is skipped is named on stderr.
 
         Raises:
-            UsageError: the picture of what never counts cannot be read or leaves nothing.
+            UsageError: the ignore mask cannot be read or leaves nothing.
         """
         spec = backbone.spec
-        self._mask = None if ignore is None else read_ignore_mask(ignore)
+        self._mask = None if settings.ignore is None else read_ignore_mask(settings.ignore)
         self.ignored = None if self._mask is None else ignored_patches(self._mask, spec.frame, spec.grid)
         self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
         self.patches = len(self._counted)
         self.contents: dict[Path, str] = {}
         self.skipped: set[Path] = set()
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
-        self._backbone, self._skip, self._workers = backbone, skip_unreadable, workers
+        self._backbone, self._settings = backbone, settings
         self._seen: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
         self._kept_bytes = 0
@@ -69,10 +68,10 @@ class GoodImages:
                 part that the other has never seen.
         """
         wanted = (path for path in paths if path not in self.skipped)
-        with contextlib.closing(in_order(self._found, wanted, workers=self._workers)) as found:
+        with contextlib.closing(in_order(self._found, wanted, workers=self._settings.threads)) as found:
             for path, embeddings in found:
                 if isinstance(embeddings, FrameError):
-                    if not self._skip:
+                    if not self._settings.skip_unreadable:
                         raise embeddings
                     print(f"skipped: {embeddings}", file=sys.stderr)
                     self.skipped.add(path)

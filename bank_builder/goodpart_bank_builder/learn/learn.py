@@ -1,18 +1,22 @@
 """Learn: good images become a bank and its calibration, in one pass for the bank and one for the calibration."""
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from goodpart._host.parallel import Workers
+from goodpart.bank.exact import exact_distances
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.facts.calibration import Calibration
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.parts import Fold
-from goodpart_bank_builder.learn.calibrate import exact_distances, make_calibration
+from goodpart_bank_builder.data.settings import LearnSettings
+from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.progress import progress
@@ -58,13 +62,7 @@ def learn(
     backbone: Backbone,
     parts: dict[Path, str],
     folds: Sequence[Fold],
-    *,
-    method: CalibrationMethod,
-    false_reject_rate: float,
-    seed: int,
-    ignore: Path | None = None,
-    skip_unreadable: bool = False,
-    workers: int = 1,
+    settings: LearnSettings,
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
@@ -74,28 +72,25 @@ def learn(
     Args:
         backbone: embeds the images.
         parts: the part of every image.
-        folds: from `make_folds`.
-        method: how the folds hold out.
-        false_reject_rate: the share of good parts that may be called defective.
-        seed: of the coresets.
-        ignore: picture of what never counts.
-        skip_unreadable: go on without images that cannot be read.
-        workers: images that are embedded at a time.
+        folds: from `make_folds`, with the same settings.
+        settings: how to learn.
 
     Raises:
         UsageError: a mask, images or a rate that cannot work.
         FrameError: an image cannot be read and `skip_unreadable` is off.
     """
     profile = backbone.spec.profile
-    images = GoodImages(backbone, ignore=ignore, skip_unreadable=skip_unreadable, workers=workers)
-    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
+    images = GoodImages(backbone, settings)
+    chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
-    held_out, queries = _hold_out(images, folds, coresets, chooser, neighbours=profile.neighbours)
+    held_out, queries = _hold_out(
+        images, folds, coresets, chooser, neighbours=profile.neighbours, threads=settings.threads
+    )
     top_k = profile.top_k(images.patches)
     return Learned(
         bank=_bank(chooser, coresets, profile.neighbours),
-        calibration=make_calibration(held_out, parts, method=method, top_k=top_k, false_reject_rate=false_reject_rate),
+        calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         held_out=held_out,
         ignored=images.ignored,
         worst=tuple(image_score(found, top_k) for found in held_out.values()),
@@ -109,23 +104,42 @@ def learn(
 
 
 def _hold_out(
-    images: GoodImages, folds: Sequence[Fold], coresets: Sequence[Coreset | None], chooser: Chooser, *, neighbours: int
+    images: GoodImages,
+    folds: Sequence[Fold],
+    coresets: Sequence[Coreset | None],
+    chooser: Chooser,
+    *,
+    neighbours: int,
+    threads: int,
 ) -> tuple[dict[Path, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
     """Distances of every held-out image to a bank without its fold, and some held-out embeddings."""
     distances: dict[Path, npt.NDArray[np.float64]] = {}
     queries: list[npt.NDArray[np.float32]] = []
     step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
-    for fold, own in zip(folds, coresets, strict=True):
-        if not fold.scored:
-            continue
-        bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours)
-        for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
-            distances[path] = exact_distances(embeddings, bank, neighbours=neighbours)
-            # a copy: a view would keep all embeddings of the image in memory
-            queries.append(embeddings[::step].copy())
+    with _workers(threads) as workers:
+        for fold, own in zip(folds, coresets, strict=True):
+            if not fold.scored:
+                continue
+            bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours).vectors
+            for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
+                distances[path] = exact_distances(
+                    bank, embeddings, neighbours=neighbours, threads=threads, workers=workers
+                )
+                # a copy: a view would keep all embeddings of the image in memory
+                queries.append(embeddings[::step].copy())
     if not distances:
         raise UsageError("expected readable images to calibrate on, found none; photograph more good parts")
     return distances, np.concatenate(queries)
+
+
+@contextlib.contextmanager
+def _workers(threads: int) -> Iterator[Workers | None]:
+    """Threads for the search, or None where the calling thread searches alone."""
+    if threads == 1:
+        yield None
+        return
+    with contextlib.closing(Workers(threads)) as workers:
+        yield workers
 
 
 def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:

@@ -45,14 +45,22 @@ def exact_distances(
     """
     at_once = min(threads, -(-len(rows) // PIECE))
     # as many for each thread, so that none waits for another's last one
-    pieces = np.array_split(rows, -(-len(rows) // (_BLOCK * at_once)) * at_once)
+    count = -(-len(rows) // (_BLOCK * at_once)) * at_once
+    # filled in place: small arrays that outlive a piece would lie in the memory of its products, which then grows
+    distances = np.empty(len(rows))
+    pieces = list(zip(np.array_split(rows, count), np.array_split(distances, count), strict=True))
 
-    def distances(piece: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        return nearest_distances(inner_products(vectors, piece), vectors, piece, neighbours=neighbours)
+    def fill(piece: tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]) -> None:
+        own, found = piece
+        found[:] = nearest_distances(inner_products(vectors, own), vectors, own, neighbours=neighbours)
 
-    # onnxruntime lets other threads go on while it multiplies
-    found = map(distances, pieces) if workers is None else workers.map(distances, pieces)
-    return np.concatenate(list(found))
+    if workers is None:
+        for piece in pieces:
+            fill(piece)
+    else:
+        # onnxruntime lets other threads go on while it multiplies
+        workers.map(fill, pieces)
+    return distances
 
 
 def nearest_distances(

@@ -1,0 +1,72 @@
+"""Settings of a build: one object that travels from the command line to wherever a choice is made."""
+
+import dataclasses
+from pathlib import Path
+
+from goodpart.errors import UsageError
+from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.manifest import check_name, check_serial
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LearnSettings:
+    """How good images are learned.
+
+    Attributes:
+        false_reject_rate: share of good parts that the threshold may reject, 0 to 1.
+        calibration: how good parts are held out.
+        ignore: picture as large as the frames, white where they never count; None if all of them counts.
+        seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
+        threads: images that are embedded at a time, one thread each; at least 1.
+        skip_unreadable: whether to leave out images that cannot be read.
+    """
+
+    false_reject_rate: float = 0.05
+    calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
+    ignore: Path | None = None
+    seed: int = 0
+    threads: int = 1
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        # checked here, because a build would use some of them only after minutes of work
+        if not 0 <= self.seed < 2**32:
+            raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildSettings(LearnSettings):
+    """What to build, from what and how.
+
+    Attributes:
+        good_dir: photographs of good parts, found recursively.
+        backbone: an ONNX file from goodpart-export.
+        out: the bundle folder to make.
+        name: the product; None for the name of `out`.
+        serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
+            bundles; at least 0.
+        group: regular expression that reads from an image's name which part it shows; None for one part per image.
+        group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
+        force: whether to replace an existing bundle.
+    """
+
+    good_dir: Path
+    backbone: Path
+    out: Path
+    name: str | None = None
+    serial: int = 0
+    group: str | None = None
+    group_gap: int = 0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        LearnSettings.__post_init__(self)
+        check_name(self.product)
+        check_serial(self.serial)
+        if self.group_gap < 0:
+            raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
+
+    @property
+    def product(self) -> str:
+        """The product's name."""
+        return self.out.resolve().name if self.name is None else self.name
