@@ -5,8 +5,10 @@
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
+# make docs                                   the documentation as a site, in site/; every warning is an error
 #
-# All make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# All make .venv on first use. They need Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# The runtime alone needs Python 3.10 or later: pip install ./runtime
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +17,7 @@ BIN := $(VENV)/bin
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check fuzz kills soak frames wheelhouse install clean
+.PHONY: demo test check fuzz kills soak frames wheelhouse docs install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -44,6 +46,9 @@ frames: $(VENV)/installed
 wheelhouse: $(VENV)/installed
 	$(BIN)/python supply/wheelhouse.py wheelhouse
 
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 install: $(VENV)/installed
 
 # torch is pinned and comes first: a later, unpinned request would fetch another one. hnswlib is compiled for any x86-64,
@@ -53,8 +58,8 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet torchvision==0.28.0 \
-		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply
+		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply --group docs
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo wheelhouse
+	rm -rf $(VENV) demo wheelhouse site
