@@ -1,14 +1,13 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make docs                                   the documentation as a site, in site/; every warning is an error
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make kills                                  500 kills at random moments of build, sign and store
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
-# make docs                                   the documentation as a site, in site/; every warning is an error
 #
-# All make .venv on first use. They need Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
-# The runtime alone needs Python 3.10 or later: pip install ./runtime
+# All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 
 PYTHON ?= python3
 VENV := .venv
@@ -30,6 +29,9 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/attacks/fuzz.py --count 100000 --seed 0 $(ARGS)
 
@@ -45,9 +47,6 @@ frames: $(VENV)/installed
 
 wheelhouse: $(VENV)/installed
 	$(BIN)/python supply/wheelhouse.py wheelhouse
-
-docs: $(VENV)/installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 install: $(VENV)/installed
 

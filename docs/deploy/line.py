@@ -2,10 +2,10 @@
 
     python line.py /var/lib/goodpart /run/frames [--public-key KEY.pub] [--threads 2]
 
-Each frame gives one JSON line on stdout. Its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP switches
-to a newly activated bundle without dropping a frame. SIGTERM ends the program after the frame in hand. Under systemd (see
-goodpart-line.service) the program says when it is ready, and tells the watchdog that it lives. If your camera hands over
-arrays, replace the function `frames` alone.
+Each frame gives one JSON line on stdout. Its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP
+switches to a newly activated bundle without dropping a frame. SIGTERM ends the program after the frame in hand. Under
+systemd (see goodpart-line.service) the program says when it is ready, and tells the watchdog that it lives. If your
+camera hands over arrays, replace the function `frames` alone.
 """
 
 import argparse
