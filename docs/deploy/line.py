@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from goodpart import Camera, FrameError, GoodpartError, LiveInspector, Store
+from goodpart import FrameError, FrozenGuard, GoodpartError, LiveInspector, Store
 from goodpart.frames.images import is_image, read_image
 
 _POLL_S = 0.05
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int) -> None:
-    camera, done = Camera(live), folder / "judged"
+    guard, done = FrozenGuard(live), folder / "judged"
     done.mkdir(parents=True, exist_ok=True)
     judged = deque(sorted(done.iterdir(), key=lambda path: path.stat().st_mtime))
     notify("READY=1")
@@ -67,7 +67,7 @@ def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int)
             notify("STOPPING=1")
             return
         if path is not None:
-            print(json.dumps(_result(live, camera, path)), flush=True)
+            print(json.dumps(_result(live, guard, path)), flush=True)
             # the program that put it there may have taken it away meanwhile
             with contextlib.suppress(FileNotFoundError):
                 judged.append(path.replace(done / path.name))
@@ -85,10 +85,10 @@ def frames(folder: Path) -> Iterator[Path | None]:
         yield from waiting
 
 
-def _result(live: LiveInspector, camera: Camera, path: Path) -> dict[str, object]:
+def _result(live: LiveInspector, guard: FrozenGuard, path: Path) -> dict[str, object]:
     """Whatever happens, only a GOOD verdict reads as good."""
     try:
-        inspection = camera.inspect(read_image(path, live.inspector.backbone.spec.frame))
+        inspection = guard.inspect(read_image(path, live.inspector.backbone.spec.frame))
     except FrameError as error:
         return {"file": path.name, "verdict": "REFUSED", "reason": str(error)}
     found: dict[str, object] = {"file": path.name, "verdict": inspection.verdict.value, "score": inspection.score}
