@@ -1,12 +1,13 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make docs                                   the documentation as a site, in site/; every warning is an error
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make kills                                  500 kills at random moments of build, sign and store
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
-# All make .venv on first use and need only Python 3.10 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check fuzz kills soak frames wheelhouse install clean
+.PHONY: demo test check fuzz kills soak frames wheelhouse docs install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -27,6 +28,9 @@ check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/attacks/fuzz.py --count 100000 --seed 0 $(ARGS)
@@ -53,8 +57,8 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet torchvision==0.28.0 \
-		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply
+		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply --group docs
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo wheelhouse
+	rm -rf $(VENV) demo wheelhouse site

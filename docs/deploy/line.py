@@ -2,10 +2,10 @@
 
     python line.py /var/lib/goodpart /run/frames [--public-key KEY.pub] [--threads 2]
 
-Each frame gives one JSON line on stdout; its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP goes
-over to a newly activated bundle without dropping a frame, SIGTERM ends after the frame in hand. Under systemd (see
-goodpart-line.service) it says when it is ready, and tells the watchdog that it lives. Where a camera hands over arrays,
-`frames` is the one function to replace.
+Each frame gives one JSON line on stdout. Its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP
+switches to a newly activated bundle without dropping a frame. SIGTERM ends the program after the frame in hand. Under
+systemd (see goodpart-line.service) the program says when it is ready, and tells the watchdog that it lives. If your
+camera hands over arrays, replace the function `frames` alone.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from goodpart import Camera, FrameError, GoodpartError, LiveInspector, Store
+from goodpart import FrameError, FrozenGuard, GoodpartError, LiveInspector, Store
 from goodpart.frames.images import is_image, read_image
 
 _POLL_S = 0.05
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, help="threads per frame (default: as tuned, or all cores)")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
-    # handlers only take note: whatever is at work is finished first
+    # handlers only take note: the frame in hand is finished first
     asked: set[int] = set()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda signum, _: asked.add(signum))
@@ -52,23 +52,23 @@ def main() -> int:
 
 
 def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int) -> None:
-    camera, done = Camera(live), folder / "judged"
+    guard, done = FrozenGuard(live), folder / "judged"
     done.mkdir(parents=True, exist_ok=True)
     judged = deque(sorted(done.iterdir(), key=lambda path: path.stat().st_mtime))
     notify("READY=1")
     for path in frames(folder):
-        # while no part comes, too: the watchdog asks whether this loop turns
+        # also while no part comes: the watchdog asks whether this loop runs
         notify("WATCHDOG=1")
         if signal.SIGHUP in asked:
             asked.discard(signal.SIGHUP)
-            # a new bundle is tried for seconds, and frames go on meanwhile
+            # trying a new bundle takes seconds, and frames go on meanwhile
             threading.Thread(target=_refresh, args=(live,), daemon=True).start()
         if asked:
             notify("STOPPING=1")
             return
         if path is not None:
-            print(json.dumps(_result(live, camera, path)), flush=True)
-            # who put it there may have taken it away meanwhile
+            print(json.dumps(_result(live, guard, path)), flush=True)
+            # the program that put it there may have taken it away meanwhile
             with contextlib.suppress(FileNotFoundError):
                 judged.append(path.replace(done / path.name))
             while len(judged) > keep:
@@ -85,10 +85,10 @@ def frames(folder: Path) -> Iterator[Path | None]:
         yield from waiting
 
 
-def _result(live: LiveInspector, camera: Camera, path: Path) -> dict[str, object]:
+def _result(live: LiveInspector, guard: FrozenGuard, path: Path) -> dict[str, object]:
     """Whatever happens, only a GOOD verdict reads as good."""
     try:
-        inspection = camera.inspect(read_image(path, live.inspector.backbone.spec.frame))
+        inspection = guard.inspect(read_image(path, live.inspector.backbone.spec.frame))
     except FrameError as error:
         return {"file": path.name, "verdict": "REFUSED", "reason": str(error)}
     found: dict[str, object] = {"file": path.name, "verdict": inspection.verdict.value, "score": inspection.score}
@@ -102,17 +102,17 @@ def _refresh(live: LiveInspector) -> None:
         logging.getLogger("line").warning("the bundle stays: %s", error)
     else:
         digest = live.inspector.bundle.digest
-        logging.getLogger("line").info("%s bundle %s", "went over to" if changed else "stays with", digest)
+        logging.getLogger("line").info("%s bundle %s", "switched to" if changed else "stays with", digest)
 
 
 def notify(state: str) -> None:
-    """Tells systemd something (sd_notify(3)); without systemd nobody listens."""
+    """Sends a state to systemd (sd_notify(3)). Does nothing without systemd."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.connect("\0" + address[1:] if address.startswith("@") else address)
-        # a full queue says the same already, and waiting for its reader would stop the line
+        # a full queue already says the same, and waiting for its reader would stop the line
         with contextlib.suppress(BlockingIOError):
             channel.send(state.encode("ascii"), socket.MSG_DONTWAIT)
 

@@ -86,7 +86,7 @@ def test_it_judges_goes_over_and_ends(station, store, tmp_path):
     store.activate(store.add(small_bundle(tmp_path / "from", tmp_path / "two", serial=2, seed=1)).digest)
     station.process.send_signal(signal.SIGHUP)
     for line in station.process.stderr:
-        if "went over to" in line:
+        if "switched to" in line:
             assert store.state.active in line
             break
     assert station.judge("f", draw_small(100))["score"] != good["score"]
