@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 
 from broken_bundles import change_json
 from goodpart.cli.main import main
-from small_parts import draw_defect, draw_good
+from small_frames import draw_defect, draw_good
 
 
 @pytest.fixture
@@ -77,17 +76,19 @@ def test_a_table_on_a_terminal_unless_json_is_asked_for(built_bundle, frames, ca
 
 
 def test_overlays_lie_as_the_images_do_and_have_their_size(built_bundle, tmp_path, capsys):
+    cv2 = pytest.importorskip("cv2")
     for kind, frame in (("good", draw_good(1)), ("block", draw_defect(1))):
         (tmp_path / "test" / kind).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "test" / kind / "000.png"), frame[:, :, ::-1])
     score(built_bundle, tmp_path / "test", options=["--maps", str(tmp_path / "maps")])
     found = sorted(path.relative_to(tmp_path / "maps").as_posix() for path in (tmp_path / "maps").rglob("*.png"))
     assert found == ["block/000.png.overlay.png", "good/000.png.overlay.png"]
-    assert cv2.imread(str(tmp_path / "maps" / found[0])).shape == (90, 70, 3)
+    assert cv2.imread(str(tmp_path / "maps" / found[0])).shape == (24, 18, 3)
     assert json.loads(capsys.readouterr().out.splitlines()[0])["map"] == str(tmp_path / "maps" / found[0])
 
 
 def test_overlays_never_lie_outside_their_folder(built_bundle, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("cv2")
     for folder in ("line", "archive"):
         (tmp_path / folder).mkdir()
         np.save(tmp_path / folder / "0.npy", draw_good(1))
@@ -98,6 +99,7 @@ def test_overlays_never_lie_outside_their_folder(built_bundle, tmp_path, monkeyp
 
 
 def test_an_overlay_of_a_good_part_is_calm_and_that_of_a_defect_is_not(built_bundle, tmp_path):
+    cv2 = pytest.importorskip("cv2")
     changed = {}
     for kind, frame in (("good", draw_good(5)), ("defect", draw_defect(5))):
         np.save(tmp_path / f"{kind}.npy", frame)
@@ -105,27 +107,27 @@ def test_an_overlay_of_a_good_part_is_calm_and_that_of_a_defect_is_not(built_bun
         picture = cv2.imread(str(tmp_path / "maps" / f"{kind}.npy.overlay.png"))[:, :, ::-1]
         changed[kind] = np.abs(picture.astype(int) - frame).max(axis=2)
     assert (changed["good"] > 30).mean() < 0.02
-    assert changed["defect"][30:44, 40:52].max() > 30
+    assert changed["defect"][9:15, 6:12].max() > 30
 
 
 def test_info_says_what_the_bundle_is(built_bundle, capsys):
     assert main(["info", str(built_bundle)]) == 0
     text = capsys.readouterr().out
     for words in (
-        "washer",
+        "bar",
         "uint8 RGB (H, W, 3)",
-        "400 x 64",
+        "300 x 8",
         "UNTRAINED",
         "false-reject rate 0.1 (target: ",
-        "cross-conformal, from 24 held-out good parts",
-        "24 images of 24 parts",
+        "cross-conformal, from 16 held-out good parts",
+        "16 images of 16 parts",
         "top-k = 4",
-        "tiny",
+        "small",
     ):
         assert words in text
     assert main(["info", str(built_bundle), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["backbone"]["grid"] == {"rows": 16, "columns": 12, "dimension": 64}
+    assert facts["backbone"]["grid"] == {"rows": 8, "columns": 8, "dimension": 8}
     assert facts["calibration"]["false_reject_rate"] == 0.1
 
 

@@ -11,7 +11,6 @@ import pytest
 
 import goodpart
 import goodpart.errors
-import goodpart_export
 from goodpart.errors import GoodpartError
 
 EXPECTED = {
@@ -39,6 +38,7 @@ def test_the_older_name_of_the_guard_stays():
 
 
 def test_goodpart_export_has_exactly_these_names():
+    goodpart_export = pytest.importorskip("goodpart_export")
     assert goodpart_export.__all__ == [
         "ExportReport",
         "InputChoice",
@@ -54,18 +54,19 @@ def test_goodpart_export_has_exactly_these_names():
     ]
 
 
-def test_every_public_thing_is_documented():
-    for module in (goodpart, goodpart_export):
-        for name in module.__all__:
-            thing = getattr(module, name)
-            if name == "__version__":
-                continue
-            assert inspect.getdoc(thing), name
-            if inspect.isclass(thing):
-                own = {key: value for key, value in vars(thing).items() if not key.startswith("_")}
-                for key, value in own.items():
-                    if inspect.isroutine(value) or isinstance(value, (property, classmethod)):
-                        assert inspect.getdoc(getattr(thing, key)), f"{name}.{key}"
+@pytest.mark.parametrize("package", ["goodpart", "goodpart_export"])
+def test_every_public_thing_is_documented(package):
+    module = pytest.importorskip(package)
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if name == "__version__":
+            continue
+        assert inspect.getdoc(thing), name
+        if inspect.isclass(thing):
+            own = {key: value for key, value in vars(thing).items() if not key.startswith("_")}
+            for key, value in own.items():
+                if inspect.isroutine(value) or isinstance(value, (property, classmethod)):
+                    assert inspect.getdoc(getattr(thing, key)), f"{name}.{key}"
 
 
 def test_the_error_tree_is_the_one_drawn():
