@@ -174,12 +174,11 @@ def test_maps_have_the_frames_size_and_point_at_the_defect(inspector):
 
 
 def test_a_map_with_a_region_of_interest_covers_the_frame(inspector):
-    spec = dataclasses.replace(inspector.backbone.spec.frame, roi=Roi(y_px=5, x_px=3, height_px=12, width_px=9))
+    spec = dataclasses.replace(RGB, roi=Roi(y_px=5, x_px=3, height_px=12, width_px=9))
     inspection = dataclasses.replace(inspector.inspect(draw_defect(3)), frame_spec=spec)
     shown = inspection.calibrated_map()
     assert shown.shape == (24, 18)
-    whole = inspector.backbone.spec.frame
-    alone = dataclasses.replace(inspection, frame_spec=whole, frame_height_px=12, frame_width_px=9)
+    alone = dataclasses.replace(inspection, frame_spec=RGB, frame_height_px=12, frame_width_px=9)
     np.testing.assert_array_equal(shown[5:17, 3:12], alone.calibrated_map())
     shown[5:17, 3:12] = inspection.grid.min()
     assert (shown == inspection.grid.min()).all()

@@ -4,7 +4,6 @@ import dataclasses
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 
@@ -57,6 +56,7 @@ def test_what_a_person_sees_of_every_kind_of_frame():
 
 
 def test_the_colours_are_opencvs_inferno_on_a_fixed_scale():
+    cv2 = pytest.importorskip("cv2")
     low, high = SCALE_SIGMAS
     scores = np.linspace(low, high, 256, dtype=np.float32)[np.newaxis]
     level = (scores - np.float32(low)) / np.float32(high - low)
@@ -104,6 +104,7 @@ def test_another_frame_than_the_inspected_one_is_refused(defect, other):
 
 
 def test_a_picture_is_written_as_it_is(defect, tmp_path):
+    cv2 = pytest.importorskip("cv2")
     path = tmp_path / "new" / "x.png"
     write_picture(path, defect.overlay(FRAME))
     np.testing.assert_array_equal(cv2.imread(str(path))[:, :, ::-1], defect.overlay(FRAME))

@@ -1,1 +1,1 @@
-"""Distances become a result: scores, maps, regions, and the Inspection that holds them."""
+"""Distances become a result: scores, maps, regions, overlays, and the Inspection that holds them."""

@@ -16,7 +16,7 @@ from goodpart.scoring.regions import Region, find_regions
 from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
 
 SCHEMA = 1
-"""The version of what `Inspection.to_dict` returns. A key that is added leaves it; any other change raises it."""
+"""The version of the keys of `Inspection.to_dict`. New keys do not change it, any other change raises it."""
 
 _SCORE_DECIMALS = 4
 
@@ -35,13 +35,13 @@ class Verdict(enum.Enum):
 class Inspection:
     """The result of inspecting one frame.
 
-    `score`, `margin` and `p_value` answer different questions. The verdict follows from `score` and `threshold` alone.
-    `margin` is the severity: how far the score lies beyond the threshold, without an upper limit. `p_value` is for a
-    budget of false alarms: a station that rejects at `p_value <= 0.01` rejects about 1 % of its good parts, whatever
-    the product, so that products can be compared by it. It is no severity: it cannot fall below `1 / (n + 1)` for `n`
-    held-out good parts, and most defects reach that value.
+    `score`, `margin` and `p_value` answer different questions. A frame that can be judged is a DEFECT if its score is
+    above the threshold, and GOOD otherwise. `margin` is the severity: it has no upper limit. `p_value` is for a budget
+    of false alarms and for comparing products: a station that rejects at `p_value <= 0.01` rejects about 1 % of the
+    good parts of any product. It is no severity: it never falls below `1 / (n + 1)` with `n` held-out good parts, and
+    most defects have exactly that value.
 
-    Two inspections are equal only if they are the same object; compare their attributes.
+    Two inspections are equal only if they are the same object. Compare their attributes instead.
 
     Attributes:
         verdict: GOOD, DEFECT or UNKNOWN.
@@ -143,7 +143,7 @@ class Inspection:
             expects BGR (`picture[:, :, ::-1]`).
 
         Raises:
-            FrameError: another frame than the inspected one: its dtype, its channels or its size differ.
+            FrameError: the frame has another dtype, number of channels or size than the inspected one.
         """
         checked = self.frame_spec.check(frame)
         if checked.shape[:2] != (self.frame_height_px, self.frame_width_px):
