@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
-from goodpart._host.session import FOREIGN_ERRORS, open_session, short
+from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
 from goodpart.facts.no_signal import no_signal
 from goodpart.facts.spec import BackboneSpec
@@ -48,7 +48,7 @@ class Backbone:
         check_onnx(model, where)
         try:
             self._session = open_session(model, threads=threads, spinning=spinning)
-        except FOREIGN_ERRORS as error:
+        except foreign_errors() as error:
             raise ContractError(
                 f"{where}: expected an ONNX model that onnxruntime loads, found {short(error)}"
             ) from error
@@ -89,7 +89,7 @@ class Backbone:
         checked = np.ascontiguousarray(self.spec.frame.check(frame))
         try:
             embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
-        except FOREIGN_ERRORS as error:
+        except foreign_errors() as error:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
