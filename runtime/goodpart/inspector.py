@@ -239,12 +239,12 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
         BundleError: a file has changed since it was checked, or is not what the manifest says.
     """
     profile = bundle.manifest.backbone.profile
-    vectors, directions = bundle.read_bank()
+    vectors, projection = bundle.read_bank()
     with bundle.open_index() as path:
         graph = Graph.load(
             path,
             vectors=vectors,
-            directions=directions,
+            projection=projection,
             index=profile.index,
             threads=threads,
             where=str(bundle.folder / INDEX),

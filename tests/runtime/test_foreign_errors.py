@@ -101,7 +101,7 @@ def test_onnxruntime_errors_at_run(tiny_backbone):
 
 def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
     path = Path(shutil.copy(built_bundle / "bank.hnsw", tmp_path))
-    vectors, directions = read_bundle(built_bundle).read_bank()
+    vectors, projection = read_bundle(built_bundle).read_bank()
 
     def read_and_vanish(*args, **facts):
         found = read_vectors(*args, **facts)
@@ -109,5 +109,5 @@ def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(goodpart.bank.graph, "read_vectors", read_and_vanish)
-    load = functools.partial(Graph.load, path, vectors=vectors, directions=directions, index=TINY.index)
+    load = functools.partial(Graph.load, path, vectors=vectors, projection=projection, index=TINY.index)
     assert cause_of(load) is RuntimeError
