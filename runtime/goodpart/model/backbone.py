@@ -35,8 +35,7 @@ class Backbone:
         Args:
             model: the bytes of an ONNX file written by `goodpart-export`.
             threads: threads for one frame, 1 to 256; more than there are cores is many times slower.
-            spinning: whether threads wait busily for their next piece of work: faster, and starves whatever else runs
-                on the box.
+            spinning: whether threads wait busily for their next piece of work; faster, but other programs wait longer.
             where: how messages call the file.
 
         Raises:
@@ -55,6 +54,14 @@ class Backbone:
         self.threads = threads
         self.spec = self._read_spec(where)
         self._check_contract(where)
+
+    def __repr__(self) -> str:
+        profile, grid = self.spec.profile, self.spec.grid
+        return (
+            f"Backbone({profile.name}, {profile.input_height_px}x{profile.input_width_px} input, "
+            f"{grid.rows}x{grid.columns} patches of {grid.dimension} values, {self.spec.precision.value}, "
+            f"{self.threads} thread{'s' * (self.threads > 1)})"
+        )
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> "Backbone":
@@ -113,7 +120,7 @@ class Backbone:
         return np.asarray(embeddings, dtype=np.float32)
 
     def close(self) -> None:
-        """Ends the session's threads and gives its memory back; no frame can be embedded any more."""
+        """Ends the session's threads and frees its memory; after this no frame can be embedded."""
         del self._session
 
     def _read_spec(self, where: str) -> BackboneSpec:
