@@ -76,9 +76,9 @@ def _threads(options: argparse.Namespace) -> int:
 
 def _bank(bundle: Bundle, search: SearchMethod, *, threads: int) -> Bank:
     profile = bundle.manifest.backbone.profile
-    vectors, directions = bundle.read_bank()
+    vectors, projection = bundle.read_bank()
     path = bundle.folder / INDEX
-    graph = Graph.load(path, vectors=vectors, directions=directions, index=profile.index, threads=threads)
+    graph = Graph.load(path, vectors=vectors, projection=projection, index=profile.index, threads=threads)
     return Bank(
         vectors,
         graph,

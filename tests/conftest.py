@@ -6,6 +6,9 @@ Nothing here imports a package beside pytest: tests of the runtime run with `./r
 import os
 from pathlib import Path
 
+# several tests import onnxruntime themselves, which must not keep an identity of the developer's machine
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import pytest
 
 pytest_plugins = ["washers"]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 import torch
 
+from goodpart._host.session import load_onnxruntime
 from goodpart.facts.spec import Channels, FrameSpec
 from goodpart.model.backbone import INPUT, Backbone
 from goodpart_export.prologue import PIXELS
@@ -26,7 +26,7 @@ def parity_of(backbone: Backbone, prologue: bytes, trunk: Trunk, frames: list[np
         trunk: the torch module that was exported.
         frames: as the backbone declares.
     """
-    session = ort.InferenceSession(prologue, providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(prologue, providers=["CPUExecutionProvider"])
     worst = 0.0
     for frame in frames:
         pixels = session.run([PIXELS], {INPUT: frame})[0]

@@ -30,7 +30,7 @@ class Inspector:
     """Judges frames with one bundle.
 
     Any number of threads may inspect with one Inspector at the same time; every frame gets the same bits as alone. A
-    process that was forked after loading has to load its own.
+    process that was forked after loading must load its own Inspector.
 
     Attributes:
         backbone, bank, calibration: the parts.
@@ -73,9 +73,9 @@ class Inspector:
 
         Args:
             folder: the bundle.
-            threads: threads for one frame, at most the number of cores; None for what `goodpart tune` has found on this
-                device, or else all usable cores.
-            spinning: whether threads wait busily; None for what `goodpart tune` has found, or else not.
+            threads: threads for one frame, 1 to 256, best at most the number of cores; None for what `goodpart tune`
+                found on this device, or else all usable cores.
+            spinning: whether threads wait busily; None for what `goodpart tune` found, or else not.
             public_key: PEM file with the Ed25519 public key that must have signed the bundle; None to take unsigned
                 ones.
             minimum_serial: the lowest serial that is accepted.
@@ -104,11 +104,20 @@ class Inspector:
         )
         if settings.threshold is not None and settings.pixel_threshold is not None:
             inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
-        # the first call allocates and tunes, better now than on the first part; and a bundle that does not give all its
-        # own scores here, of good parts and of a defect, must not judge anything
+        # the first call allocates and tunes, which had better happen before the first part; and a bundle that does not
+        # reproduce its scores here must not judge anything
         inspector.self_test()
         _log.info("loaded %s, digest %s", folder, bundle.digest)
         return inspector
+
+    def __repr__(self) -> str:
+        profile = self.backbone.spec.profile
+        threads = self.backbone.threads
+        name = "from parts" if self._bundle is None else self._bundle.manifest.name
+        return (
+            f"Inspector({name}, {profile.input_height_px}x{profile.input_width_px} input, "
+            f"threshold {self.threshold:.4g}, {threads} thread{'s' * (threads > 1)})"
+        )
 
     @property
     def bundle(self) -> Bundle:
@@ -135,9 +144,9 @@ class Inspector:
             return self._inspect(frame)
 
     def close(self) -> None:
-        """Ends its threads and gives its memory back.
+        """Ends its threads and frees its memory.
 
-        Frames that other threads have in hand still get their verdict. Closing twice is fine.
+        Frames that other threads are inspecting still get their verdict. Closing twice is fine.
         """
         self._lifetime.close()
 
@@ -217,7 +226,7 @@ class Inspector:
         try:
             found = self.inspect(self.bundle.read_golden(golden.file)).score
         except InferenceError as error:
-            # the frame is the bundle's own, so this is no frame's fault
+            # the frame is the bundle's own, so the fault is not the frame's
             raise SelfTestError(f"{where}: expected a score, found none ({error})") from error
         # written so that a non-finite error fails
         if not abs(found - golden.score) <= tolerance:
@@ -239,12 +248,12 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
         BundleError: a file has changed since it was checked, or is not what the manifest says.
     """
     profile = bundle.manifest.backbone.profile
-    vectors, directions = bundle.read_bank()
+    vectors, projection = bundle.read_bank()
     with bundle.open_index() as path:
         graph = Graph.load(
             path,
             vectors=vectors,
-            directions=directions,
+            projection=projection,
             index=profile.index,
             threads=threads,
             where=str(bundle.folder / INDEX),

@@ -21,12 +21,12 @@ def unit(vectors):
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def make_graph(vectors, directions, ef_search=1, links=2, ef_construction=2):
+def make_graph(vectors, projection, ef_search=1, links=2, ef_construction=2):
     """A graph as bad as can be, unless told otherwise."""
-    index = hnswlib.Index("cosine", directions.shape[1])
+    index = hnswlib.Index("cosine", projection.shape[1])
     index.init_index(len(vectors), M=links, ef_construction=ef_construction, random_seed=1)
-    index.add_items(vectors @ directions, np.arange(len(vectors)), num_threads=1)
-    return Graph(index, directions, ef_search=ef_search)
+    index.add_items(vectors @ projection, np.arange(len(vectors)), num_threads=1)
+    return Graph(index, projection, ef_search=ef_search)
 
 
 def make_bank(vectors, neighbours=3, ef_search=1, links=2, ef_construction=2, directions=None, candidates=1):
@@ -167,7 +167,7 @@ def test_a_disconnected_graph_falls_back_to_exact_search(tmp_path, kept):
     elements[rng.random(300) >= kept, :4] = 0  # no links on level 0
     data.tofile(tmp_path / "bank.hnsw")
     spec = IndexSpec(directions=8, links=4, ef_construction=20, ef_search=5, candidates=1)
-    graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=np.eye(8, dtype=np.float32), index=spec)
+    graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, projection=np.eye(8, dtype=np.float32), index=spec)
     assert graph.candidates(queries, 5) is None
     bank = Bank(vectors, graph, neighbours=5, candidates=1)
     check_certified(bank, queries, 5, 4)
@@ -221,7 +221,7 @@ def test_ef_search_survives_loading(tmp_path):
     """hnswlib falls back to 10 when it loads a file."""
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng.normal(size=(1500, 32))), unit(rng.normal(size=(200, 32)))
-    directions = np.eye(32, dtype=np.float32)
+    projection = np.eye(32, dtype=np.float32)
     index = hnswlib.Index("cosine", 32)
     index.init_index(1500, M=8, ef_construction=40, random_seed=0)
     index.add_items(vectors, np.arange(1500), num_threads=1)
@@ -229,7 +229,7 @@ def test_ef_search_survives_loading(tmp_path):
     found = {}
     for ef_search in (10, 1500):
         spec = IndexSpec(directions=32, links=8, ef_construction=40, ef_search=ef_search, candidates=3)
-        graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=directions, index=spec)
+        graph = Graph.load(tmp_path / "bank.hnsw", vectors=vectors, projection=projection, index=spec)
         found[ef_search] = Bank(vectors, graph, neighbours=3, candidates=3).search(queries, top_k=1).distances.mean()
     assert found[1500] < found[10]
     assert found[1500] == pytest.approx(brute_force(vectors, queries, 3).mean(), abs=1e-6)
@@ -258,14 +258,14 @@ def test_more_candidates_give_tighter_bounds():
 def test_the_graph_of_another_bank(tmp_path):
     rng = np.random.default_rng(0)
     vectors, others = unit(rng.normal(size=(60, 8))), unit(rng.normal(size=(60, 8)))
-    directions = np.ascontiguousarray(np.eye(8, dtype=np.float32)[:, :4])
-    make_graph(vectors, directions, links=4, ef_construction=8)._index.save_index(str(tmp_path / "bank.hnsw"))
+    projection = np.ascontiguousarray(np.eye(8, dtype=np.float32)[:, :4])
+    make_graph(vectors, projection, links=4, ef_construction=8)._index.save_index(str(tmp_path / "bank.hnsw"))
     spec = IndexSpec(directions=4, links=4, ef_construction=8, ef_search=4, candidates=1)
-    assert len(Graph.load(tmp_path / "bank.hnsw", vectors=vectors, directions=directions, index=spec)) == 60
+    assert len(Graph.load(tmp_path / "bank.hnsw", vectors=vectors, projection=projection, index=spec)) == 60
     with pytest.raises(ContractError, match=r"bank\.hnsw: expected the graph of bank\.npy, found that of another"):
-        Graph.load(tmp_path / "bank.hnsw", vectors=others, directions=directions, index=spec)
+        Graph.load(tmp_path / "bank.hnsw", vectors=others, projection=projection, index=spec)
     with pytest.raises(UsageError, match="expected a graph of 59 vectors, found one of 60"):
-        Bank(vectors[:59].copy(), make_graph(vectors, directions), neighbours=1, candidates=1)
+        Bank(vectors[:59].copy(), make_graph(vectors, projection), neighbours=1, candidates=1)
 
 
 @pytest.mark.parametrize("neighbours", [1, 3])

@@ -103,7 +103,7 @@ def test_onnxruntime_errors_at_run(tiny_backbone):
 def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
     path = Path(shutil.copy(built_bundle / "bank.hnsw", tmp_path))
     checked = read_bundle(built_bundle)
-    vectors, directions = checked.read_bank()
+    vectors, projection = checked.read_bank()
 
     def read_and_vanish(*args, **facts):
         found = read_vectors(*args, **facts)
@@ -112,6 +112,6 @@ def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
 
     monkeypatch.setattr(goodpart.bank.graph, "read_vectors", read_and_vanish)
     load = functools.partial(
-        Graph.load, path, vectors=vectors, directions=directions, index=checked.manifest.backbone.profile.index
+        Graph.load, path, vectors=vectors, projection=projection, index=checked.manifest.backbone.profile.index
     )
     assert cause_of(load) is RuntimeError

@@ -134,7 +134,7 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import ContractError
 from goodpart.bank.graph import Graph
 bundle = read_bundle(Path(sys.argv[1]))
-vectors, directions = bundle.read_bank()
+vectors, projection = bundle.read_bank()
 path, spec = bundle.folder / "bank.hnsw", bundle.manifest.backbone.profile.index
 whole, dice = path.read_bytes(), random.Random(0)
 queries = np.eye(8, dtype=np.float32)
@@ -146,7 +146,7 @@ for round in range(600):
         data[dice.randrange(96 + 84 * 300 if end == len(data) else 0, end)] = dice.randrange(256)
     path.write_bytes(data)
     try:
-        graph = Graph.load(path, vectors=vectors, directions=directions, index=spec)
+        graph = Graph.load(path, vectors=vectors, projection=projection, index=spec)
         Bank(vectors, graph, neighbours=3, candidates=4).search(queries, top_k=4)
         loaded += 1
     except ContractError:

@@ -58,7 +58,7 @@ def test_results_are_the_callers_own():
 
 
 def test_sides_that_do_not_fit():
-    with pytest.raises(InferenceError, match=r"^products: expected those of \(3, 4\) and \(2, 5\), found .+$"):
+    with pytest.raises(InferenceError, match=r"^inner products: expected those of \(3, 4\) and \(2, 5\), found .+$"):
         inner_products(np.ones((3, 4), np.float32), np.ones((2, 5), np.float32))
 
 

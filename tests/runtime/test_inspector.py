@@ -109,11 +109,11 @@ def test_a_thread_count_out_of_range(built_bundle, threads):
 
 def test_any_search_effort_gives_the_same_score(inspector, built_bundle):
     index = inspector.backbone.spec.profile.index
-    vectors, directions = inspector.bundle.read_bank()
+    vectors, projection = inspector.bundle.read_bank()
     scores = set()
     for effort, search in ((1, SearchMethod.GRAPH), (8, SearchMethod.GRAPH), (300, SearchMethod.EXACT)):
         spec = dataclasses.replace(index, ef_search=effort, candidates=effort)
-        graph = Graph.load(built_bundle / "bank.hnsw", vectors=vectors, directions=directions, index=spec)
+        graph = Graph.load(built_bundle / "bank.hnsw", vectors=vectors, projection=projection, index=spec)
         bank = Bank(vectors, graph, neighbours=3, candidates=effort, search=search)
         made = Inspector(backbone=inspector.backbone, bank=bank, calibration=inspector.calibration)
         scores.add(made.inspect(draw_defect(6)).score)

@@ -47,9 +47,9 @@ def load(bundle, search, threads) -> Inspector:
     """The bundle, searched the one way or the other."""
     made = Inspector.load(bundle, threads=threads)
     profile = made.backbone.spec.profile
-    vectors, directions = made.bundle.read_bank()
+    vectors, projection = made.bundle.read_bank()
     path = bundle / "bank.hnsw"
-    graph = Graph.load(path, vectors=vectors, directions=directions, index=profile.index, threads=threads)
+    graph = Graph.load(path, vectors=vectors, projection=projection, index=profile.index, threads=threads)
     bank = Bank(vectors, graph, neighbours=profile.neighbours, candidates=4, search=search, threads=threads)
     made.bank.close()
     made.bank = bank

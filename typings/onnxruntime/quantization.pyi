@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ class QuantFormat(enum.Enum):
 class CalibrationMethod(enum.Enum):
     MinMax = 0
 
-class CalibrationDataReader:
+class CalibrationDataReader(Protocol):
     def get_next(self) -> Mapping[str, npt.NDArray[np.generic]] | None: ...
 
 def quantize_static(

@@ -132,7 +132,7 @@ def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
     )
     return BankSpec(
         vectors=len(vectors),
-        directions=graph.directions.shape[1],
+        directions=graph.projection.shape[1],
         search=search_method(len(vectors)),
         recall=recall,
     )

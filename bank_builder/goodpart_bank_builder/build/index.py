@@ -44,7 +44,7 @@ def principal_directions(vectors: npt.NDArray[np.float32], count: int) -> npt.ND
 
 
 def build_index(
-    vectors: npt.NDArray[np.float32], directions: npt.NDArray[np.float32], spec: IndexSpec, *, seed: int
+    vectors: npt.NDArray[np.float32], projection: npt.NDArray[np.float32], spec: IndexSpec, *, seed: int
 ) -> hnswlib.Index:
     """Builds on one thread, because several would give another graph every time.
 
@@ -54,18 +54,18 @@ def build_index(
 
     Args:
         vectors: `(N, D) float32` distinct unit vectors; their labels become 0 to N - 1.
-        directions: `(D, M) float32` what the graph sees of them.
+        projection: `(D, M) float32`; the graph is built over the projected vectors.
         spec: the graph.
         seed: of its levels.
     """
-    seen = inner_products(vectors, np.ascontiguousarray(directions.T))
-    index = hnswlib.Index("cosine", directions.shape[1])
+    projected = inner_products(vectors, np.ascontiguousarray(projection.T))
+    index = hnswlib.Index("cosine", projection.shape[1])
     index.init_index(len(vectors), M=spec.links, ef_construction=spec.ef_construction, random_seed=seed)
     order = np.arange(len(vectors))[::-1]
     blocks = range(0, len(vectors), _BLOCK)
-    for at in progress(blocks, doing="indexing", total=len(blocks), unit=f"blocks of {_BLOCK} vectors"):
-        labels = order[at : at + _BLOCK]
-        index.add_items(seen[labels], labels, num_threads=1)
+    for first in progress(blocks, doing="indexing", total=len(blocks), unit=f"blocks of {_BLOCK} vectors"):
+        labels = order[first : first + _BLOCK]
+        index.add_items(projected[labels], labels, num_threads=1)
     return index
 
 
@@ -87,8 +87,8 @@ def measure_recall(
         candidates: that the graph names for each; at least K.
     """
     found, count = 0, min(max(candidates, neighbours), len(vectors))
-    for at in range(0, len(queries), 64):
-        rows = queries[at : at + 64]
+    for first in range(0, len(queries), 64):
+        rows = queries[first : first + 64]
         named = graph.candidates(rows, count)
         if named is None:
             continue  # nothing found

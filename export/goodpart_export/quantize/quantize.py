@@ -12,16 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime as ort
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 
 from goodpart._host.atomic import write_file
+from goodpart._host.session import load_onnxruntime
 from goodpart._host.strict_json import encode
 from goodpart.errors import ExportError, UsageError
 from goodpart.facts.profile import STAGES
@@ -169,7 +162,7 @@ def quantize_backbone(
         reduce_range=reduce_range,
         calibration_images=len(calibrating),
         seed=seed,
-        versions={"onnxruntime": ort.__version__, "onnx": onnx.__version__},
+        versions={"onnxruntime": load_onnxruntime().__version__, "onnx": onnx.__version__},
     )
     write_file(report_path(out), encode(report))
     return report
@@ -219,7 +212,7 @@ def _blocks(model: onnx.ModelProto) -> dict[str, list[str]]:
     return dict(zip(("stem", *STAGES), found, strict=False))
 
 
-class _Frames(CalibrationDataReader):
+class _Frames:
     """Images as onnxruntime's tool asks for them, one after the other."""
 
     def __init__(self, frames: Iterator[npt.NDArray[Any]]) -> None:
@@ -235,6 +228,9 @@ def _quantized(
     model: bytes, spec: BackboneSpec, nodes: Sequence[str], calibrating: Sequence[Path], *, reduce_range: bool
 ) -> bytes:
     """The sealed model with these nodes between QuantizeLinear and DequantizeLinear, per channel, U8S8."""
+    load_onnxruntime()
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
     tagged = onnx.load_model_from_string(model)
     # the tool would advise to fold and fuse first, which the exporter has done, and set up logging to say so
     onnx.helper.set_model_props(tagged, {"onnx.quant.pre_process": "onnxruntime.quant"})

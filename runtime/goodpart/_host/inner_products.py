@@ -1,7 +1,7 @@
-"""Products: inner products of many vectors, by onnxruntime on the calling thread alone.
+"""Inner products of many vectors, by onnxruntime on the calling thread alone.
 
-numpy's own, OpenBLAS, takes all cores for a large product, and its threads go on waiting busily for some 10 ms, which
-takes a core from the next frame's embedding. Small pieces would keep it on the calling thread, at half the speed.
+numpy's OpenBLAS uses all cores for a large product. Its threads then wait busily for some 10 ms and so take a core from
+the next frame's embedding. Small pieces would keep it on the calling thread, at half the speed.
 """
 
 import functools
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-# onnxruntime itself is imported by the session's module alone
-from goodpart._host.session import FOREIGN_ERRORS, open_session, short
+from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import InferenceError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def _session() -> "ort.InferenceSession":
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    # another thread may have been inside when the process forked: a child gets its own
+    # another thread may have used the session when the process forked: a child opens its own
     os.register_at_fork(after_in_child=_session.cache_clear)
 
 
@@ -52,8 +51,8 @@ def inner_products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float3
     sides = {"a": np.ascontiguousarray(vectors), "b": np.ascontiguousarray(rows)}
     try:
         found = _session().run(["c"], sides)[0]
-    except FOREIGN_ERRORS as error:
+    except foreign_errors() as error:
         raise InferenceError(
-            f"products: expected those of {vectors.shape} and {rows.shape}, found {short(error)}"
+            f"inner products: expected those of {vectors.shape} and {rows.shape}, found {short(error)}"
         ) from error
     return np.asarray(found, dtype=np.float32)

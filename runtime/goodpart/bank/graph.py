@@ -1,7 +1,8 @@
-"""Graph: HNSW over the bank's principal directions. It names, for every patch, bank vectors that may be its nearest.
+"""Graph: HNSW over the projected bank. It names, for every patch, bank vectors that may be its nearest.
 
-Most of what tells patches apart lies in a few directions, and a step through a graph of 64 values costs a fraction of
-one through 448. What the graph misses costs time, never exactness: see `goodpart.bank.search`.
+The projection keeps the principal directions of the bank. Most of what tells patches apart lies in a few of them, and a
+step through a graph of 64 values costs a fraction of one through 448. What the graph misses costs time, never
+exactness: see `goodpart.bank.search`.
 """
 
 import os
@@ -13,34 +14,36 @@ import numpy.typing as npt
 
 from goodpart._host.inner_products import inner_products
 from goodpart.bank.index_file import read_vectors
-from goodpart.errors import ContractError
+from goodpart.errors import ContractError, InferenceError
 from goodpart.facts.profile import IndexSpec
 
 _SAME = 1e-3
-"""How far a vector of the graph may be from the bank vector that it stands for, seen in the directions."""
+"""How far a vector of the graph may be from the projected bank vector that it stands for."""
 
 
 class Graph:
     """An HNSW graph whose labels are the positions of the bank's vectors.
 
     Attributes:
-        directions: `(D, M) float32` orthonormal columns.
+        projection: `(D, M) float32` orthonormal columns, the principal directions of the bank.
     """
 
     def __init__(
-        self, index: hnswlib.Index, directions: npt.NDArray[np.float32], *, ef_search: int, threads: int = 1
+        self, index: hnswlib.Index, projection: npt.NDArray[np.float32], *, ef_search: int, threads: int = 1
     ) -> None:
         """Takes a built or loaded cosine index.
 
         Args:
-            index: over the bank's vectors as seen in the directions, labels 0 to N - 1.
-            directions: `(D, M) float32`.
+            index: over the projected vectors of the bank, labels 0 to N - 1.
+            projection: `(D, M) float32`.
             ef_search: candidates kept while searching.
             threads: for one frame.
         """
-        self.directions = directions
-        self._index, self._ef_search, self._threads = index, ef_search, threads
-        self._rows = np.ascontiguousarray(directions.T)
+        self.projection = projection
+        self._index, self._threads = index, threads
+        # hnswlib forgets this when it loads a file and falls back to 10; it searches with at least `count`
+        index.set_ef(ef_search)
+        self._rows = np.ascontiguousarray(projection.T)
 
     @classmethod
     def load(
@@ -48,7 +51,7 @@ class Graph:
         path: Path,
         *,
         vectors: npt.NDArray[np.float32],
-        directions: npt.NDArray[np.float32],
+        projection: npt.NDArray[np.float32],
         index: IndexSpec,
         threads: int = 1,
         where: str | None = None,
@@ -58,7 +61,7 @@ class Graph:
         Args:
             path: written by hnswlib.
             vectors: `(N, D) float32` unit vectors that it must have been built from.
-            directions: `(D, M) float32`.
+            projection: `(D, M) float32`.
             index: how it was built.
             threads: for one frame.
             where: how messages call the file; None for its path.
@@ -67,7 +70,7 @@ class Graph:
             ContractError: the file is not what it must be, is the graph of another bank, or hnswlib refuses it.
         """
         where = str(path) if where is None else where
-        count, width = len(vectors), directions.shape[1]
+        count, width = len(vectors), projection.shape[1]
         found = read_vectors(path, vectors=count, dimension=width, links=index.links, where=where)
         loaded = hnswlib.Index("cosine", width)
         try:
@@ -77,11 +80,11 @@ class Graph:
             raise ContractError(
                 f"{where}: expected an HNSW index, found a file that hnswlib refuses ({error})"
             ) from error
-        graph = cls(loaded, directions, ef_search=index.ef_search, threads=threads)
-        seen = graph.seen(vectors)
-        seen /= np.linalg.norm(seen, axis=1, keepdims=True) + np.float32(1e-30)
+        graph = cls(loaded, projection, ef_search=index.ef_search, threads=threads)
+        projected = graph.project(vectors)
+        projected /= np.linalg.norm(projected, axis=1, keepdims=True) + np.float32(1e-30)
         # written so that a NaN fails
-        if not np.abs(found - seen).max() <= _SAME:
+        if not np.abs(found - projected).max() <= _SAME:
             raise ContractError(
                 f"{where}: expected the graph of bank.npy, found that of another bank; rebuild the bundle"
             )
@@ -91,25 +94,34 @@ class Graph:
         """N, the vectors that it holds."""
         return int(self._index.get_current_count())
 
-    def seen(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """`(R, M) float32` what the directions see of `(R, D)` vectors."""
+    def project(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """`(R, M) float32` what the projection makes of `(R, D) float32` vectors.
+
+        Raises:
+            InferenceError: vectors of another width.
+        """
         return inner_products(vectors, self._rows)
 
     def candidates(self, embeddings: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64] | None:
         """Bank vectors that may be the nearest ones of each patch.
 
         Args:
-            embeddings: `(P, D) float32` finite.
-            count: 1 to N.
+            embeddings: `(P, D) float32`.
+            count: how many for each patch, 1 to N; may be more than `ef_search`.
 
         Returns:
-            `(P, count) int64` positions, or None: hnswlib gives up on all patches when one of them has too few vectors
-            within reach, as in a graph that falls apart.
+            `(P, count) int64` positions, or None: hnswlib gives up on all patches when it reaches too few vectors from
+            one of them, as in a graph that falls apart.
+
+        Raises:
+            InferenceError: embeddings of another width, which hnswlib would read past, or non-finite ones.
         """
-        # hnswlib forgets this when it loads a file (and falls back to 10)
-        self._index.set_ef(max(self._ef_search, count))
+        projected = self.project(embeddings)
+        # NaN and infinity survive the projection, which is a fraction of the embeddings
+        if not np.isfinite(projected).all():
+            raise InferenceError("graph: expected finite embeddings, found NaN or infinity")
         try:
-            labels, _ = self._index.knn_query(self.seen(embeddings), k=count, num_threads=self._threads)
+            labels, _ = self._index.knn_query(projected, k=count, num_threads=self._threads)
         except RuntimeError:
             return None
         return np.asarray(labels, dtype=np.int64)

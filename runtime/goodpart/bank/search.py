@@ -1,8 +1,8 @@
 """Bank: the kept embeddings of good patches, searched through a graph and certified against exact products.
 
 The graph names candidates, and the true distance to the nearest of them is an upper bound of the patch distance. The
-worst patches are recomputed exactly until no patch that is left can reach the k-th worst exact one: the image score is
-then that of brute force.
+worst patches are recomputed exactly until no other patch can reach the k-th worst exact one. The image score is then
+that of brute force.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.facts.manifest import SearchMethod
 
 _MARGIN = ROUNDING
-"""How far above the next upper bound the k-th worst exact distance, and the limit above which all are exact, lie."""
+"""How far the k-th worst exact distance, and the limit above which all are exact, lie above the next upper bound."""
 
 _UNIT = 1e-5
-"""How far from 1 the length of a bank vector may be. In vectors of 448 values 5e-7 was seen; a flipped bit that golden
-frames miss is mostly further off."""
+"""How far from 1 the length of a bank vector may be. In vectors of 448 values up to 5e-7 was seen; most flipped bits
+that golden frames miss change a length by more."""
 
 _BLOCK = 64
 """Patches whose candidates are measured together: what stays in the cache."""
@@ -47,6 +47,10 @@ class Bank:
     Attributes:
         vectors: `(N, D) float32` unit vectors, read-only.
     """
+
+    def __repr__(self) -> str:
+        count, dimension = self.vectors.shape
+        return f"Bank({count} vectors of {dimension} values, K = {self._neighbours}, {self._method.value} search)"
 
     def __init__(
         self,
@@ -98,20 +102,18 @@ class Bank:
             exact_above: a distance; every patch above it is exact, too.
 
         Raises:
-            InferenceError: another width (hnswlib would read past the end), or non-finite values.
+            InferenceError: another width, or non-finite values.
         """
-        checked = self._checked(embeddings)
         if self._method is SearchMethod.EXACT:
-            distances, recomputed = self._exact(checked), len(checked)
+            self._check_width(embeddings)
+            distances, recomputed = self._exact(embeddings), len(embeddings)
         else:
-            distances = self.upper_bounds(checked)
-            distances, recomputed = self._certified(checked, distances, top_k=top_k, exact_above=exact_above)
-        if not np.isfinite(distances).all():
-            raise InferenceError("bank: expected finite distances, found others; run goodpart selftest")
-        return PatchDistances(distances=distances, recomputed=recomputed)
+            bounds = self.upper_bounds(embeddings)
+            distances, recomputed = self._certified(embeddings, bounds, top_k=top_k, exact_above=exact_above)
+        return PatchDistances(distances=_finite(distances), recomputed=recomputed)
 
     def close(self) -> None:
-        """Ends the threads and gives the memory back; nothing can be searched any more."""
+        """Ends the threads and frees the memory; after this nothing can be searched."""
         if self._workers is not None:
             self._workers.close()
         self.vectors = self.vectors[:0].copy()
@@ -125,8 +127,12 @@ class Bank:
 
         Returns:
             `(P,) float64` mean cosine distance to the K nearest neighbours.
+
+        Raises:
+            InferenceError: another width, or non-finite values.
         """
-        return self._exact(self._checked(embeddings))
+        self._check_width(embeddings)
+        return _finite(self._exact(embeddings))
 
     def upper_bounds(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """What the graph alone gives: the first step of `search`.
@@ -137,13 +143,17 @@ class Bank:
         Returns:
             `(P,) float64` true mean distance to the K nearest candidates, never below the patch distance but for
             rounding; infinite where the graph gives none.
+
+        Raises:
+            InferenceError: another width.
         """
+        self._check_width(embeddings)
         named = self._graph.candidates(embeddings, self._candidates)
         if named is None:
             return np.full(len(embeddings), np.inf)
         similarities = np.empty(named.shape, np.float32)
-        for at in range(0, len(named), _BLOCK):
-            rows = slice(at, at + _BLOCK)
+        for first in range(0, len(named), _BLOCK):
+            rows = slice(first, first + _BLOCK)
             near = self.vectors.take(named[rows], axis=0)
             np.matmul(near, embeddings[rows, :, np.newaxis], out=similarities[rows, :, np.newaxis])
         nearest = np.partition(similarities, -self._neighbours, axis=1)[:, -self._neighbours :]
@@ -159,30 +169,34 @@ class Bank:
     ) -> tuple[npt.NDArray[np.float64], int]:
         """Upper bounds made exact from the highest down for as long as one could still matter, and how many were."""
         order = np.argsort(-distances, kind="stable")
-        # what is surely needed goes in one piece: the fewer pieces, the better the machine multiplies
-        surely = np.count_nonzero(~(distances + _MARGIN <= exact_above))
-        recomputed = 0
-        while recomputed < len(order):
-            rows = order[recomputed : recomputed + max(top_k, PIECE, surely - recomputed)]
+        # all that may lie above the limit go first, in one piece: the fewer pieces, the better the machine multiplies
+        above = int(np.count_nonzero(~(distances + _MARGIN <= exact_above)))
+        piece = max(top_k, PIECE)
+        begin, end = 0, max(piece, above)
+        while True:
+            rows = order[begin:end]
             distances[rows] = self._exact(embeddings[rows])
-            recomputed += len(rows)
-            if recomputed == len(order):
-                break
-            kth_worst = np.partition(distances[order[:recomputed]], -top_k)[-top_k]
-            highest_left = distances[order[recomputed]] + _MARGIN
-            if kth_worst >= highest_left and exact_above >= highest_left:
-                break
-        return distances, recomputed
+            if end >= len(order):
+                return distances, len(order)
+            kth_worst = np.partition(distances[order[:end]], -top_k)[-top_k]
+            if kth_worst >= distances[order[end]] + _MARGIN:
+                return distances, end
+            begin, end = end, end + piece
 
-    def _checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def _check_width(self, embeddings: npt.NDArray[np.float32]) -> None:
+        """Hnswlib would read past the end of narrower embeddings."""
         dimension = self.vectors.shape[1]
         if embeddings.ndim != 2 or embeddings.shape[1] != dimension or len(embeddings) == 0:
             raise InferenceError(f"bank: expected embeddings (P, {dimension}), found {embeddings.shape}")
-        if not np.isfinite(embeddings).all():
-            raise InferenceError("bank: expected finite embeddings, found NaN or infinity")
-        return embeddings
 
     def _exact(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         return exact_distances(
             self.vectors, rows, neighbours=self._neighbours, threads=self._threads, workers=self._workers
         )
+
+
+def _finite(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Refuses what NaN or infinity in an embedding makes of its distance: it would compare as not above a threshold."""
+    if not np.isfinite(distances).all():
+        raise InferenceError("bank: expected finite distances, found NaN or infinity; run goodpart selftest")
+    return distances

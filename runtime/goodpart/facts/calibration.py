@@ -8,7 +8,8 @@ import math
 from goodpart.errors import UsageError
 
 STD_FLOOR = 1e-4
-"""The least standard deviation of patch distances: identical good images would make any other frame infinitely bad."""
+"""The least standard deviation of patch distances. Identical good images would have none, and every other frame would
+score infinitely high."""
 
 
 class CalibrationMethod(enum.Enum):
@@ -22,7 +23,7 @@ class CalibrationMethod(enum.Enum):
     SPLIT = "split"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Calibration:
     """What good parts look like in numbers.
 
@@ -61,15 +62,25 @@ class Calibration:
         if self.pixel_threshold != threshold_for(self.peaks, self.false_reject_rate):
             raise UsageError("pixel_threshold: expected the one that peaks and false_reject_rate give, found another")
 
+    def __repr__(self) -> str:
+        return (
+            f"Calibration({self.method.value}, {len(self.scores)} parts, mean {self.mean:.4g}, std {self.std:.4g}, "
+            f"threshold {self.threshold:.4g}, pixel threshold {self.pixel_threshold:.4g})"
+        )
+
     def p_value(self, score: float) -> float:
         """Share of good parts expected to score at least this high: `(1 + #{held-out scores >= score}) / (n + 1)`.
+
+        It answers for a false-alarm budget: calling parts with `p_value <= rate` defective costs about `rate` of the
+        good ones, whatever the product. It is no measure of severity: every part that scores above all n held-out parts
+        has the same p-value, `1 / (n + 1)`. For severity compare the margin, `score - threshold`.
 
         Args:
             score: image score in sigmas.
 
         Returns:
-            0 to 1; low is anomalous. Comparable between products, which scores are not
-            (conformal p-value, Vovk et al.).
+            `1 / (n + 1)` to 1; low is anomalous. Comparable between products, which scores are not (conformal p-value,
+            Vovk et al.).
         """
         at_least = len(self.scores) - bisect.bisect_left(self.scores, score)
         return (1 + at_least) / (len(self.scores) + 1)
@@ -115,7 +126,7 @@ def quantile_rank(count: int, false_reject_rate: float) -> int:
     """
     if not (math.isfinite(false_reject_rate) and 0.0 < false_reject_rate < 1.0):
         raise UsageError(f"false-reject rate: expected more than 0 and less than 1, found {false_reject_rate}")
-    # the tiny term keeps an exact product such as 20 * 0.95 from being pushed over the next whole number by rounding
+    # the tiny term keeps rounding from lifting an exact product such as 20 * 0.95 above the whole number
     rank = max(1, math.ceil((count + 1) * (1.0 - false_reject_rate) - 1e-9))
     if rank > count:
         raise UsageError(

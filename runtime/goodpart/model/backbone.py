@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
-from goodpart._host.session import FOREIGN_ERRORS, open_session, short
+from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
 from goodpart.facts.no_signal import no_signal
 from goodpart.facts.spec import BackboneSpec
@@ -35,8 +35,7 @@ class Backbone:
         Args:
             model: the bytes of an ONNX file written by `goodpart-export`.
             threads: threads for one frame, 1 to 256; more than there are cores is many times slower.
-            spinning: whether threads wait busily for their next piece of work: faster, and starves whatever else runs
-                on the box.
+            spinning: whether threads wait busily for their next piece of work; faster, but other programs wait longer.
             where: how messages call the file.
 
         Raises:
@@ -48,13 +47,21 @@ class Backbone:
         check_onnx(model, where)
         try:
             self._session = open_session(model, threads=threads, spinning=spinning)
-        except FOREIGN_ERRORS as error:
+        except foreign_errors() as error:
             raise ContractError(
                 f"{where}: expected an ONNX model that onnxruntime loads, found {short(error)}"
             ) from error
         self.threads = threads
         self.spec = self._read_spec(where)
         self._check_contract(where)
+
+    def __repr__(self) -> str:
+        profile, grid = self.spec.profile, self.spec.grid
+        return (
+            f"Backbone({profile.name}, {profile.input_height_px}x{profile.input_width_px} input, "
+            f"{grid.rows}x{grid.columns} patches of {grid.dimension} values, {self.spec.precision.value}, "
+            f"{self.threads} thread{'s' * (self.threads > 1)})"
+        )
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> "Backbone":
@@ -89,7 +96,7 @@ class Backbone:
         checked = np.ascontiguousarray(self.spec.frame.check(frame))
         try:
             embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
-        except FOREIGN_ERRORS as error:
+        except foreign_errors() as error:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
@@ -113,7 +120,7 @@ class Backbone:
         return np.asarray(embeddings, dtype=np.float32)
 
     def close(self) -> None:
-        """Ends the session's threads and gives its memory back; no frame can be embedded any more."""
+        """Ends the session's threads and frees its memory; after this no frame can be embedded."""
         del self._session
 
     def _read_spec(self, where: str) -> BackboneSpec:
