@@ -1,5 +1,5 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
-# make test [ARGS=...]                        style, types and tests; ARGS go to pytest
+# make test [ARGS=...]                        style, types and tests, on all cores; ARGS go to pytest (-n 0: in one process)
 # make docs                                   the documentation as a site, in site/; every warning is an error
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make kills                                  500 kills at random moments of build, sign and store
@@ -21,8 +21,9 @@ TORCH_INDEX ?=
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
 
+# A file stays whole, because its tests share what is slow to make; files start in their order, the short ones come last.
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

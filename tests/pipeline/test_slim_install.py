@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,29 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
+@pytest.fixture(scope="module")
+def tools(slim: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pytest and hypothesis, beside the environment, which stays as slim as it is."""
+    folder = tmp_path_factory.mktemp("tools")
+    pip = [str(slim / "pip"), "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
+    subprocess.run([*pip, "pytest>=8.3", "hypothesis>=6.100"], check=True, capture_output=True)
+    return folder
+
+
+def pytest_in(slim: Path, tools: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs pytest on tests of the runtime, with nothing of the environment that runs this test."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GOODPART"))}
+    command = [str(slim / "python"), "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**environment, "PYTHONPATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def run(slim: Path, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(slim / command[0]), *command[1:]], capture_output=True, text=True, check=False)
 
@@ -78,3 +102,38 @@ def test_a_png_is_refused_with_the_name_of_the_extra(slim, built_bundle, good_di
     found = run(slim, "goodpart", "score", str(built_bundle), str(good_dir / "00.png"))
     assert found.returncode == 2
     assert "goodpart[images]" in found.stderr
+
+
+# what a test of the runtime may lack here: what the extras bring, and what results are compared with
+EXTRAS = {"cv2", "cryptography", "onnx", "scipy", "torch", "goodpart_export"}
+
+
+@pytest.mark.install
+def test_every_test_of_the_runtime_loads_with_pytest_and_hypothesis_alone(slim, tools):
+    found = pytest_in(slim, tools, "--collect-only", "tests/runtime")
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.install
+def test_tests_of_the_runtime_pass_with_pytest_and_hypothesis_alone(slim, tools):
+    """A file of every kind; `python -m pytest tests/runtime` in such an environment runs all of them."""
+    names = [
+        "bundle",
+        "bundle_contents",
+        "cli",
+        "frames",
+        "ignored",
+        "inspector",
+        "live",
+        "regions",
+        "scoring",
+        "store",
+    ]
+    found = pytest_in(slim, tools, *(f"tests/runtime/test_{name}.py" for name in names))
+    assert found.returncode == 0, found.stdout
+    reasons = [line for line in found.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert reasons
+    for line in reasons:
+        missing = re.search(r"could not import '(\w+)", line)
+        assert missing, line
+        assert missing[1] in EXTRAS, line
