@@ -18,6 +18,7 @@ from goodpart_bank_builder.report.published import load_published
 
 def result(at: int, *, kind: str = "scratch", verdict: Verdict = Verdict.GOOD) -> ImageResult:
     return ImageResult(
+        part=f"{kind}/{at:03}",
         path=Path(f"{kind}/{at:03}.png"), kind=kind, is_defective=kind != "good", mask=None, score=float(at),
         p_value=0.5, verdict=verdict,
     )  # fmt: skip

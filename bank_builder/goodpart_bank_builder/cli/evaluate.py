@@ -8,6 +8,7 @@ from pathlib import Path
 from goodpart._host.atomic import check_file, write_file
 from goodpart._host.machine import usable_cores
 from goodpart.inspector import Inspector
+from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.costs import Costs
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category, find_bundles, summary
@@ -26,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, metavar="CATEGORY|ROOT",
         help="a folder with test/ and ground_truth/, or a folder of such folders",
     )  # fmt: skip
+    add_group_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write an HTML report: figures, charts, escapes and false rejects"
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         check_file(options.json)
     if options.report is not None:
         check_report_folder(options.report)
-    categories = read_categories(options.data)
+    categories = read_categories(options.data, group=options.group, group_gap=options.group_gap)
     bundles, missing = find_bundles(options.bundle, categories)
     if missing:
         print(f"no bundle for: {', '.join(missing)}", file=sys.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goodpart.errors import UsageError, found_at
 from goodpart.frames.images import find_images
+from goodpart_bank_builder.data.parts import group_parts
 
 GOOD = "good"
 """The folder name of good images."""
@@ -17,6 +18,7 @@ class TestImage:
 
     Attributes:
         path: the image.
+        part: the part that it shows, such as `good/003.png`; images of one kind may share a part.
         kind: its folder's name: "good", or what is wrong with the part.
         mask: the picture of the defect, or None where there is none.
     """
@@ -24,6 +26,7 @@ class TestImage:
     __test__ = False  # not a test class, whatever pytest may think of the name
 
     path: Path
+    part: str
     kind: str
     mask: Path | None
 
@@ -67,12 +70,21 @@ def dataset_digest(contents: dict[Path, str], folder: Path) -> str:
     return whole.hexdigest()
 
 
-def read_categories(folder: Path) -> list[Category]:
+def read_categories(folder: Path, *, group: str | None = None, group_gap: int = 0) -> list[Category]:
     """The category that a folder is, or all that it holds, sorted by name.
 
+    Args:
+        folder: holds `test/<kind>/*`, or folders that do.
+        group: regular expression that reads from an image's name below `test/<kind>/` which part it shows, as in a
+            build; None for one part per image. Images of two kinds never show one part, because most data sets number
+            the images of every kind from 0.
+        group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
+
     Raises:
-        UsageError: it is neither, or a test set without images.
+        UsageError: the folder is neither, a test set has no images, or the group fits no names.
     """
+    if group_gap < 0:
+        raise UsageError(f"--group-gap: expected 0 or more, found {group_gap}")
     if (found := found_at(folder)) != "a folder":
         raise UsageError(f"{folder}: expected a category or a folder of categories, found {found}")
     folders = (
@@ -82,17 +94,26 @@ def read_categories(folder: Path) -> list[Category]:
     )
     if not folders:
         raise UsageError(f"{folder}: expected test/<kind>/ folders in it, or categories that have them, found neither")
-    return [_read_category(path) for path in folders]
+    return [_read_category(path, group, group_gap) for path in folders]
 
 
-def _read_category(folder: Path) -> Category:
+def _read_category(folder: Path, group: str | None, group_gap: int) -> Category:
     kinds = sorted(path for path in (folder / "test").iterdir() if path.is_dir() and not path.name.startswith("."))
     images = [
-        TestImage(path=path, kind=kind.name, mask=_mask(folder, path)) for kind in kinds for path in find_images(kind)
+        TestImage(path=path, part=f"{kind.name}/{part}", kind=kind.name, mask=_mask(folder, path))
+        for kind in kinds
+        for path, part in _parts(kind, group, group_gap).items()
     ]
     if not images:
         raise UsageError(f"{folder / 'test'}: expected folders of images, such as good/ and scratch/, found none")
     return Category(name=folder.resolve().name, images=tuple(images))
+
+
+def _parts(kind: Path, group: str | None, group_gap: int) -> dict[Path, str]:
+    """The part of every image of a kind, in the order of the images."""
+    paths = find_images(kind)
+    parts = group_parts(paths, kind, pattern=group, gap=group_gap)
+    return {path: parts[path] for path in paths}
 
 
 def _mask(category: Path, image: Path) -> Path | None:

@@ -15,10 +15,11 @@ from goodpart.frames.images import read_image
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
-from goodpart_bank_builder.evaluate.costs import Costs, cost_curve
+from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
+from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.evaluate.masks import OddMasks, defect_of
-from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of, rate_of
+from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 from goodpart_bank_builder.progress import progress
 
@@ -56,13 +57,15 @@ def evaluate_category(
 ) -> CategoryResult:
     """Inspects every test image.
 
-    An UNKNOWN image counts as rejected whatever the threshold, never as good.
+    False rejects, escapes and cost count parts: a part is rejected when any of its images is, so a defective part
+    escapes only when all of its images are called good. Which images show one part is what `read_categories` was told.
+    AUROC, AUPRC and F1 count images or pixels. An UNKNOWN image counts as rejected whatever the threshold.
 
     Args:
         inspector: the bundle.
         category: the test set.
         costs: what false rejects and escapes cost on the line.
-        workers: images that are inspected at a time.
+        workers: images that are inspected at a time, at least 1.
 
     Raises:
         FrameError: an image or a mask cannot be read or does not fit.
@@ -80,6 +83,7 @@ def evaluate_category(
         images.append(
             ImageResult(
                 path=image.path,
+                part=image.part,
                 kind=image.kind,
                 is_defective=image.is_defective,
                 mask=image.mask,
@@ -113,6 +117,8 @@ def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Pat
 def _plain_image(image: ImageResult, data: Path) -> dict[str, Any]:
     return {
         "file": image.path.relative_to(data).as_posix(),
+        # what separates several groups is no character to print
+        "part": image.part.replace("\0", "|"),
         "kind": image.kind,
         "score": image.score,
         "p_value": image.p_value,
@@ -149,8 +155,7 @@ class _Pixels:
 def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, costs: Costs) -> CategoryFigures:
     defective = np.array([image.is_defective for image in images])
     scores = np.array([image.score for image in images])
-    rejected = np.array([image.verdict is not Verdict.GOOD for image in images])
-    unknown = np.array([image.verdict is Verdict.UNKNOWN for image in images])
+    parts = parts_of(images)
     manifest, calibration = inspector.bundle.manifest, inspector.calibration
     image_best, all_pixels = best_f1(defective, scores), pixels.all()
     pixel_best = all_pixels.best_f1()
@@ -173,18 +178,26 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         pixel_best_f1_threshold=None if pixel_best is None else pixel_best.threshold,
         aupro_30=all_pixels.aupro(0.30),
         aupro_05=all_pixels.aupro(0.05),
-        false_rejects=rate_of(rejected[~defective]),
-        escapes=rate_of(~rejected[defective]),
-        kinds=_kinds(images, scores, rejected, pixels),
-        cost=cost_curve(defective, scores, unknown=unknown, threshold=inspector.threshold, costs=costs),
+        false_rejects=false_rejects(parts),
+        escapes=escapes(parts),
+        kinds=_kinds(images, scores, pixels),
+        cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
         notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes()),
     )
 
 
-def _kinds(
-    images: list[ImageResult], scores: npt.NDArray[np.float64], rejected: npt.NDArray[np.bool_], pixels: _Pixels
-) -> dict[str, KindFigures]:
+def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve | None:
+    return cost_curve(
+        np.array([part.is_defective for part in parts]),
+        np.array([part.score for part in parts]),
+        unknown=np.array([part.is_unknown for part in parts]),
+        threshold=threshold,
+        costs=costs,
+    )
+
+
+def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _Pixels) -> dict[str, KindFigures]:
     """Every kind of defect against all good images."""
     of = np.array([image.kind for image in images])
     figures = {}
@@ -194,7 +207,7 @@ def _kinds(
             images=int(its.sum()),
             image_auroc=auroc(its[compared], scores[compared]),
             image_auprc=auprc(its[compared], scores[compared]),
-            escapes=rate_of(~rejected[its]),
+            escapes=escapes(parts_of([image for image in images if image.kind == kind])),
             pixel_auroc=its_pixels.auroc(),
             aupro_30=its_pixels.aupro(0.30),
         )

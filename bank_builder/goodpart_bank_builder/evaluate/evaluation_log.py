@@ -69,7 +69,7 @@ def _tuned(row: CategoryFigures) -> list[str]:
 def _rate(rate: Rate) -> str:
     if rate.value is None:
         return "n/a"
-    return f"{rate.value:.4f} ({rate.events} of {rate.of}, 95 % interval {rate.low:.3f} to {rate.high:.3f})"
+    return f"{rate.value:.4f} ({rate.events} of {rate.sample}, 95 % interval {rate.low:.3f} to {rate.high:.3f})"
 
 
 def _shown(figure: float | None) -> str:

@@ -20,6 +20,7 @@ class ImageResult:
 
     Attributes:
         path: the image.
+        part: the part that it shows; images of one kind with the same part show one part.
         kind: "good", or what is wrong with the part.
         is_defective: whether the part is defective.
         mask: the picture of the defect, or None where there is none.
@@ -29,6 +30,7 @@ class ImageResult:
     """
 
     path: Path
+    part: str
     kind: str
     is_defective: bool
     mask: Path | None
@@ -44,7 +46,7 @@ class KindFigures:
     Attributes:
         images: of this kind.
         image_auroc, image_auprc: 0 to 1, its images against all good ones.
-        escapes: its images that were called good.
+        escapes: its parts that passed, see `CategoryFigures`.
         pixel_auroc, aupro_30: 0 to 1, its defective pixels against the good ones of its own and of all good images.
     """
 
@@ -60,7 +62,10 @@ class KindFigures:
 class CategoryFigures:
     """How well one bundle does on one category; None where a figure cannot be had.
 
-    Rates and cost count an UNKNOWN image as rejected; areas and F1 take the score that it has like any other.
+    Rates and cost count parts, as the line and the bundle's promise do. Without groups every image shows a part of its
+    own. An UNKNOWN image counts as rejected. Areas and F1 count images or pixels, and take the score of an UNKNOWN
+    image like any other.
+
     Best F1 and the best cost are tuned on the labelled defects of this very test set: they say what a threshold could
     reach at most and are never a promise for other parts.
 
@@ -75,10 +80,10 @@ class CategoryFigures:
         pixel_auroc, pixel_auprc: 0 to 1, over the pixels of all good images and all that have a mask.
         pixel_best_f1, pixel_best_f1_threshold: 0 to 1, and in sigmas.
         aupro_30, aupro_05: 0 to 1, area under the per-region overlap to a false-positive rate of 0.30 and 0.05.
-        false_rejects: good test images that were not called good.
-        escapes: defective test images that were called good.
+        false_rejects: good parts that were rejected. A part is rejected when any of its images is not called good.
+        escapes: defective parts that passed. A part passes when all of its images are called good.
         kinds: by kind of defect.
-        cost: expected cost by threshold.
+        cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
         warning: what the figures must be marked with (untrained weights), or None.
         notes: what could not be reported or looks odd, and why.
     """
@@ -110,12 +115,12 @@ class CategoryFigures:
 
     @property
     def false_reject_rate(self) -> float | None:
-        """Share of good test images that were not called good, None without good ones."""
+        """Share of good test parts that were rejected, None without good ones."""
         return self.false_rejects.value
 
     @property
     def escape_rate(self) -> float | None:
-        """Share of defective test images that were called good, None without defective ones."""
+        """Share of defective test parts that passed, None without defective ones."""
         return self.escapes.value
 
 

@@ -35,32 +35,42 @@ class Rate:
     that a line is released on should err on the wide side.
 
     Attributes:
-        events: how often it happened.
-        of: how often it could have.
-        value: `events / of`, None if it never could.
-        low, high: 95 % confidence interval, 0 to 1, None if it never could.
+        events: parts that it happened to.
+        of: parts that it could have happened to.
+        images: that show these parts; as many as parts where every image shows a part of its own.
+        value: `events / of`, None without parts.
+        low, high: 95 % confidence interval, 0 to 1, None without parts.
     """
 
     events: int
     of: int
+    images: int
     value: float | None
     low: float | None
     high: float | None
 
+    @property
+    def sample(self) -> str:
+        """What the rate was counted on: `12`, or `12 parts (96 images)` where parts have several images."""
+        return f"{self.of}" if self.images == self.of else f"{self.of} parts ({self.images} images)"
 
-def rate_of(happened: npt.NDArray[np.bool_]) -> Rate:
+
+def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None) -> Rate:
     """The rate of an event.
 
     Args:
         happened: `(n,) bool`, one for each part that it could have happened to.
+        images: that show these parts; None for one image per part.
     """
     events, of = int(happened.sum()), len(happened)
+    images = of if images is None else images
     if of == 0:
-        return Rate(events=0, of=0, value=None, low=None, high=None)
+        return Rate(events=0, of=0, images=0, value=None, low=None, high=None)
     from scipy.stats import binomtest
 
     interval = binomtest(events, of).proportion_ci(CONFIDENCE, method="exact")
-    return Rate(events=events, of=of, value=events / of, low=float(interval.low), high=float(interval.high))
+    low, high = float(interval.low), float(interval.high)
+    return Rate(events=events, of=of, images=images, value=events / of, low=low, high=high)
 
 
 def auroc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> float | None:

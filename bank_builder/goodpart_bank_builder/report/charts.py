@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.evaluate.costs import CostCurve
 from goodpart_bank_builder.evaluate.figures import CategoryResult, ImageResult
 from goodpart_bank_builder.report.choice import is_wrong
@@ -81,15 +82,16 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
 def roc_chart(result: CategoryResult) -> str | None:
     """The ROC curve with the point where the verdicts were given; None without both good and defective parts."""
     figures = result.figures
-    if figures.image_auroc is None or figures.false_reject_rate is None or figures.escape_rate is None:
+    if figures.image_auroc is None:
         return None
     defective, scores = _labelled(result.images)
+    called = np.array([image.verdict is not Verdict.GOOD for image in result.images])
     rejected, found, _ = roc_curve(defective, scores)
     with _style():
         figure, axes = _square("false-reject rate", "share of defects found")
         axes.plot([0, 1], [0, 1], color=GUIDE_COLOUR, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.plot(rejected, found, color=DEFECT_COLOUR, linewidth=1.8)
-        _mark_operating_point(axes, figures.false_reject_rate, 1.0 - figures.escape_rate, figures.threshold)
+        _mark_operating_point(axes, called[~defective].mean(), called[defective].mean(), figures.threshold)
         axes.legend(loc="lower right")
         return _svg(figure, "roc", f"ROC curve, area {figures.image_auroc:.3f}")
 
@@ -105,14 +107,13 @@ def precision_recall_chart(result: CategoryResult) -> str | None:
     found_some = recall > 0
     precision, recall = precision[found_some], recall[found_some]
     precision, recall = np.append(precision, precision[-1]), np.append(recall, 0.0)
-    found = figures.escapes.of - figures.escapes.events
-    called = found + figures.false_rejects.events
+    called = np.array([image.verdict is not Verdict.GOOD for image in result.images])
     with _style():
         figure, axes = _square("share of defects found (recall)", "share of DEFECT verdicts that are right")
         axes.axhline(defective.mean(), color=GUIDE_COLOUR, linewidth=0.8, linestyle=(0, (2, 3)))
         axes.plot(recall, precision, color=DEFECT_COLOUR, linewidth=1.8, drawstyle="steps-post")
-        if called:
-            _mark_operating_point(axes, found / figures.escapes.of, found / called, figures.threshold)
+        if called.any():
+            _mark_operating_point(axes, called[defective].mean(), defective[called].mean(), figures.threshold)
             axes.legend(loc="lower left")
         return _svg(figure, "pr", f"Precision-recall curve, average precision {figures.image_auprc:.3f}")
 

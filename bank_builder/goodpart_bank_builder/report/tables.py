@@ -1,15 +1,12 @@
 """Tables of a report: figures and thresholds with what they rest on, verdicts by kind."""
 
 import dataclasses
-from collections.abc import Sequence
-
-import numpy as np
 
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.by_part import escapes, false_rejects, parts_of
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
-from goodpart_bank_builder.evaluate.metrics import Rate, rate_of
-from goodpart_bank_builder.report.choice import is_wrong
+from goodpart_bank_builder.evaluate.metrics import Rate
 from goodpart_bank_builder.report.text import figure_text
 
 TUNED = "tuned on these defects, no promise"
@@ -102,7 +99,7 @@ def kind_rows(result: CategoryResult) -> list[KindRow]:
 
 def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
     """The threshold in use, the bundle's own, and what labelled defects would choose."""
-    calibration, figures = inspector.calibration, result.figures
+    calibration, figures, parts = inspector.calibration, result.figures, parts_of(result.images)
     choices = [("From good parts alone", calibration.threshold, calibration.promise, False)]
     if figures.threshold != calibration.threshold:
         rate = calibration.rate_of(figures.threshold)
@@ -122,8 +119,8 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
             basis=basis,
             tuned=tuned,
             in_use=not tuned and threshold == figures.threshold,
-            false_rejects=_wrong_at(result.images, threshold, defective=False),
-            escapes=_wrong_at(result.images, threshold, defective=True),
+            false_rejects=false_rejects(parts, threshold=threshold),
+            escapes=escapes(parts, threshold=threshold),
         )
         for name, threshold, basis, tuned in choices
     ]
@@ -141,7 +138,7 @@ def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None
         f"More good parts were rejected than the target of {100 * target:.3g} %: even the low end of the interval, "
         f"{100 * low:.1f} %, lies above it. The test parts differ from those that the bundle was built from (another "
         f"batch, light or camera), or several photographs of one part were held out as if they were several parts "
-        f"(goodpart-bank build --group says which belong together)."
+        f"(--group of goodpart-bank build and evaluate says which belong together)."
     )
 
 
@@ -150,13 +147,6 @@ def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None)
         kind=kind,
         is_defective=figures is not None,
         verdicts={verdict: sum(image.verdict is verdict for image in images) for verdict in Verdict},
-        wrong=rate_of(np.array([is_wrong(image) for image in images])),
+        wrong=false_rejects(parts_of(images)) if figures is None else figures.escapes,
         figures=figures,
     )
-
-
-def _wrong_at(images: Sequence[ImageResult], threshold: float, *, defective: bool) -> Rate:
-    """The escapes, or false rejects, that a threshold would give; UNKNOWN images are rejected whatever it is."""
-    judged = [image for image in images if image.is_defective is defective]
-    called_good = [image.verdict is not Verdict.UNKNOWN and image.score <= threshold for image in judged]
-    return rate_of(np.array([good is defective for good in called_good], np.bool_))

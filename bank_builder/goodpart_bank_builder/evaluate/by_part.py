@@ -1,0 +1,73 @@
+"""Parts of a test set: the verdict on a part follows from the verdicts on its images."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.figures import ImageResult
+from goodpart_bank_builder.evaluate.metrics import Rate, rate_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PartResult:
+    """One part, as the line treats it: it is rejected when any of its images is.
+
+    Attributes:
+        images: all test images that show it, at least one.
+    """
+
+    images: tuple[ImageResult, ...]
+
+    @property
+    def is_defective(self) -> bool:
+        """Whether the part is labelled defective."""
+        return self.images[0].is_defective
+
+    @property
+    def score(self) -> float:
+        """The highest image score, in sigmas: a threshold rejects the part if it lies below."""
+        return max(image.score for image in self.images)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether one of its images cannot be judged, so that the part is rejected whatever the threshold."""
+        return any(image.verdict is Verdict.UNKNOWN for image in self.images)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether one of its images was not called good."""
+        return any(image.verdict is not Verdict.GOOD for image in self.images)
+
+    def is_rejected_at(self, threshold: float) -> bool:
+        """Whether the part would be rejected at another threshold, in sigmas."""
+        return self.is_unknown or self.score > threshold
+
+
+def parts_of(images: Sequence[ImageResult]) -> list[PartResult]:
+    """The parts that images show, in the order of their first images."""
+    found: dict[str, list[ImageResult]] = {}
+    for image in images:
+        found.setdefault(image.part, []).append(image)
+    return [PartResult(images=tuple(own)) for own in found.values()]
+
+
+def false_rejects(parts: Sequence[PartResult], *, threshold: float | None = None) -> Rate:
+    """Good parts that were rejected, or would be at another threshold in sigmas: one rejected image is enough."""
+    good = [part for part in parts if not part.is_defective]
+    return _rate(good, [_is_rejected(part, threshold) for part in good])
+
+
+def escapes(parts: Sequence[PartResult], *, threshold: float | None = None) -> Rate:
+    """Defective parts that passed, or would at another threshold in sigmas: all of their images were called good."""
+    defective = [part for part in parts if part.is_defective]
+    return _rate(defective, [not _is_rejected(part, threshold) for part in defective])
+
+
+def _is_rejected(part: PartResult, threshold: float | None) -> bool:
+    return part.is_rejected if threshold is None else part.is_rejected_at(threshold)
+
+
+def _rate(parts: Sequence[PartResult], happened: Sequence[bool]) -> Rate:
+    return rate_of(np.array(happened, np.bool_), images=sum(len(part.images) for part in parts))
