@@ -1,6 +1,7 @@
 """The command line of the embedded PC: outputs, exit codes, one-line errors."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -184,11 +185,47 @@ def test_errors_are_one_line_and_no_traceback(built_bundle, arguments, code, wor
     assert "Traceback" not in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["score", "x"], ["bench", "x", "--frame-size", "big"], ["info"]])
+@pytest.mark.parametrize(
+    "arguments", [["dance"], ["store", "dance"], ["score", "x"], ["bench", "x", "--frame-size", "big"], ["info"]]
+)
 def test_a_wrong_command_line_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "commands"),
+    [
+        ([], ["info", "verify", "selftest", "score", "threshold", "tune", "bench", "store"]),
+        (["store"], ["add", "activate", "rollback", "list", "gc"]),
+    ],
+)
+def test_without_a_command_help_is_shown_and_nothing_reads_as_all_good(arguments, commands, capsys):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"usage: {' '.join(['goodpart', *arguments])} ")
+    assert [line.split()[0] for line in printed.err.splitlines() if re.match(r" {4}[a-z]", line)] == commands
+
+
+HELP = [["info"], ["verify"], ["selftest"], ["score"], ["threshold"], ["tune"], ["bench"], ["store", "add"]]
+HELP += [["store", name] for name in ("activate", "rollback", "list", "gc")]
+
+
+@pytest.mark.parametrize("command", HELP, ids=" ".join)
+@pytest.mark.parametrize("key", [None, "/etc/100% our.pem"])
+def test_every_command_has_help(command, key, monkeypatch, capsys):
+    monkeypatch.delenv("GOODPART_PUBLIC_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("GOODPART_PUBLIC_KEY", key)
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--traceback" in text
+    if "--public-key" in text:
+        assert f"(default: $GOODPART_PUBLIC_KEY, now {key or 'not set'})" in text
 
 
 def test_a_traceback_only_when_asked_for(tmp_path, capsys):
