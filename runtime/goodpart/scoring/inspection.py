@@ -2,14 +2,20 @@
 
 import dataclasses
 import enum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from goodpart.facts.spec import Roi
 from goodpart.scoring.regions import Region, find_regions
+from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
 from goodpart.scoring.scores import enlarge, to_display
+
+SCHEMA = 1
+"""The version of what `Inspection.to_dict` returns. A key that is added leaves it; any other change raises it."""
+
+_SCORE_DECIMALS = 4
 
 T = TypeVar("T", bound=np.generic)
 
@@ -94,6 +100,61 @@ class Inspection:
             seen = self.ignored[down[:, np.newaxis], right]
         return self._in_frame(seen, np.True_)
 
+    def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
+        """The result as plain values for `json.dumps`, rounded to what they mean.
+
+        Keys, all present in every result but the last two:
+
+        - `schema`: 1, the version of these keys. New keys may come without a new version.
+        - `verdict`: "GOOD", "DEFECT" or "UNKNOWN".
+        - `reason`: why the verdict is UNKNOWN, else None.
+        - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
+        - `margin`: the rounded score minus the rounded threshold.
+        - `p_value`: 0 to 1, 6 significant digits.
+        - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
+          `area_share` 6 significant digits.
+        - `frame_height_px`, `frame_width_px`: size of the frame.
+        - `timings_ms`: "embed", "search" and "score", 3 decimals.
+        - `grid`: with `grid=True`, a list of rows of calibrated scores, 4 decimals, None for patches that never count.
+        - `roi`: with `grid=True`, `y_px`, `x_px`, `height_px` and `width_px` of what the grid covers, None for the
+          whole frame.
+
+        Scores get more than 4 decimals where 4 would make a score and its threshold, or a peak and the pixel threshold,
+        equal although they are not. So a verdict derived from the rounded numbers is the verdict of the Inspection.
+
+        Args:
+            grid: whether the grid is included.
+        """
+        peaks = [(region.peak, self.pixel_threshold) for region in self.regions]
+        decimals = decimals_that_tell_apart([(self.score, self.threshold), *peaks], at_least=_SCORE_DECIMALS)
+        score, threshold = rounded(self.score, decimals), rounded(self.threshold, decimals)
+        plain: dict[str, Any] = {
+            "schema": SCHEMA,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "score": score,
+            "threshold": threshold,
+            "margin": rounded(score - threshold, decimals),
+            "p_value": significant(self.p_value, 6),
+            "pixel_threshold": rounded(self.pixel_threshold, decimals),
+            "regions": [_plain_region(region, decimals) for region in self.regions],
+            "frame_height_px": self.frame_height_px,
+            "frame_width_px": self.frame_width_px,
+            "timings_ms": {stage: round(ms, 3) for stage, ms in self.timings_ms.items()},
+        }
+        if grid:
+            plain["grid"] = self._plain_grid()
+            plain["roi"] = None if self.roi is None else dataclasses.asdict(self.roi)
+        return plain
+
+    def _plain_grid(self) -> list[list[float | None]]:
+        """The grid as rounded numbers, None for patches that never count."""
+        ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
+        return [
+            [None if never else rounded(score, _SCORE_DECIMALS) for score, never in zip(scores, nevers, strict=True)]
+            for scores, nevers in zip(self.grid.tolist(), ignored.tolist(), strict=True)
+        ]
+
     @property
     def _seen(self) -> Roi:
         """The part of the frame that the grid covers."""
@@ -108,3 +169,8 @@ class Inspection:
         rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
         full[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px] = seen
         return full
+
+
+def _plain_region(region: Region, decimals: int) -> dict[str, Any]:
+    peak, area_share = rounded(region.peak, decimals), significant(region.area_share, 6)
+    return dataclasses.asdict(region) | {"peak": peak, "area_share": area_share}
