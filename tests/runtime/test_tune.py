@@ -95,3 +95,21 @@ def test_more_of_the_machine_must_be_worth_it(timings, best):
 def test_no_frames(bundle, capsys):
     assert main(["tune", str(bundle), "--frames", "0"]) == 2
     assert "--frames: expected at least 1, found 0" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unwritable(bundle, request):
+    """A bundle whose device file cannot be written: its name leaves no room for it, or a folder lies there."""
+    if request.param == "long name":
+        return bundle.rename(bundle.with_name("w" * 250))
+    (bundle.with_name(bundle.name + ".device.json") / "mine").mkdir(parents=True)
+    return bundle
+
+
+@pytest.mark.parametrize("unwritable", ["long name", "a folder lies there"], indirect=True)
+def test_the_device_file_is_tried_before_anything_is_measured(unwritable, capsys):
+    assert main(["tune", str(unwritable), "--frames", "10"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1, "no round was measured"
+    assert f"{device_path(unwritable)}: expected a " in printed.err

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from goodpart._host.atomic import check_file
 from goodpart._host.machine import usable_cores
 from goodpart._host.parallel import in_order
-from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
 from goodpart.errors import FrameError, UsageError, found_at
@@ -17,8 +17,12 @@ from goodpart.frames.images import OVERLAY_SUFFIX, find_images, load_opencv, rea
 from goodpart.frames.overlay import write_overlay
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.rounding import decimals_that_tell_apart
 
 SUMMARY = "Inspect image files; the exit code is 1 if at least one has a defect."
+
+_SCORE_DECIMALS = 3
+"""Decimals of a score in the table, unless they would make it equal to a threshold that it is not."""
 
 REFUSED = "REFUSED"
 """The outcome of a frame that has no verdict."""
@@ -48,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
         load_opencv("--maps")
     paths = [path for given in options.images for path in _images_at(given)]
     overlays = {} if options.maps is None else _overlay_paths(paths, options.maps)
+    for overlay in {overlay.parent: overlay for overlay in overlays.values()}.values():
+        check_file(overlay)
     inspector, workers = _load(options, images=len(paths))
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
@@ -123,20 +129,10 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
 
 
 def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "file": str(path),
-        "verdict": inspection.verdict.value,
-        "score": inspection.score,
-        "threshold": inspection.threshold,
-        "margin": inspection.margin,
-        "p_value": inspection.p_value,
-        "regions": to_plain(inspection.regions),
-        "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
-    }
+    """What is printed about one frame: its file, what `Inspection.to_dict` says, and what is true in some runs only."""
+    result = {"file": str(path), **inspection.to_dict()}
     if untrained:
         result["untrained"] = True
-    if inspection.reason is not None:
-        result["reason"] = inspection.reason
     if overlay is not None:
         result["map"] = str(overlay)
     return result
@@ -145,6 +141,8 @@ def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrain
 def _row(result: dict[str, Any]) -> str:
     if result["verdict"] == REFUSED:
         return f"{REFUSED:<8}{'':>30}  {result['file']}"
-    numbers = f"{result['score']:>10.3f} of {result['threshold']:.3f}  p {result['p_value']:.3f}"
-    reason = f"  {result['reason']}" if "reason" in result else ""
+    score, threshold = result["score"], result["threshold"]
+    decimals = decimals_that_tell_apart([(score, threshold)], at_least=_SCORE_DECIMALS)
+    numbers = f"{score:>10.{decimals}f} of {threshold:.{decimals}f}  p {result['p_value']:.3f}"
+    reason = "" if result["reason"] is None else f"  {result['reason']}"
     return f"{result['verdict']:<8}{numbers:>30}  {result['file']}{reason}"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from goodpart._host.atomic import check_file
 from goodpart._host.machine import usable_cores
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.device import change_device, device_path
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """Measures all ways in turn, writes the best into the device file, and prints what each took.
 
     Raises:
-        UsageError: no frames, or the device file cannot be written.
+        UsageError: no frames, or the device file cannot be written; that is tried before anything is measured.
     """
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         change_device(bundle, lambda settings: dataclasses.replace(settings, threads=None, spinning=None))
         print(f"{path}: tuning removed", file=sys.stderr)
         return 0
+    check_file(path)
     timings = measure(folder, frames=options.frames, **trust(options))
     best = choose(timings)
     change_device(bundle, lambda settings: dataclasses.replace(settings, threads=best.threads, spinning=best.spinning))
