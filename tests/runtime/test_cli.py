@@ -162,6 +162,7 @@ def test_info_says_what_the_bundle_is(built_bundle, capsys):
     for words in (
         "washer",
         "uint8 RGB (H, W, 3)",
+        "reduction   one input pixel covers 1.41 x 1.46 frame pixels if 90x70 are inspected",
         "400 x 64",
         "UNTRAINED",
         "false-reject rate 0.1 (target: ",

@@ -3,11 +3,17 @@
 import numpy as np
 
 from goodpart.bundle.bundle import Bundle
+from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 from goodpart.facts.spec import FrameSpec, WeightsSource, WeightsSpec
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, str]:
-    """What a bundle is and where it comes from, in words, by label."""
+    """What a bundle is and where it comes from, in words, by label.
+
+    Raises:
+        IntegrityError: a golden frame has changed since the bundle was checked.
+        ContractError: a golden frame is not a frame as the manifest declares them.
+    """
     manifest, calibration = bundle.manifest, bundle.calibration
     facts, origin = manifest.backbone, manifest.provenance
     profile = facts.profile
@@ -18,6 +24,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         "frame": _frame(facts.frame),
         "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
         f"patches of {facts.grid.dimension} values",
+        "reduction": _reduction(bundle),
         "profile": f"{profile.name}: ResNet-18 {'+'.join(profile.stages)} on the grid of {profile.grid}, neighbourhood "
         f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
         f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
@@ -35,6 +42,16 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
     if bundle.ignored is not None:
         found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
     return found
+
+
+def _reduction(bundle: Bundle) -> str:
+    """How many frame pixels one input pixel covers, in the region of interest or else in the first golden frame."""
+    facts = bundle.manifest.backbone
+    golden = bundle.read_golden(bundle.manifest.golden[0].file)
+    height_px, width_px = facts.frame.inspected(golden).shape[:2]
+    input_px = (facts.profile.input_height_px, facts.profile.input_width_px)
+    frame_pixels = frame_pixels_per_input_pixel((height_px, width_px), input_px)
+    return describe_reduction(frame_pixels, inspected_px=(height_px, width_px))
 
 
 def _counted(bundle: Bundle) -> int:
