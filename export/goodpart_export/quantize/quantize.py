@@ -3,35 +3,22 @@
 import contextlib
 import dataclasses
 import hashlib
-import io
-import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime as ort
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
 
 from goodpart._host.atomic import write_file
 from goodpart._host.strict_json import encode
 from goodpart.errors import ExportError, UsageError
-from goodpart.facts.profile import STAGES
 from goodpart.facts.spec import BackboneSpec, Precision
 from goodpart.frames.images import find_images
-from goodpart.model.backbone import INPUT, Backbone
+from goodpart.model.backbone import Backbone
 from goodpart.model.onnx_guard import OPSET
 from goodpart_export.good_images import read_images
-from goodpart_export.onnx_file import check_out, report_path, sealed
-from goodpart_export.prologue import PIXELS
+from goodpart_export.onnx_file import check_out, report_path
+from goodpart_export.quantize.int8_model import blocks_of, quantized
 from goodpart_export.quantize.shift import Measured, Shift, shift_between
 
 LIMIT = 0.05
@@ -40,8 +27,6 @@ LIMIT = 0.05
 LEAST_IMAGES = 6
 _MEASURED = 40
 """The most images on which the shift is measured; at least a third of all are."""
-
-_QUANTIZED = ("Conv", "Add", "MaxPool", "Relu")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,12 +123,6 @@ def quantize_backbone(
     source, data = _load_float32(backbone, out)
     sample = _sample(find_images(images), images, calibration_images, seed)
     attempts, model = _try(source, data, sample, shift_limit=shift_limit, reduce_range=reduce_range, out=out)
-    if model is None:
-        least = min(attempt.shift.score_mean for attempt in attempts)
-        raise ExportError(
-            f"{out}: expected scores to change by at most {shift_limit:g} sigmas, found {least:.3f}; nothing was "
-            f"written, use {backbone} or raise --shift-limit"
-        )
     write_file(out, model)
     report = QuantizeReport(
         file=out.name,
@@ -152,7 +131,7 @@ def quantize_backbone(
         opset=OPSET,
         float32_sha256=hashlib.sha256(data).hexdigest(),
         backbone=_int8(source.spec),
-        blocks=tuple(_blocks(onnx.load_model_from_string(data))),
+        blocks=tuple(blocks_of(onnx.load_model_from_string(data))),
         attempts=tuple(attempts),
         shift_limit=shift_limit,
         reduce_range=reduce_range,
@@ -182,26 +161,33 @@ def _int8(spec: BackboneSpec) -> BackboneSpec:
 
 def _try(
     source: Backbone, data: bytes, sample: _Sample, *, shift_limit: float, reduce_range: bool, out: Path
-) -> tuple[list[Attempt], bytes | None]:
+) -> tuple[list[Attempt], bytes]:
     """Quantizes with one more block in float each time, until the shift is within the limit.
 
     Returns:
-        what was tried, and the model of the last attempt; None if none is within the limit.
+        what was tried, and the model of the last attempt.
+
+    Raises:
+        ExportError: no attempt is within the limit.
     """
     attempts: list[Attempt] = []
-    blocks = _blocks(onnx.load_model_from_string(data))
+    blocks = blocks_of(onnx.load_model_from_string(data))
     before = _measure(source, sample, doing="measuring float32")
     for count in range(len(blocks)):
         front = tuple(blocks)[:count]
         nodes = [name for block in list(blocks)[count:] for name in blocks[block]]
-        model = _quantized(data, _int8(source.spec), nodes, sample.calibrating, reduce_range=reduce_range)
+        model = quantized(data, _int8(source.spec), nodes, sample.calibrating, reduce_range=reduce_range)
         doing = f"measuring int8 behind {front[-1]}" if front else "measuring int8 throughout"
         after = _measure(Backbone(model, where=str(out)), sample, doing=doing)
         attempts.append(Attempt(float_blocks=front, shift=shift_between(before, after, source.spec.profile)))
         # written so that a NaN fails
         if attempts[-1].shift.score_mean <= shift_limit:
             return attempts, model
-    return attempts, None
+    least = min(attempt.shift.score_mean for attempt in attempts)
+    raise ExportError(
+        f"{out}: expected scores to change by at most {shift_limit:g} sigmas, found {least:.3f}; nothing was written, "
+        f"use the float32 backbone or raise --shift-limit"
+    )
 
 
 def _check(*, calibration_images: int, shift_limit: float, seed: int) -> None:
@@ -224,76 +210,6 @@ def _sample(paths: list[Path], folder: Path, most: int, seed: int) -> _Sample:
     chosen = [sorted(order[:count]), sorted(order[count : count + _MEASURED])]
     calibrating, measured = ([paths[index] for index in indices] for indices in chosen)
     return _Sample(calibrating=calibrating, measured=measured, seed=seed)
-
-
-def _blocks(model: onnx.ModelProto) -> dict[str, list[str]]:
-    """Names of the nodes that can be quantized, by block of the network: the stem, then the residual blocks.
-
-    The stem ends with its pooling, a residual block with the ReLU of its sum. A pooling behind the last block brings
-    features onto the grid and belongs to that block. Depthwise convolutions average neighbours and stay float.
-    """
-    start = next(index for index, node in enumerate(model.graph.node) if PIXELS in node.output)
-    found: list[list[str]] = [[]]
-    last_sum = ""
-    for node in list(model.graph.node)[start + 1 :]:
-        if node.op_type not in _QUANTIZED or any(part.name == "group" and part.i > 1 for part in node.attribute):
-            continue
-        found[-1].append(node.name)
-        if node.op_type == "Add":
-            last_sum = node.output[0]
-        if (node.op_type == "MaxPool" and len(found) == 1) or (node.op_type == "Relu" and node.input[0] == last_sum):
-            found.append([])
-    rest = found.pop()
-    found[-1] += rest
-    return dict(zip(("stem", *STAGES), found, strict=False))
-
-
-class _Frames(CalibrationDataReader):
-    """Hands images to onnxruntime's tool one after the other."""
-
-    def __init__(self, frames: Iterator[npt.NDArray[Any]]) -> None:
-        self._frames = frames
-
-    def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
-        """The next frame, or None."""
-        frame = next(self._frames, None)
-        return None if frame is None else {INPUT: frame}
-
-
-def _quantized(
-    model: bytes, spec: BackboneSpec, nodes: Sequence[str], calibrating: Sequence[Path], *, reduce_range: bool
-) -> bytes:
-    """The sealed model with these nodes between QuantizeLinear and DequantizeLinear, per channel, U8S8."""
-    tagged = onnx.load_model_from_string(model)
-    # without this mark the tool logs the advice to fold and fuse first, which the exporter has done
-    onnx.helper.set_model_props(tagged, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    with (
-        tempfile.TemporaryDirectory(prefix="goodpart-quantize.") as folder,
-        contextlib.closing(read_images(calibrating, spec.frame, doing="calibrating")) as frames,
-    ):
-        before, after = Path(folder, "float32.onnx"), Path(folder, "int8.onnx")
-        before.write_bytes(tagged.SerializeToString())
-        with contextlib.redirect_stdout(io.StringIO()):
-            quantize_static(
-                before,
-                after,
-                _Frames(frames),
-                quant_format=QuantFormat.QDQ,
-                # with Relu, or it would stay beside the convolution instead of being fused into it
-                op_types_to_quantize=_QUANTIZED,
-                nodes_to_quantize=nodes,
-                per_channel=True,
-                reduce_range=reduce_range,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QInt8,
-                calibrate_method=CalibrationMethod.MinMax,
-                extra_options={"WeightSymmetric": True},
-            )
-        found = onnx.load_model(after)
-    opsets = {entry.domain: entry.version for entry in found.opset_import}
-    if opsets != {"": OPSET}:
-        raise ExportError(f"backbone: expected opset {OPSET} alone from onnxruntime's tool, found {opsets}")
-    return sealed(found, spec)
 
 
 def _measure(backbone: Backbone, sample: _Sample, *, doing: str) -> Measured:
