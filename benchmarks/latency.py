@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from common import count, headline, load, parser, percentiles, tell
+from goodpart._host.opencv import load_opencv
 from goodpart.cli.common import print_json, run, size
-from goodpart.frames.images import load_opencv, read_image
+from goodpart.frames.images import read_image
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 

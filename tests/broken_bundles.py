@@ -2,9 +2,15 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from goodpart.errors import BundleError
+from goodpart.inspector import Inspector
 
 
 def repair(bundle: Path) -> None:
@@ -32,3 +38,20 @@ def write_manifest_aware(path: Path, data: bytes) -> None:
         path.with_name("manifest.sha256").write_text(hashlib.sha256(data).hexdigest() + "\n")
     else:
         repair(path.parent)
+
+
+def off_by_far(bundle: Path, out: Path) -> Path:
+    """A whole bundle whose golden score is another one, so that its self-test fails."""
+    copy = Path(shutil.copytree(bundle, out))
+    change_json(copy / "manifest.json", lambda facts: facts["golden"][0].update(score=99.0))
+    return copy
+
+
+def refused(bundle: Path, error: type[BundleError], *words: str) -> None:
+    """The bundle is refused with exactly this error, in one line that has these words."""
+    with pytest.raises(BundleError) as caught:
+        Inspector.load(bundle)
+    assert type(caught.value) is error, repr(caught.value)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)

@@ -1,20 +1,14 @@
-"""What tests share: small real backbones and bundles, and the places of the real images."""
+"""What all tests share: the option `--no-skips`, and the places of the real images.
+
+Nothing here imports a package beside pytest: tests of the runtime run with `./runtime`, pytest and hypothesis alone.
+"""
 
 import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
-from goodpart.facts.profile import Profile
-from goodpart.facts.spec import FrameSpec
-from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildConfig, build_bundle
-from goodpart_export import export_backbone, load_weights
-from small_parts import RGB, TINY, draw_good
+pytest_plugins = ["washers"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,72 +43,3 @@ def _real(variable: str) -> Path:
     if variable not in os.environ:
         pytest.skip(f"{variable} is not set")
     return Path(os.environ[variable])
-
-
-@pytest.fixture(scope="session")
-def good_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 good images as PNG."""
-    folder = tmp_path_factory.mktemp("good")
-    for seed in range(24):
-        cv2.imwrite(str(folder / f"{seed:02}.png"), draw_good(seed)[:, :, ::-1])
-    return folder
-
-
-@pytest.fixture(scope="session")
-def export_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Exports an untrained tiny backbone; keyword arguments replace the frame, profile or seed."""
-
-    def export(*, frame: FrameSpec = RGB, profile: Profile = TINY, seed: int = 0) -> Path:
-        out = tmp_path_factory.mktemp("backbone") / "backbone.onnx"
-        network, weights = load_weights("untrained", stages=profile.stages, seed=seed)
-        export_backbone(network, out, profile=profile, frame=frame, weights=weights)
-        return out
-
-    return export
-
-
-@pytest.fixture(scope="session")
-def tiny_backbone(export_tiny: Callable[..., Path]) -> Path:
-    """An untrained backbone: 64x48 input, 16x12 patches of 64 values."""
-    return export_tiny()
-
-
-@pytest.fixture(scope="session")
-def built_bundle(tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path) -> Path:
-    """A bundle that no test may change."""
-    out = tmp_path_factory.mktemp("bundles") / "washer"
-    build_bundle(BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1))
-    return out
-
-
-@pytest.fixture(scope="session")
-def ignore_mask(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture that ignores the lower part of a washer's frame: all pixel rows from 40 on, patches from row 7 on."""
-    path = tmp_path_factory.mktemp("mask") / "ignore.png"
-    picture = np.zeros((90, 70), np.uint8)
-    picture[40:] = 255
-    cv2.imwrite(str(path), picture)
-    return path
-
-
-@pytest.fixture(scope="session")
-def masked_bundle(
-    tmp_path_factory: pytest.TempPathFactory, good_dir: Path, tiny_backbone: Path, ignore_mask: Path
-) -> Path:
-    """A bundle with an ignore mask that no test may change."""
-    out = tmp_path_factory.mktemp("bundles") / "masked"
-    build_bundle(
-        BuildConfig(good_dir=good_dir, backbone=tiny_backbone, out=out, false_reject_rate=0.1, ignore=ignore_mask)
-    )
-    return out
-
-
-@pytest.fixture
-def bundle(built_bundle: Path, tmp_path: Path) -> Path:
-    """A copy of the bundle, to be broken."""
-    return Path(shutil.copytree(built_bundle, tmp_path / "washer"))
-
-
-@pytest.fixture(scope="session")
-def inspector(built_bundle: Path) -> Inspector:
-    return Inspector.load(built_bundle)

@@ -1,6 +1,5 @@
 """The small things that tests inspect: a profile, frame specs, drawn parts."""
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -42,6 +41,8 @@ CALIBRATION = Calibration(
 
 def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray[np.uint8]:
     """`(H, W, 3) uint8` a washer on a grey ground, with noise: a good part in little."""
+    import cv2  # in here, because tests of the runtime take only the facts of this module
+
     rng = np.random.default_rng(seed)
     frame = np.full((height_px, width_px, 3), 120.0) + rng.normal(0, 3, (height_px, width_px, 3))
     centre = (width_px // 2 + int(rng.integers(-2, 3)), height_px // 2 + int(rng.integers(-2, 3)))
@@ -52,6 +53,8 @@ def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray
 
 def draw_blotched(seed: int) -> npt.NDArray[np.uint8]:
     """A washer with blotches of its own: all such washers differ about as much from each other."""
+    import cv2
+
     blotches = np.random.default_rng(seed).uniform(-90, 90, (9, 7, 3))
     return np.clip(draw_good(seed) + cv2.resize(blotches, (70, 90)), 0, 255).astype(np.uint8)
 

@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what all benchma
 from contestants import Contestant, ask_once
 
 from common import RUNTIME_PACKAGES, count, headline, parser, percentiles, tell
+from goodpart._host.opencv import load_opencv
 from goodpart.cli.common import print_json, run, size
 from goodpart.errors import UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
-from goodpart.frames.images import find_images, load_opencv, read_image
+from goodpart.frames.images import find_images, read_image
 
 PEERS = (
     "anomalib_openvino",

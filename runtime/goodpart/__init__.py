@@ -1,4 +1,4 @@
-"""goodpart finds defects after seeing only good parts, on a CPU.
+"""goodpart finds defects on a CPU, after seeing only good parts.
 
 inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
 inspection = inspector.inspect(frame)
@@ -28,7 +28,7 @@ from goodpart.errors import (
     VersionError,
 )
 from goodpart.facts.calibration import Calibration, CalibrationMethod
-from goodpart.frames.frozen import Camera
+from goodpart.frames.frozen import FrozenGuard
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.inspection import Inspection, Verdict
@@ -40,6 +40,9 @@ from goodpart.store.store import Store
 from goodpart.store.trial import TrialLimits
 
 __version__ = "0.1.0"
+
+Camera = FrozenGuard
+"""The older name of `FrozenGuard`: the same class."""
 
 __all__ = [
     "Backbone",
@@ -54,6 +57,7 @@ __all__ = [
     "DeviceSettings",
     "ExportError",
     "FrameError",
+    "FrozenGuard",
     "GoodpartError",
     "ImageFileError",
     "InferenceError",

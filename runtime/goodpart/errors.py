@@ -109,6 +109,22 @@ class InferenceError(FrameError):
     """A native library failed, or gave non-finite numbers, on this frame: it has no verdict."""
 
 
+def missing_extra(purpose: str, library: str, extra: str) -> MissingExtraError:
+    """The error for a request that needs an optional package which is not installed.
+
+    goodpart is on no package index, so the message names what works: a clone, or the wheelhouse.
+
+    Args:
+        purpose: what needs the library, singular, for example "reading part.png".
+        library: the missing library's name, for example "OpenCV".
+        extra: the extra of the runtime that brings it, for example "images".
+    """
+    return MissingExtraError(
+        f"{purpose} needs {library}, which is not installed; run pip install './runtime[{extra}]' in a clone of "
+        f"goodpart, or install the wheelhouse without --slim"
+    )
+
+
 def found_at(path: Path) -> str:
     """What lies at a path, for messages: "a file", "a folder" or "nothing", with the reason if the system refuses."""
     try:

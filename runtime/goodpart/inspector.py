@@ -178,7 +178,7 @@ class Inspector:
             smoothing=self.backbone.spec.profile.smoothing,
             frame_height_px=frame.shape[0],
             frame_width_px=frame.shape[1],
-            roi=self.backbone.spec.frame.roi,
+            frame_spec=self.backbone.spec.frame,
             timings_ms={
                 "embed": (embedded - began) * 1e3,
                 "search": (searched - embedded) * 1e3,

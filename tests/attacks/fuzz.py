@@ -235,6 +235,21 @@ def _told(work: Path, seed: int, number: int, outcome: str, detail: str) -> dict
     }
 
 
+@contextlib.contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Ctrl-C and a kill raise in here, so that children and files are cleaned up; afterwards they do what they did.
+
+    Ctrl-C does so even where the shell has started this process in the background, and told it to ignore SIGINT.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: lambda *_: sys.exit(143)}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -247,8 +262,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--judge", default="attacks.judge:Judge", help="who judges; the tests have some that misbehave")
     options = parser.parse_args(argv)
     numbers = range(options.count) if options.only is None else [options.only]
-    # so that a kill, too, takes the children and the folder with it
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def say(text: str) -> None:
         end = "\n" if not sys.stderr.isatty() or "failures" not in text else "\r"
@@ -262,7 +275,7 @@ def main(argv: list[str] | None = None) -> int:
         talking=options.only is not None,
         say=say,
     )
-    with contextlib.closing(results):
+    with _ending_on_signals(), contextlib.closing(results):
         try:
             if options.only is not None:
                 result = next(results)

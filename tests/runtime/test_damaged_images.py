@@ -1,6 +1,5 @@
 """Image files that are nearly right: refused by name, or read exactly as they were written."""
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +8,8 @@ from hypothesis import strategies as st
 from goodpart.errors import FrameError, ImageFileError
 from goodpart.frames.images import read_image
 from small_parts import GRAY, RGB, THERMAL
+
+cv2 = pytest.importorskip("cv2", reason="needs goodpart[images]")
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 12, 3)).astype(np.uint8)
 

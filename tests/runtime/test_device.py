@@ -28,12 +28,12 @@ def refused(bundle, error, *words):
         Inspector.load(bundle)
     assert type(caught.value) is error, repr(caught.value)
     assert "\n" not in str(caught.value)
-    for word in ("washer.device.json", *words):
+    for word in ("bar.device.json", *words):
         assert word in str(caught.value)
 
 
 def test_what_is_written_is_read(bundle, settings):
-    assert settings == device_path(bundle) == bundle.with_name("washer.device.json")
+    assert settings == device_path(bundle) == bundle.with_name("bar.device.json")
     found = read_device(read_bundle(bundle))
     assert (found.threshold, found.pixel_threshold) == (7.5, 9.5)
     inspector = Inspector.load(bundle)
@@ -57,7 +57,7 @@ def test_settings_for_another_bundle_end_every_command_with_3(bundle, settings, 
     images = [str(bundle / "golden")] if command == "score" else []
     assert main([command, str(bundle), *images]) == 3
     captured = capsys.readouterr()
-    assert "washer.device.json: expected settings for bundle" in captured.err
+    assert "bar.device.json: expected settings for bundle" in captured.err
     assert captured.out == ""
 
 
@@ -152,7 +152,7 @@ except BundleMissingError as error:
     for folder in (bundle, *bundle.parents[:1]):
         folder.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True)
-    assert "washer.device.json" in done.stdout
+    assert "bar.device.json" in done.stdout
     assert "Permission denied" in done.stdout
 
 
@@ -160,7 +160,7 @@ def test_a_folder_in_its_place_is_not_removed_by_reset(bundle, settings, capsys)
     settings.unlink()
     settings.mkdir()
     assert main(["threshold", str(bundle), "--reset"]) == 2
-    assert "washer.device.json: expected a file that can be removed" in capsys.readouterr().err
+    assert "bar.device.json: expected a file that can be removed" in capsys.readouterr().err
     assert settings.is_dir()
 
 
@@ -168,7 +168,7 @@ def test_a_folder_in_its_place_is_not_overwritten(bundle, settings, capsys):
     settings.unlink()
     settings.mkdir()
     assert main(["threshold", str(bundle), "--value", "3"]) == 2
-    assert "washer.device.json" in capsys.readouterr().err
+    assert "bar.device.json" in capsys.readouterr().err
     assert [path.name for path in bundle.parent.iterdir() if "partial" in path.name] == []
 
 
@@ -196,7 +196,7 @@ def test_settings_that_are_half_or_out_of_range_cannot_be_made(facts, words):
 
 
 def test_a_stray_file_inside_the_bundle_means_nothing(bundle):
-    (bundle / "washer.device.json").write_text("{")
+    (bundle / "bar.device.json").write_text("{")
     (bundle / "device.json").write_text("{")
     assert Inspector.load(bundle).threshold == read_bundle(bundle).calibration.threshold
 

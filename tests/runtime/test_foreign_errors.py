@@ -6,7 +6,6 @@ import shutil
 import tokenize
 from pathlib import Path
 
-import onnx
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -21,7 +20,8 @@ from goodpart.errors import GoodpartError, IntegrityError, UsageError
 from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
-from small_parts import RGB, TINY, draw_good
+from small_frames import draw_good
+from small_parts import RGB
 
 
 def cause_of(call):
@@ -40,7 +40,7 @@ def test_system_errors(bundle):
     (bundle / "bank.hnsw").unlink()
     assert issubclass(cause_of(lambda: read_bundle(bundle)), OSError)
     assert issubclass(cause_of(lambda: Backbone.load(bundle / "none.onnx")), OSError)
-    assert issubclass(cause_of(lambda: read_image(bundle / "none.png", RGB)), OSError)
+    assert issubclass(cause_of(lambda: read_image(bundle / "none.npy", RGB)), OSError)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_numpy_errors(tmp_path, shape, error):
 
 def test_errors_about_names_that_no_file_can_have():
     long = Path("x" * 300)
-    for call in (lambda: read_image(long / "x.png", RGB), lambda: Backbone.load(long), lambda: write_file(long, b"")):
+    for call in (lambda: read_image(long / "x.npy", RGB), lambda: Backbone.load(long), lambda: write_file(long, b"")):
         assert issubclass(cause_of(call), OSError)
     for call in (lambda: find_images(long), lambda: read_bundle(long), lambda: Inspector.load(long)):
         with pytest.raises(GoodpartError, match="File name too long"):
@@ -80,6 +80,7 @@ def test_a_bundle_in_a_folder_whose_name_is_not_utf_8(built_bundle, tmp_path):
 
 
 def test_onnxruntime_errors_at_load(bundle):
+    onnx = pytest.importorskip("onnx")
     model = onnx.load(bundle / "backbone.onnx")
     model.graph.output[0].name = "nothing"
     write_manifest_aware(bundle / "backbone.onnx", model.SerializeToString())
@@ -101,7 +102,8 @@ def test_onnxruntime_errors_at_run(tiny_backbone):
 
 def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
     path = Path(shutil.copy(built_bundle / "bank.hnsw", tmp_path))
-    vectors, directions = read_bundle(built_bundle).read_bank()
+    checked = read_bundle(built_bundle)
+    vectors, directions = checked.read_bank()
 
     def read_and_vanish(*args, **facts):
         found = read_vectors(*args, **facts)
@@ -109,5 +111,7 @@ def test_hnswlib_errors_at_load(built_bundle, tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(goodpart.bank.graph, "read_vectors", read_and_vanish)
-    load = functools.partial(Graph.load, path, vectors=vectors, directions=directions, index=TINY.index)
+    load = functools.partial(
+        Graph.load, path, vectors=vectors, directions=directions, index=checked.manifest.backbone.profile.index
+    )
     assert cause_of(load) is RuntimeError

@@ -11,7 +11,7 @@ from goodpart.errors import VersionError
 from goodpart.facts.manifest import FORMAT_VERSION
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from small_network import draw_small
+from small_frames import draw_small
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FORMAT_1, PUBLIC_KEY = FIXTURES / "format_1", FIXTURES / "format_1.pub"

@@ -14,12 +14,12 @@ from goodpart.errors import BundleError, BundleMissingError, ContractError, Inte
 from goodpart.facts.spec import Roi
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from small_parts import draw_good
+from small_frames import draw_good
 
 
 @pytest.fixture(scope="module")
 def masked(masked_bundle):
-    """Ignores rows 7 to 15 of the grid: all of the frame from pixel row 40 on."""
+    """Ignores rows 4 to 7 of the grid: all of the frame from pixel row 12 on."""
     return Inspector.load(masked_bundle)
 
 
@@ -29,83 +29,83 @@ def broken(masked_bundle, tmp_path):
     return shutil.copytree(masked_bundle, tmp_path / "masked")
 
 
-def draw_block(seed, at):
-    """A washer with a bright block that begins at pixel row `at`."""
+def draw_block(seed, row):
+    """A bar with a black block that begins at pixel row `row`."""
     frame = draw_good(seed)
-    frame[at : at + 14, 30:42] = (255, 0, 255)
+    frame[row : row + 4, 6:10] = 0
     return frame
 
 
 @pytest.mark.parametrize("seed", range(1000, 1006))
 def test_a_defect_under_the_mask_changes_nothing_and_the_same_one_elsewhere_is_found(masked, inspector, seed):
     good, under, beside = (
-        masked.inspect(frame) for frame in (draw_good(seed), draw_block(seed, 76), draw_block(seed, 10))
+        masked.inspect(frame) for frame in (draw_good(seed), draw_block(seed, 15), draw_block(seed, 5))
     )
     assert under.score == pytest.approx(good.score, abs=1e-4)
     assert under.verdict is good.verdict
     assert beside.verdict is Verdict.DEFECT
-    assert inspector.inspect(draw_block(seed, 76)).verdict is Verdict.DEFECT  # without a mask it is one
+    assert inspector.inspect(draw_block(seed, 15)).verdict is Verdict.DEFECT  # without a mask it is one
 
 
 def test_no_region_lies_under_the_mask(masked):
-    regions = masked.inspect(draw_block(1000, 10)).regions
+    regions = masked.inspect(draw_block(1000, 5)).regions
     assert regions
-    assert all(region.y_px + region.height_px <= 40 for region in regions)
+    assert all(region.y_px + region.height_px <= 12 for region in regions)
 
 
 def test_the_grid_holds_the_lowest_counted_score_there(masked):
-    inspection = masked.inspect(draw_block(1000, 76))
-    np.testing.assert_array_equal(inspection.ignored, np.arange(16)[:, np.newaxis].repeat(12, axis=1) >= 7)
+    inspection = masked.inspect(draw_block(1000, 15))
+    np.testing.assert_array_equal(inspection.ignored, np.arange(8)[:, np.newaxis].repeat(8, axis=1) >= 4)
     assert not inspection.ignored.flags.writeable
     assert not inspection.grid.flags.writeable
-    assert (inspection.grid[7:] == inspection.grid[:7].min()).all()
-    assert np.ptp(inspection.grid[:7]) > 1
+    assert (inspection.grid[4:] == inspection.grid[:4].min()).all()
+    assert np.ptp(inspection.grid[:4]) > 1
 
 
 def test_only_counted_patches_are_searched(masked):
-    exact = masked.bank.exact_distances(masked.backbone.embed(draw_block(1000, 10))[: 7 * 12])
+    exact = masked.bank.exact_distances(masked.backbone.embed(draw_block(1000, 5))[: 4 * 8])
     scores = np.sort((exact - masked.calibration.mean) / masked.calibration.std)
-    inspection = masked.inspect(draw_block(1000, 10))
+    inspection = masked.inspect(draw_block(1000, 5))
     assert inspection.score == pytest.approx(scores[-2:].mean(), abs=1e-5)
-    assert inspection.recomputed_patches <= 7 * 12
+    assert inspection.recomputed_patches <= 4 * 8
 
 
 def test_maps_of_what_is_ignored(masked):
     inspection = masked.inspect(draw_good(1000))
     shown = inspection.ignored_map()
-    assert (shown.dtype, shown.shape) == (np.bool_, (90, 70))
-    # 7 of 16 rows of patches count: 39.375 of 90 pixels
-    np.testing.assert_array_equal(shown, np.arange(90)[:, np.newaxis].repeat(70, axis=1) >= 40)
-    np.testing.assert_allclose(inspection.calibrated_map()[45:], inspection.grid.min(), rtol=1e-5)
+    assert (shown.dtype, shown.shape) == (np.bool_, (24, 18))
+    np.testing.assert_array_equal(shown, np.arange(24)[:, np.newaxis].repeat(18, axis=1) >= 12)
+    np.testing.assert_allclose(inspection.calibrated_map()[14:], inspection.grid.min(), rtol=1e-5)
 
 
 def test_a_frame_of_another_size_has_the_same_share_ignored(masked):
     shown = masked.inspect(draw_good(5, 160, 24)).ignored_map()
-    np.testing.assert_array_equal(shown, np.arange(160)[:, np.newaxis].repeat(24, axis=1) >= 70)
+    np.testing.assert_array_equal(shown, np.arange(160)[:, np.newaxis].repeat(24, axis=1) >= 80)
 
 
 def test_nothing_is_ignored_without_a_mask(inspector):
     inspection = inspector.inspect(draw_good(5))
     assert inspection.ignored is None
-    assert inspection.ignored_map().shape == (90, 70)
+    assert inspection.ignored_map().shape == (24, 18)
     assert not inspection.ignored_map().any()
 
 
 def test_all_outside_the_region_of_interest_is_ignored(inspector, masked):
-    roi = Roi(y_px=20, x_px=10, height_px=32, width_px=24)
-    outside = np.ones((90, 70), bool)
-    outside[20:52, 10:34] = False
-    alone = dataclasses.replace(inspector.inspect(draw_good(5)), roi=roi)
+    roi = Roi(y_px=5, x_px=3, height_px=12, width_px=8)
+    outside = np.ones((24, 18), bool)
+    outside[5:17, 3:11] = False
+    spec = dataclasses.replace(inspector.backbone.spec.frame, roi=roi)
+    alone = dataclasses.replace(inspector.inspect(draw_good(5)), frame_spec=spec)
     np.testing.assert_array_equal(alone.ignored_map(), outside)
-    both = dataclasses.replace(masked.inspect(draw_good(5)), roi=roi)
-    outside[34:] = True  # 7 of 16 rows of 2 pixels from 20 on
+    both = dataclasses.replace(masked.inspect(draw_good(5)), frame_spec=spec)
+    outside[11:] = True  # 4 of 8 rows of 1.5 pixels from 5 on
     np.testing.assert_array_equal(both.ignored_map(), outside)
 
 
 def test_the_bundle_lists_and_reads_it(masked_bundle):
     bundle = read_bundle(masked_bundle)
     assert "ignore.npy" in bundle.manifest.files
-    assert (bundle.ignored.dtype, bundle.ignored.shape) == (np.bool_, (16, 12))
+    assert (bundle.ignored.dtype, bundle.ignored.shape) == (np.bool_, (8, 8))
     assert not bundle.ignored.flags.writeable
     assert max(Inspector.load(masked_bundle).self_test().values()) < 1e-6
 
@@ -113,7 +113,7 @@ def test_the_bundle_lists_and_reads_it(masked_bundle):
 def test_info_counts_it(masked_bundle, built_bundle, capsys):
     assert main(["info", str(masked_bundle)]) == 0
     text = capsys.readouterr().out
-    assert "108 of 192 patches never count" in text
+    assert "32 of 64 patches never count" in text
     assert "top-k = 2" in text
     assert main(["info", str(built_bundle)]) == 0
     assert "never count" not in capsys.readouterr().out
@@ -133,24 +133,24 @@ def refused(bundle, error, *words):
         assert word in str(caught.value)
 
 
-IGNORED = np.repeat([False, True], [7, 9])[:, np.newaxis].repeat(12, axis=1)
+IGNORED = np.repeat([False, True], [4, 4])[:, np.newaxis].repeat(8, axis=1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, "U5", "S1", [("a", bool), ("b", "i4")], "M8[s]"])
 def test_another_dtype(broken, dtype):
-    replace(broken, np.zeros((16, 12), dtype))
-    refused(broken, ContractError, "expected a bool array (16, 12)")
+    replace(broken, np.zeros((8, 8), dtype))
+    refused(broken, ContractError, "expected a bool array (8, 8)")
 
 
-@pytest.mark.parametrize("shape", [(12, 16), (192,), (16, 12, 1), (1, 16, 12), (15, 12), (0, 12), ()])
+@pytest.mark.parametrize("shape", [(4, 16), (64,), (8, 8, 1), (1, 8, 8), (7, 8), (0, 8), ()])
 def test_another_shape(broken, shape):
     replace(broken, np.zeros(shape, bool))
-    refused(broken, ContractError, "expected a bool array (16, 12)", str(shape))
+    refused(broken, ContractError, "expected a bool array (8, 8)", str(shape))
 
 
 def test_nothing_left(broken):
-    replace(broken, np.ones((16, 12), bool))
-    refused(broken, ContractError, "leaves some patches", "192 set")
+    replace(broken, np.ones((8, 8), bool))
+    refused(broken, ContractError, "leaves some patches", "64 set")
 
 
 def test_a_pickle(broken):
@@ -227,5 +227,5 @@ def test_a_mask_in_fortran_order_is_the_same_mask(broken):
 
 
 def test_nothing_set_is_a_mask_too(broken):
-    replace(broken, np.zeros((16, 12), bool))
+    replace(broken, np.zeros((8, 8), bool))
     assert not read_bundle(broken).ignored.any()

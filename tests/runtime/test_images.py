@@ -6,13 +6,13 @@ import subprocess
 import sys
 import zlib
 
-import cv2
 import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, ImageFileError, UsageError
 from goodpart.frames.images import find_images, read_image
-from small_parts import BGR, GRAY, RGB, THERMAL, draw_good
+from small_frames import draw_good
+from small_parts import BGR, GRAY, RGB, THERMAL
 
 COLOUR = draw_good(1, 40, 31)
 GREY = COLOUR[:, :, 1]
@@ -21,6 +21,7 @@ DEEP = GREY.astype(np.uint16) * 255 + 7
 
 def write(path, frame):
     """Writes a frame in RGB order by OpenCV."""
+    cv2 = pytest.importorskip("cv2")
     assert cv2.imwrite(str(path), frame if frame.ndim == 2 else frame[:, :, ::-1])
     return path
 
@@ -76,6 +77,7 @@ def test_colour_files_are_not_made_grey(tmp_path, suffix):
 
 
 def test_an_alpha_channel_is_dropped(tmp_path):
+    cv2 = pytest.importorskip("cv2")
     with_alpha = np.dstack([COLOUR[:, :, ::-1], np.full(GREY.shape, 128, np.uint8)])
     cv2.imwrite(str(tmp_path / "x.png"), with_alpha)
     np.testing.assert_array_equal(read_image(tmp_path / "x.png", RGB), COLOUR)
@@ -249,7 +251,7 @@ except MissingExtraError as error:
     lines = done.stdout.splitlines()
     assert lines[:2] == ["(40, 31, 3)"] * 2, done.stderr
     assert lines[2].startswith("x.png: ")
-    assert "pip install 'goodpart[images]'" in lines[2]
+    assert "pip install './runtime[images]'" in lines[2]
 
 
 @pytest.mark.parametrize("suffix", ["png", "npy", "pgm"])
@@ -260,6 +262,7 @@ def test_a_pipe_named_like_an_image_does_not_block(tmp_path, suffix):
 
 
 def test_a_tiff_of_several_pages_is_refused(tmp_path):
+    cv2 = pytest.importorskip("cv2")
     assert cv2.imwritemulti(str(tmp_path / "x.tif"), [COLOUR, COLOUR])
     with pytest.raises(ImageFileError, match="2 pages"):
         read_image(tmp_path / "x.tif", RGB)

@@ -16,9 +16,9 @@ from goodpart.errors import ContractError
 
 HEADER = struct.Struct("<6QiI3QdQ")
 FIELDS = ["level0", "capacity", "count", "element", "label", "data", "top", "entry", "upper_links", "level0_links", "M"]
-FACTS = {"vectors": 400, "dimension": 16, "links": 8}
+FACTS = {"vectors": 300, "dimension": 6, "links": 6}
 LIST_BYTES = 4 + 4 * FACTS["links"]
-ELEMENTS_END = HEADER.size + 400 * (4 + 4 * 16 + 4 * 16 + 8)
+ELEMENTS_END = HEADER.size + 300 * (4 + 4 * 12 + 4 * 6 + 8)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def refused(bundle, data, *words):
 def upper_lists(data):
     """Of every vector that has them: its number, where its lists above level 0 begin, and its top level."""
     at = ELEMENTS_END
-    for vector in range(400):
+    for vector in range(300):
         (length,) = struct.unpack_from("<I", data, at)
         if length:
             yield vector, at + 4, length // LIST_BYTES
@@ -54,9 +54,9 @@ def upper_lists(data):
     [
         ({"level0": 8}, "offset of level 0"),
         ({"level0": 1 << 40}, "offset of level 0"),
-        ({"label": (1 << 40) + 64, "data": 1 << 40}, "offset of the values"),
-        ({"label": 140, "data": 76}, "offset of the values"),
-        ({"label": 64, "data": 0}, "offset of the values"),
+        ({"label": (1 << 40) + 24, "data": 1 << 40}, "offset of the values"),
+        ({"label": 84, "data": 60}, "offset of the values"),
+        ({"label": 24, "data": 0}, "offset of the values"),
         ({"upper_links": 9}, "links above level 0"),
         ({"level0_links": 8}, "links on level 0"),
         ({"capacity": 1 << 40}, "capacity"),
@@ -65,7 +65,7 @@ def upper_lists(data):
         ({"top": 0}, "entry point"),
         ({"top": -1}, "entry point"),
         ({"entry": 0}, "entry point"),
-        ({"entry": 400}, "entry point"),
+        ({"entry": 300}, "entry point"),
         ({"entry": 2**32 - 1}, "entry point"),
     ],
     ids=str,
@@ -80,37 +80,37 @@ def test_a_header_that_lies(bundle, index, fields, words):
 
 def test_a_link_list_that_is_too_long(bundle, index):
     struct.pack_into("<H", index, HEADER.size, 60_000)
-    refused(bundle, index, "links between 400 vectors")
+    refused(bundle, index, "links between 300 vectors")
 
 
 def test_a_vector_that_is_marked_as_deleted(bundle, index):
     index[HEADER.size + 2] |= 1
-    refused(bundle, index, "links between 400 vectors")
+    refused(bundle, index, "links between 300 vectors")
 
 
 def test_a_link_to_a_vector_that_is_not_there(bundle, index):
-    struct.pack_into("<I", index, HEADER.size + 4, 400)
-    refused(bundle, index, "links between 400 vectors")
+    struct.pack_into("<I", index, HEADER.size + 4, 300)
+    refused(bundle, index, "links between 300 vectors")
 
 
 def test_an_upper_link_to_a_vector_that_is_not_there(bundle, index):
     _, at, _ = next(upper_lists(index))
-    struct.pack_into("<II", index, at, 1, 400)
-    refused(bundle, index, "links between 400 vectors")
+    struct.pack_into("<II", index, at, 1, 300)
+    refused(bundle, index, "links between 300 vectors")
 
 
 def test_an_upper_link_to_a_vector_that_does_not_reach_that_level(bundle, index):
     reaching = {vector for vector, _, _ in upper_lists(index)}
-    low = next(vector for vector in range(400) if vector not in reaching)
+    low = next(vector for vector in range(300) if vector not in reaching)
     _, at, _ = next(upper_lists(index))
     struct.pack_into("<II", index, at, 1, low)
-    refused(bundle, index, "links between 400 vectors")
+    refused(bundle, index, "links between 300 vectors")
 
 
 @pytest.mark.parametrize("length", [4, LIST_BYTES - 4, 4 * LIST_BYTES, 2**32 - 4])
 def test_a_length_that_lies(bundle, index, length):
     struct.pack_into("<I", index, ELEMENTS_END, length)
-    refused(bundle, index, "link lists of 400 vectors")
+    refused(bundle, index, "link lists of 300 vectors")
 
 
 @pytest.mark.parametrize("cut", [1, 4, 1000, 10_000])
@@ -137,13 +137,13 @@ bundle = read_bundle(Path(sys.argv[1]))
 vectors, directions = bundle.read_bank()
 path, spec = bundle.folder / "bank.hnsw", bundle.manifest.backbone.profile.index
 whole, dice = path.read_bytes(), random.Random(0)
-queries = np.eye(64, dtype=np.float32)
+queries = np.eye(8, dtype=np.float32)
 loaded = refused = 0
 for round in range(600):
     data = bytearray(whole)
     for _ in range(dice.choice([1, 1, 3, 30])):
-        end = dice.choice([96, 96 + 140 * 4, len(data)])
-        data[dice.randrange(96 + 140 * 400 if end == len(data) else 0, end)] = dice.randrange(256)
+        end = dice.choice([96, 96 + 84 * 4, len(data)])
+        data[dice.randrange(96 + 84 * 300 if end == len(data) else 0, end)] = dice.randrange(256)
     path.write_bytes(data)
     try:
         graph = Graph.load(path, vectors=vectors, directions=directions, index=spec)

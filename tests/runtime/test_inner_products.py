@@ -5,11 +5,9 @@ import subprocess
 import sys
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import helper
 
 from goodpart._host import inner_products as module
 from goodpart._host.inner_products import inner_products
@@ -90,6 +88,9 @@ def test_a_forked_child_takes_a_session_of_its_own():
 
 
 def test_the_model_is_the_node_that_its_docstring_names():
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+
     def values(name, *shape):
         return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
 

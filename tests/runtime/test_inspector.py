@@ -13,8 +13,8 @@ from goodpart.errors import UsageError
 from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from goodpart.scoring.scores import enlarge
-from small_parts import draw_defect, draw_good
+from goodpart.scoring.maps import enlarge
+from small_frames import draw_defect, draw_good
 
 
 def with_threshold(inspector, threshold):
@@ -111,7 +111,7 @@ def test_any_search_effort_gives_the_same_score(inspector, built_bundle):
     index = inspector.backbone.spec.profile.index
     vectors, directions = inspector.bundle.read_bank()
     scores = set()
-    for effort, search in ((1, SearchMethod.GRAPH), (8, SearchMethod.GRAPH), (400, SearchMethod.EXACT)):
+    for effort, search in ((1, SearchMethod.GRAPH), (8, SearchMethod.GRAPH), (300, SearchMethod.EXACT)):
         spec = dataclasses.replace(index, ef_search=effort, candidates=effort)
         graph = Graph.load(built_bundle / "bank.hnsw", vectors=vectors, directions=directions, index=spec)
         bank = Bank(vectors, graph, neighbours=3, candidates=effort, search=search)
@@ -124,7 +124,7 @@ def test_the_maps_are_smoothed_as_the_profile_says_and_grid_and_regions_are_not(
     inspection = inspector.inspect(draw_defect(0))
     assert inspection.smoothing == inspector.backbone.spec.profile.smoothing
     smooth = dataclasses.replace(inspection, smoothing=2.0)
-    expected = enlarge(inspection.grid, 90, 70, smoothing=2.0)
+    expected = enlarge(inspection.grid, 24, 18, smoothing=2.0)
     np.testing.assert_array_equal(smooth.calibrated_map(), expected)
     assert smooth.calibrated_map().max() < inspection.calibrated_map().max()
     assert smooth.regions == inspection.regions

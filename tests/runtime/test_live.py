@@ -10,7 +10,7 @@ from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
 from goodpart.store.live import LiveInspector
 from native_threads import native_threads, settled
-from small_network import draw_small
+from small_frames import draw_small
 
 
 def test_it_goes_over_when_asked_and_only_if_there_is_another(store, newer):

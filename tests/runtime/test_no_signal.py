@@ -1,6 +1,5 @@
 """Frames that show nothing: UNKNOWN with a reason, up to exactly the documented limits and no further."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -133,6 +132,7 @@ def test_a_thermal_frame_partly_outside_its_value_range(one_of_each):
 
 def test_no_frame_is_too_large(one_of_each):
     """A hundred megapixels; a constant one is looked at in full."""
+    cv2 = pytest.importorskip("cv2")
     # multiples of the network's 32x32 pixels, so that enlarging and reducing give the same picture again
     frame = cv2.resize(draw_small(100), (9_920, 10_240), interpolation=cv2.INTER_LINEAR)
     assert frame.nbytes > 300_000_000

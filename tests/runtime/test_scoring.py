@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-import scipy.ndimage
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpart.scoring.scores import calibrate, enlarge, image_score, to_display
+from goodpart.scoring.maps import enlarge, to_display
+from goodpart.scoring.scores import calibrate, image_score
 from small_parts import CALIBRATION
 
 sizes = st.integers(1, 40)
@@ -16,6 +15,7 @@ sizes = st.integers(1, 40)
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(rows=st.integers(1, 12), columns=st.integers(1, 12), height=sizes, width=sizes)
 def test_enlarging_is_torchs_bilinear_interpolation(rows, columns, height, width):
+    torch = pytest.importorskip("torch")
     grid = np.random.default_rng(rows * 100 + columns).normal(size=(rows, columns)).astype(np.float32)
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(grid)[None, None], (height, width), mode="bilinear", align_corners=False
@@ -26,10 +26,11 @@ def test_enlarging_is_torchs_bilinear_interpolation(rows, columns, height, width
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(rows=st.integers(1, 12), columns=st.integers(1, 12), std=st.floats(0.2, 16))
 def test_smoothing_is_a_gaussian_without_weight_beyond_the_edges(rows, columns, std):
+    ndimage = pytest.importorskip("scipy.ndimage")
     grid = np.random.default_rng(rows * 100 + columns).normal(size=(rows, columns)).astype(np.float32)
 
     def blurred(values):
-        return scipy.ndimage.gaussian_filter(values.astype(np.float64), std, mode="constant", truncate=12 / min(std, 1))
+        return ndimage.gaussian_filter(values.astype(np.float64), std, mode="constant", truncate=12 / min(std, 1))
 
     expected = blurred(grid) / blurred(np.ones_like(grid))
     np.testing.assert_allclose(enlarge(grid, rows, columns, smoothing=std), expected, atol=1e-5)

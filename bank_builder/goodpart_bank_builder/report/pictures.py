@@ -3,17 +3,14 @@
 import base64
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.frames.images import read_image, read_mask
-from goodpart.frames.overlay import SCALE_SIGMAS, draw_overlay
 from goodpart.inspector import Inspector
-from goodpart.scoring.inspection import Inspection
+from goodpart.scoring.overlay import SCALE_SIGMAS, draw_overlay, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
 
@@ -21,7 +18,7 @@ _SIDE_PX = 320
 _BUDGET_BYTES = 3_900_000
 _QUALITIES = (90, 82, 70, 55, 40, 25)
 _OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
-_LEGEND_PATCHES, _LEGEND_END = 56, 14.0
+_LEGEND_PX, _LEGEND_END = (20, 560), 14.0
 
 Picture = npt.NDArray[np.uint8]
 
@@ -79,20 +76,12 @@ def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str)
     return {path: _encoded(pictures, quality) for path, pictures in drawn.items()}
 
 
-def draw_legend(inspection: Inspection) -> Legend:
-    """Draws the scale of heat maps with the same function that draws them.
-
-    Args:
-        inspection: any one, for the facts that a drawing does not depend on.
-    """
-    scores = np.linspace(0.0, _LEGEND_END, _LEGEND_PATCHES, dtype=np.float32)[np.newaxis]
-    height_px, width_px = 20, 10 * _LEGEND_PATCHES
-    ramp = dataclasses.replace(
-        inspection, grid=scores, ignored=None, roi=None, frame_height_px=height_px, frame_width_px=width_px
-    )
-    grey = np.full((height_px, width_px, 3), 150, np.uint8)
-    spec = FrameSpec(channels=Channels.BGR, dtype=PixelType.UINT8, value_range=None, roi=None)
-    _, png = cv2.imencode(".png", draw_overlay(grey, ramp, spec))
+def draw_legend() -> Legend:
+    """Draws the scale of heat maps with the function that draws them."""
+    height_px, width_px = _LEGEND_PX
+    scores = np.tile(np.linspace(0.0, _LEGEND_END, width_px, dtype=np.float32), (height_px, 1))
+    grey = np.full((height_px, width_px, 3), 150.0, np.float32)
+    _, png = cv2.imencode(".png", _bgr(draw_overlay(grey, scores)))
     return Legend(picture=_address("png", png.tobytes()), begin=SCALE_SIGMAS[0], full=SCALE_SIGMAS[1], end=_LEGEND_END)
 
 
@@ -100,16 +89,14 @@ def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, P
     """Picture, heat map and truth, `(h, w, 3) uint8` BGR each."""
     spec = inspector.backbone.spec.frame
     frame = read_image(image.path, spec)
-    inspection = inspector.inspect(frame)
-    picture = _small(_plain(frame, inspection, spec))
-    heat_map = _small(draw_overlay(frame, inspection, spec))
+    picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
+    heat_map = _small(_bgr(inspector.inspect(frame).overlay(frame)))
     return picture, heat_map, None if image.mask is None else _outlined(picture, read_mask(image.mask))
 
 
-def _plain(frame: npt.NDArray[Any], inspection: Inspection, spec: FrameSpec) -> Picture:
-    """The frame as one sees it: what `draw_overlay` makes of it while nothing is anomalous."""
-    calm = np.full_like(inspection.grid, SCALE_SIGMAS[0])
-    return draw_overlay(frame, dataclasses.replace(inspection, grid=calm), spec)
+def _bgr(picture: Picture) -> Picture:
+    """An RGB picture as OpenCV expects it."""
+    return np.ascontiguousarray(picture[:, :, ::-1])
 
 
 def _small(picture: Picture) -> Picture:

@@ -11,14 +11,13 @@ from markupsafe import Markup
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
-from goodpart.frames.images import read_image
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult
 from goodpart_bank_builder.evaluate.metrics import mean_of
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
-from goodpart_bank_builder.report.pictures import Legend, draw_legend, draw_triples
+from goodpart_bank_builder.report.pictures import draw_legend, draw_triples
 from goodpart_bank_builder.report.published import Published, load_published
 from goodpart_bank_builder.report.tables import (
     TUNED,
@@ -162,7 +161,7 @@ def _category_page(
         charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
         choice=choice,
         triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
-        legend=_legend(inspector, result),
+        legend=draw_legend(),
         provenance=bundle_facts(inspector.bundle),
         match=published.match(name),
         published=published,
@@ -171,11 +170,6 @@ def _category_page(
 
 def _has_unknown(result: CategoryResult) -> bool:
     return any(image.verdict is Verdict.UNKNOWN for image in result.images)
-
-
-def _legend(inspector: Inspector, result: CategoryResult) -> Legend:
-    frame = read_image(result.images[0].path, inspector.backbone.spec.frame)
-    return draw_legend(inspector.inspect(frame))
 
 
 def _overview(

@@ -1,13 +1,13 @@
 """Signature: Ed25519 (RFC 8032) over a bundle's manifest, which names every other file's sha256.
 
-Needs the extra `goodpart[signing]`, and only where a key is configured.
+Needs the runtime's extra `signing`, and only where a key is configured.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from goodpart.errors import MissingExtraError, SignatureError, UsageError
+from goodpart.errors import SignatureError, UsageError, missing_extra
 
 SIGNATURE_BYTES = 64
 
@@ -93,6 +93,4 @@ def _library() -> Any:
     try:
         return _Library()
     except ImportError as error:
-        raise MissingExtraError(
-            "signatures need cryptography, which is not installed; pip install 'goodpart[signing]'"
-        ) from error
+        raise missing_extra("a signature", "cryptography", "signing") from error

@@ -9,12 +9,13 @@ from typing import Any
 
 from goodpart._host.atomic import check_file
 from goodpart._host.machine import usable_cores
+from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
 from goodpart.errors import FrameError, UsageError, found_at
-from goodpart.frames.images import OVERLAY_SUFFIX, find_images, load_opencv, read_image
-from goodpart.frames.overlay import write_overlay
+from goodpart.frames.images import OVERLAY_SUFFIX, find_images, read_image
+from goodpart.frames.pictures import write_picture
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.rounding import decimals_that_tell_apart
@@ -124,7 +125,7 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
         print(f"goodpart score: {error}", file=sys.stderr)
         return {"file": str(path), "verdict": REFUSED, "error": str(error)}
     if overlay is not None:
-        write_overlay(overlay, frame, inspection, spec)
+        write_picture(overlay, inspection.overlay(frame))
     return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
 
 

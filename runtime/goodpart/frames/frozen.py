@@ -1,4 +1,4 @@
-"""Camera: the frames of one camera in their order, so that one that has frozen is noticed."""
+"""FrozenGuard: compares the frames of one camera in their order and notices a frozen camera."""
 
 import dataclasses
 import threading
@@ -12,28 +12,29 @@ from goodpart.scoring.inspection import Inspection, Verdict
 
 
 class Inspects(Protocol):
-    """An Inspector or a LiveInspector."""
+    """What a guard needs of an Inspector or a LiveInspector."""
 
     def inspect(self, frame: npt.NDArray[Any]) -> Inspection:
         """Judges one frame."""
 
 
-class Camera:
-    """Inspects the frames of one camera; UNKNOWN for one that has frozen.
+class FrozenGuard:
+    """Inspects the frames of one camera, and says UNKNOWN when the camera has frozen.
 
-    A sensor's noise makes every frame another one, even of a part that lies still. Where bit for bit the same frame
-    comes again, the camera, its driver or the cable repeats an old one, and nobody has seen the part.
+    The noise of a sensor makes every frame different, even of a part that lies still. A frame that equals the one
+    before it bit for bit is an old frame, repeated by the camera, its driver or the cable: it says nothing about the
+    part. Each camera needs a guard of its own. `goodpart.Camera` is the older name of this class.
     """
 
     def __init__(self, inspector: Inspects, *, frozen_after: int = 2) -> None:
-        """Begins with no frame seen.
+        """Starts without a frame.
 
         Args:
-            inspector: judges; several cameras may share it.
-            frozen_after: how many equal frames in a row make a frozen camera, at least 2.
+            inspector: an Inspector or a LiveInspector; several guards may share it.
+            frozen_after: the number of equal frames in a row that means a frozen camera, at least 2.
 
         Raises:
-            UsageError: fewer than 2.
+            UsageError: `frozen_after` is less than 2.
         """
         if frozen_after < 2:
             raise UsageError(f"frozen_after: expected at least 2 frames, found {frozen_after}")
@@ -49,10 +50,10 @@ class Camera:
             frame: as for `Inspector.inspect`.
 
         Returns:
-            the Inspection, with UNKNOWN and the reason for the last of `frozen_after` equal frames and all that follow.
+            the Inspection. From the `frozen_after`-th equal frame on, its verdict is UNKNOWN and its reason says why.
 
         Raises:
-            FrameError: the frame is refused; it has no verdict and counts as none.
+            FrameError: the frame is refused. It has no verdict, and the next frame is compared with the one before it.
         """
         inspection = self._inspector.inspect(frame)
         equal = self._count(frame)
@@ -62,7 +63,7 @@ class Camera:
         return dataclasses.replace(inspection, verdict=Verdict.UNKNOWN, reason=reason)
 
     def _count(self, frame: npt.NDArray[Any]) -> int:
-        """How many of the last frames are equal, this one included."""
+        """The number of equal frames in a row that end with this one."""
         with self._lock:
             if self._last is not None and _same(self._last, frame):
                 self._equal += 1
@@ -72,7 +73,7 @@ class Camera:
             return self._equal
 
     def _keep(self, frame: npt.NDArray[Any]) -> None:
-        """Copies the frame, for the caller may fill the same buffer again; fresh memory would cost as much again."""
+        """Copies the frame, because the caller may reuse its buffer; the memory of the last copy serves again."""
         if self._last is not None and self._last.shape == frame.shape:
             np.copyto(self._last, frame)
         else:
@@ -80,6 +81,6 @@ class Camera:
 
 
 def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    # a few rows tell most frames apart, so that few are read whole
+    # a few rows tell most frames apart, so that only equal ones are compared whole
     step = max(1, one.shape[0] // 16)
     return one.shape == other.shape and np.array_equal(one[::step], other[::step]) and np.array_equal(one, other)

@@ -1,8 +1,7 @@
-"""Image files to frames: the one place where both the embedded PC and the workstation decode.
+"""Image files to frames: embedded PC and workstation decode files here and nowhere else.
 
-`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV
-(`pip install 'goodpart[images]'`). An 8-bit grey file is replicated where the bundle wants three channels; every other
-mismatch is refused.
+`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV (the extra `images`). An 8-bit
+grey file is replicated where the bundle wants three channels; every other mismatch is refused.
 """
 
 import os
@@ -14,26 +13,30 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.errors import FrameError, ImageFileError, MissingExtraError, UsageError, found_at
+from goodpart._host.opencv import load_opencv
+from goodpart.errors import FrameError, ImageFileError, UsageError, found_at
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 
 OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
 OVERLAY_SUFFIX = ".overlay.png"
-"""How overlays are called; a folder that holds frames and their overlays is still a folder of frames."""
+"""The ending of an overlay's name. `find_images` leaves overlays out, so that they may lie beside their frames."""
 
 OPENCV_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
-# comments may stand between any two numbers
+# a comment may stand between any two numbers
 _NETPBM_HEADER = re.compile(rb"P([56])G(\d{1,9})G(\d{1,9})G(\d{1,5})\s".replace(b"G", rb"(?:\s|#[^\n]*\n)+"))
 
-# whatever numpy's reader lets through when a header is not what it expects
+# what numpy's reader raises for a header that it does not expect
 _NPY_ERRORS = (OSError, ValueError, TypeError, OverflowError, EOFError, SyntaxError, tokenize.TokenError, MemoryError)
 
 
 def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted by relative path; hidden files and folders are left out.
+    """All image files below a folder, sorted by relative path, without hidden files and folders.
 
-    Linked folders are followed, each once, so that a link to a folder above does not go round for ever.
+    Linked folders are followed, each of them once: a link to a folder above ends.
+
+    Args:
+        folder: where to look.
 
     Raises:
         UsageError: no such folder, no image in it, or a folder in it that cannot be read.
@@ -42,17 +45,17 @@ def find_images(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise UsageError(f"{error.filename}: expected a readable folder, found none ({error.strerror})") from error
 
-    if (at := found_at(folder)) != "a folder":
-        raise UsageError(f"{folder}: expected a folder of images, found {at}")
+    if (place := found_at(folder)) != "a folder":
+        raise UsageError(f"{folder}: expected a folder of images, found {place}")
     found: list[Path] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         real = os.path.realpath(parent)
-        if real in seen:
+        if real in visited:
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         found += [Path(parent, name) for name in files if is_image(Path(name))]
     if not found:
         raise UsageError(f"{folder}: expected images ({', '.join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))}), found none")
@@ -60,7 +63,7 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file's name is one that `read_image` takes, and not an overlay's."""
+    """Whether `read_image` takes a file of this name, and it is not that of an overlay."""
     if path.name.startswith(".") or path.name.endswith(OVERLAY_SUFFIX):
         return False
     return path.suffix.lower() in OWN_SUFFIXES | OPENCV_SUFFIXES
@@ -70,16 +73,17 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
     """Decodes one image file into a frame for a bundle.
 
     Args:
-        path: `.npy` (taken strictly as it is), `.pgm`, `.ppm`, or what OpenCV reads; EXIF orientation is applied.
+        path: `.npy` (taken as it is, nothing is converted), `.pgm`, `.ppm`, or what OpenCV reads; EXIF orientation is
+            applied.
         spec: the frame that the bundle declares.
 
     Returns:
         `(H, W, 3)` or `(H, W)` frame as `spec` declares.
 
     Raises:
-        ImageFileError: missing, empty, truncated or otherwise undecodable.
-        FrameError: decoded, but of another dtype or channel count than `spec` declares.
-        MissingExtraError: needs OpenCV, which is not installed.
+        ImageFileError: the file is missing, empty, truncated or otherwise undecodable.
+        FrameError: the frame has another dtype or channel count than `spec` declares.
+        MissingExtraError: the file needs OpenCV, which is not installed.
     """
     suffix = path.suffix.lower()
     _refuse_devices(path)
@@ -99,13 +103,16 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
 
 
 def read_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """Decodes a defect mask: whatever is not black is defective.
+    """Decodes a defect mask, in which every pixel that is not black is defective.
+
+    Args:
+        path: an image file that OpenCV reads.
 
     Returns:
         `(H, W) bool`, True on the defect.
 
     Raises:
-        ImageFileError: missing, empty, truncated or otherwise undecodable.
+        ImageFileError: the file is missing, empty, truncated or otherwise undecodable.
         MissingExtraError: OpenCV is not installed.
     """
     image = _read_opencv(path)
@@ -113,42 +120,27 @@ def read_mask(path: Path) -> npt.NDArray[np.bool_]:
 
 
 def load_npy(source: Path | BinaryIO, *, where: str) -> npt.NDArray[Any]:
-    """One array from a `.npy` file, never from a pickle.
+    """One array from a `.npy` file; pickles are refused.
 
     Args:
-        source: the file's path, or its bytes.
-        where: how messages call it.
+        source: the path of the file, or its open bytes.
+        where: the name of the file in messages.
+
+    Returns:
+        the array as the file has it, in C order.
 
     Raises:
-        ImageFileError: missing, or anything else than one plain array.
+        ImageFileError: the file is missing, or is not one plain array.
     """
     try:
         if isinstance(source, Path):
-            # mapped: a header that promises more than the file holds is refused before anything is allocated
+            # a map refuses a header that promises more than the file holds before anything is allocated
             return np.array(np.lib.format.open_memmap(source, mode="r"), order="C")
         return np.asarray(np.lib.format.read_array(source, allow_pickle=False), order="C")
     except _NPY_ERRORS as error:
         raise ImageFileError(
             f"{where}: expected one numpy array without pickles, found something else ({error})"
         ) from error
-
-
-def load_opencv(purpose: str) -> Any:
-    """The cv2 module.
-
-    Args:
-        purpose: what needs it, for the message.
-
-    Raises:
-        MissingExtraError: OpenCV is not installed.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{purpose} needs OpenCV, which is not installed; pip install 'goodpart[images]'"
-        ) from error
-    return cv2
 
 
 def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
@@ -163,11 +155,11 @@ def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
 
 
 def _refuse_devices(path: Path) -> None:
-    """A pipe named like an image would block for ever, a device would never end."""
+    """Refuses a pipe, which would block for ever, and a device, which would never end."""
     try:
         special = path.exists() and not path.is_file()
     except OSError:
-        return  # reading it will tell
+        return  # reading the file raises the same error with its reason
     if special:
         raise ImageFileError(f"{path}: expected an image file, found a folder, pipe or device")
 
@@ -215,7 +207,7 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
     try:
         buffer, flags = np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
         if data.startswith((b"II", b"MM")):
-            # a TIFF may hold several pictures, and a verdict about the first says nothing about the others
+            # a TIFF may hold several pictures, and a verdict on the first says nothing about the others
             _, pages = cv2.imdecodemulti(buffer, flags)
             if len(pages) > 1:
                 raise ImageFileError(f"{path}: expected one picture, found {len(pages)} pages; split them")
@@ -226,13 +218,13 @@ def _read_opencv(path: Path) -> npt.NDArray[Any]:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
     if image is None:
         raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged or foreign file")
-    # OpenCV converts few other types, and no bundle takes them
+    # OpenCV converts few other types, and no bundle takes any of them
     colour = image.ndim == 3 and image.dtype in (np.uint8, np.uint16)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else image)
 
 
 def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG ends before its end mark. Some decoders fill what is missing with grey and say nothing."""
+    """Whether a JPEG or PNG ends before its end mark. Some decoders fill the rest with grey, without an error."""
     if data.startswith(b"\xff\xd8"):
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     return data.startswith(b"\x89PNG") and b"IEND" not in data[-4096:]

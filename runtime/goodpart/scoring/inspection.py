@@ -1,16 +1,19 @@
-"""What the caller gets for one frame."""
+"""Inspection: the result for one frame."""
 
 import dataclasses
 import enum
+import functools
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.facts.spec import Roi
+from goodpart.errors import FrameError
+from goodpart.facts.spec import FrameSpec, Roi
+from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
+from goodpart.scoring.overlay import draw_overlay, visible
 from goodpart.scoring.regions import Region, find_regions
 from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
-from goodpart.scoring.scores import enlarge, to_display
 
 SCHEMA = 1
 """The version of what `Inspection.to_dict` returns. A key that is added leaves it; any other change raises it."""
@@ -21,16 +24,24 @@ T = TypeVar("T", bound=np.generic)
 
 
 class Verdict(enum.Enum):
-    """The answer for one frame. UNKNOWN: well-formed, but it cannot be judged."""
+    """The answer for one frame. UNKNOWN means that the frame is well-formed and yet cannot be judged."""
 
     GOOD = "GOOD"
     DEFECT = "DEFECT"
     UNKNOWN = "UNKNOWN"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Inspection:
     """The result of inspecting one frame.
+
+    `score`, `margin` and `p_value` answer different questions. The verdict follows from `score` and `threshold` alone.
+    `margin` is the severity: how far the score lies beyond the threshold, without an upper limit. `p_value` is for a
+    budget of false alarms: a station that rejects at `p_value <= 0.01` rejects about 1 % of its good parts, whatever
+    the product, so that products can be compared by it. It is no severity: it cannot fall below `1 / (n + 1)` for `n`
+    held-out good parts, and most defects reach that value.
+
+    Two inspections are equal only if they are the same object; compare their attributes.
 
     Attributes:
         verdict: GOOD, DEFECT or UNKNOWN.
@@ -38,15 +49,16 @@ class Inspection:
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
         pixel_threshold: calibrated score above which a patch belongs to a region.
-        p_value: share of good parts expected to score at least this high, 0 to 1, low is anomalous.
+        p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
             that never count hold the lowest score of the others.
         ignored: `(rows, columns) bool` patches that never count, read-only, or None if all count.
-        smoothing: standard deviation, in patches, of the Gaussian that smooths the maps.
+        smoothing: standard deviation, in patches, of the Gaussian that smooths the maps, 0 for none.
         frame_height_px, frame_width_px: size of the frame.
-        roi: the part of the frame that the grid covers, or None for all of it.
+        frame_spec: what the frame is: its channels, its dtype, its region of interest.
         timings_ms: "embed", "search" and "score".
-        recomputed_patches: patches whose distance was recomputed exactly to prove the image score and the regions.
+        recomputed_patches: number of patches whose distance was recomputed exactly, so that the image score and the
+            regions are exact.
     """
 
     verdict: Verdict
@@ -60,45 +72,87 @@ class Inspection:
     smoothing: float
     frame_height_px: int
     frame_width_px: int
-    roi: Roi | None
+    frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
 
+    def __repr__(self) -> str:
+        decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
+        count = len(self.regions)
+        facts = [
+            self.verdict.value if self.reason is None else f"{self.verdict.value}: {self.reason}",
+            f"score {self.score:.{decimals}f} of {self.threshold:.{decimals}f}",
+            f"p {self.p_value:.2g}",
+            f"{count} region{'' if count == 1 else 's'}",
+        ]
+        return f"Inspection({', '.join(facts)})"
+
     @property
     def margin(self) -> float:
-        """`score - threshold` in sigmas: positive for DEFECT, and the closer to zero, the closer the call."""
+        """The severity: `score - threshold` in sigmas, above 0 for a DEFECT and near 0 for a close call."""
         return self.score - self.threshold
 
     @property
-    def regions(self) -> tuple[Region, ...]:
-        """Boxes of connected patches above the pixel threshold, strongest first, frame pixels; computed when asked.
+    def roi(self) -> Roi | None:
+        """The part of the frame that the grid covers, or None for all of it."""
+        return self.frame_spec.roi
 
-        They say where to look, the verdict says whether: a DEFECT may have no region and a GOOD frame may have one.
+    @functools.cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """Boxes of connected patches above the pixel threshold, in frame pixels, strongest first; computed once.
+
+        They tell where to look. The verdict does not depend on them: a DEFECT may have no region, a GOOD frame may have
+        one.
         """
-        return find_regions(self.grid, self.pixel_threshold, self._seen)
+        return find_regions(self.grid, self.pixel_threshold, self._area)
 
     def calibrated_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` calibrated scores in sigmas, smoothed and bilinear; what pixel metrics are computed from.
 
-        Outside the region of interest it holds the lowest score of the grid: nothing was looked at there.
+        Where the frame never counts (see `ignored_map`) it holds the lowest score of the grid. What stands there has no
+        part in the pixels that count.
         """
-        seen = enlarge(self.grid, self._seen.height_px, self._seen.width_px, smoothing=self.smoothing)
-        return self._in_frame(seen, self.grid.min())
+        size = self._area.height_px, self._area.width_px
+        if self.ignored is None or not self.ignored.any():
+            inside = enlarge(self.grid, *size, smoothing=self.smoothing)
+        else:
+            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=self.smoothing)
+        return self._in_frame(inside, outside=self.grid.min())
 
     def anomaly_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` in [0, 1], frame pixels: the sigmoid of `calibrated_map` (paper, pixel map), for display."""
         return to_display(self.calibrated_map())
 
     def ignored_map(self) -> npt.NDArray[np.bool_]:
-        """`(H, W) bool`, True where the frame never counts: in ignored patches, outside the region of interest."""
-        if self.ignored is None:
-            seen = np.zeros((self._seen.height_px, self._seen.width_px), np.bool_)
-        else:
-            rows, columns = self.ignored.shape
-            down = np.arange(self._seen.height_px) * rows // self._seen.height_px
-            right = np.arange(self._seen.width_px) * columns // self._seen.width_px
-            seen = self.ignored[down[:, np.newaxis], right]
-        return self._in_frame(seen, np.True_)
+        """`(H, W) bool`, True where the frame never counts: in ignored patches and outside the region of interest."""
+        ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
+        inside = enlarge_flags(ignored, self._area.height_px, self._area.width_px)
+        return self._in_frame(inside, outside=np.True_)
+
+    def overlay(self, frame: npt.NDArray[Any], *, outlines: bool = False) -> npt.NDArray[np.uint8]:
+        """The frame with colour where it is anomalous, on a scale that is the same for all frames.
+
+        Colour begins at 2 sigmas and is full at 12 (`scoring.overlay.SCALE_SIGMAS`).
+
+        Args:
+            frame: the inspected frame.
+            outlines: whether each region gets a thin outline.
+
+        Returns:
+            `(H, W, 3) uint8` picture in RGB order, whatever the order of the frame: as notebooks show it. OpenCV
+            expects BGR (`picture[:, :, ::-1]`).
+
+        Raises:
+            FrameError: another frame than the inspected one: its dtype, its channels or its size differ.
+        """
+        checked = self.frame_spec.check(frame)
+        if checked.shape[:2] != (self.frame_height_px, self.frame_width_px):
+            raise FrameError(
+                f"overlay: expected the inspected frame of {self.frame_height_px}x{self.frame_width_px} pixels (HxW), "
+                f"found {checked.shape[0]}x{checked.shape[1]}"
+            )
+        regions = self.regions if outlines else ()
+        return draw_overlay(visible(checked, self.frame_spec), self.calibrated_map(), regions=regions)
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The result as plain values for `json.dumps`, rounded to what they mean.
@@ -156,19 +210,16 @@ class Inspection:
         ]
 
     @property
-    def _seen(self) -> Roi:
+    def _area(self) -> Roi:
         """The part of the frame that the grid covers."""
         whole = Roi(y_px=0, x_px=0, height_px=self.frame_height_px, width_px=self.frame_width_px)
         return whole if self.roi is None else self.roi
 
-    def _in_frame(self, seen: npt.NDArray[T], outside: T) -> npt.NDArray[T]:
-        """What lies inside the region of interest, within a frame that holds `outside` elsewhere."""
+    def _in_frame(self, inside: npt.NDArray[T], *, outside: T) -> npt.NDArray[T]:
+        """The map of the area as a map of the frame."""
         if self.roi is None:
-            return seen
-        full = np.full((self.frame_height_px, self.frame_width_px), outside, seen.dtype)
-        rows = slice(self.roi.y_px, self.roi.y_px + self.roi.height_px)
-        full[rows, self.roi.x_px : self.roi.x_px + self.roi.width_px] = seen
-        return full
+            return inside
+        return place(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
 
 
 def _plain_region(region: Region, decimals: int) -> dict[str, Any]:

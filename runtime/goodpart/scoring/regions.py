@@ -1,6 +1,7 @@
 """Regions: connected anomalous patches of a grid, as boxes in frame pixels."""
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -8,15 +9,15 @@ import numpy.typing as npt
 from goodpart.facts.spec import Roi
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Region:
-    """Connected patches (also over corners) whose calibrated score is above the pixel threshold.
+    """Patches whose calibrated score is above the pixel threshold, connected over sides or corners.
 
     Attributes:
-        y_px, x_px, height_px, width_px: the smallest box of whole frame pixels around them.
-        area_share: their share of the patches of the grid, above 0 to 1.
-        peak: the highest calibrated score among them, in sigmas.
-        peak_y_px, peak_x_px: the middle of the patch that has it.
+        y_px, x_px, height_px, width_px: the smallest box of whole frame pixels that holds the patches.
+        area_share: share of the grid's patches that belong to the region, above 0, at most 1.
+        peak: the highest calibrated score of the region, in sigmas.
+        peak_y_px, peak_x_px: the middle of the patch with that score.
     """
 
     y_px: int
@@ -28,51 +29,63 @@ class Region:
     peak_y_px: int
     peak_x_px: int
 
+    def __repr__(self) -> str:
+        place = f"{self.height_px}x{self.width_px} px (HxW) at y {self.y_px}, x {self.x_px}"
+        return f"Region({place}, peak {self.peak:.2f})"
 
-def find_regions(grid: npt.NDArray[np.float32], threshold: float, seen: Roi) -> tuple[Region, ...]:
-    """Regions of one frame, the one with the highest peak first.
+
+def find_regions(grid: npt.NDArray[np.float32], threshold: float, area: Roi) -> tuple[Region, ...]:
+    """Regions of one frame, the one with the highest peak first; its time grows linearly with the patches.
 
     Args:
         grid: `(rows, columns) float32` calibrated scores.
         threshold: pixel threshold in sigmas.
-        seen: the part of the frame that the grid covers.
+        area: the part of the frame that the grid covers.
     """
-    anomalous = {(int(row), int(column)) for row, column in np.argwhere(grid > threshold)}
-    found = []
-    while anomalous:
-        patches = _connected(anomalous)
-        anomalous -= patches
-        found.append(_region(sorted(patches), grid, seen))
+    found = [_region(patches, grid, area) for patches in _connected(grid > threshold)]
     return tuple(sorted(found, key=lambda region: (-region.peak, region.y_px, region.x_px)))
 
 
-def _connected(anomalous: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """All patches that one of them reaches over sides and corners."""
-    start = min(anomalous)
-    reached, waiting = {start}, [start]
-    while waiting:
-        row, column = waiting.pop()
-        around = {(row + down, column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
-        fresh = (around & anomalous) - reached
-        reached |= fresh
-        waiting += fresh
-    return reached
+def _connected(anomalous: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, int]]]:
+    """The rows and columns of patches that reach each other over sides and corners, component by component.
+
+    A flood fill that visits every patch once. Components come in the order of their first patches, row by row.
+    """
+    # a border of patches that are never anomalous, so that every patch has eight neighbours
+    rows, columns = anomalous.shape
+    width = columns + 2
+    bordered = np.zeros((rows + 2, width), np.bool_)
+    bordered[1:-1, 1:-1] = anomalous
+    waiting = bytearray(bordered.tobytes())
+    neighbours = (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1)
+    for first in np.flatnonzero(bordered).tolist():
+        if not waiting[first]:
+            continue
+        waiting[first] = False
+        patches = [first]
+        for patch in patches:  # grows on the way
+            for step in neighbours:
+                if waiting[patch + step]:
+                    waiting[patch + step] = False
+                    patches.append(patch + step)
+        yield [(patch // width - 1, patch % width - 1) for patch in patches]
 
 
-def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], seen: Roi) -> Region:
+def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], area: Roi) -> Region:
     # in whole numbers: rounding must not move an edge by a pixel
-    (rows, columns), (height_px, width_px) = grid.shape, (seen.height_px, seen.width_px)
-    at_rows, at_columns = zip(*patches, strict=True)
-    top, left = min(at_rows) * height_px // rows, min(at_columns) * width_px // columns
-    bottom, right = -(-(max(at_rows) + 1) * height_px // rows), -(-(max(at_columns) + 1) * width_px // columns)
-    peak = max(patches, key=lambda patch: float(grid[patch]))
+    (rows, columns), (height_px, width_px) = grid.shape, (area.height_px, area.width_px)
+    patch_rows, patch_columns = zip(*patches, strict=True)
+    top, left = min(patch_rows) * height_px // rows, min(patch_columns) * width_px // columns
+    bottom, right = -(-(max(patch_rows) + 1) * height_px // rows), -(-(max(patch_columns) + 1) * width_px // columns)
+    # of equal peaks the first one, row by row
+    peak, row, column = max((grid.item(patch), -patch[0], -patch[1]) for patch in patches)
     return Region(
-        y_px=seen.y_px + top,
-        x_px=seen.x_px + left,
+        y_px=area.y_px + top,
+        x_px=area.x_px + left,
         height_px=bottom - top,
         width_px=right - left,
         area_share=len(patches) / grid.size,
-        peak=float(grid[peak]),
-        peak_y_px=seen.y_px + (2 * peak[0] + 1) * height_px // (2 * rows),
-        peak_x_px=seen.x_px + (2 * peak[1] + 1) * width_px // (2 * columns),
+        peak=peak,
+        peak_y_px=area.y_px + (1 - 2 * row) * height_px // (2 * rows),
+        peak_x_px=area.x_px + (1 - 2 * column) * width_px // (2 * columns),
     )

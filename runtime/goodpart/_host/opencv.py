@@ -1,0 +1,21 @@
+"""OpenCV, which is optional: the one place that imports it."""
+
+from typing import Any
+
+from goodpart.errors import missing_extra
+
+
+def load_opencv(purpose: str) -> Any:
+    """The cv2 module.
+
+    Args:
+        purpose: what needs it, for the message.
+
+    Raises:
+        MissingExtraError: OpenCV is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise missing_extra(purpose, "OpenCV", "images") from error
+    return cv2
