@@ -8,10 +8,12 @@
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPLY := $(VENV)-supply
 
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
@@ -46,8 +48,8 @@ frames: $(VENV)/installed
 	GOODPART_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest tests/runtime/test_any_frame.py \
 		--hypothesis-seed=$(or $(SEED),0) --hypothesis-show-statistics $(ARGS)
 
-wheelhouse: $(VENV)/installed
-	$(BIN)/python supply/wheelhouse.py wheelhouse
+wheelhouse: $(SUPPLY)/installed
+	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse
 
 install: $(VENV)/installed
 
@@ -61,5 +63,11 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply --group docs
 	touch $@
 
+$(SUPPLY)/installed: pyproject.toml runtime/pyproject.toml
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/pip install --quiet --upgrade "pip>=25.1"
+	HNSWLIB_NO_NATIVE=1 $(SUPPLY)/bin/pip install --quiet --editable ./runtime --group supply
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo wheelhouse site
+	rm -rf $(VENV) $(SUPPLY) demo wheelhouse site

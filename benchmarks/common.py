@@ -19,12 +19,14 @@ import numpy.typing as npt
 
 from goodpart._host.machine import cpu_name, usable_cores
 from goodpart.bundle.bundle import Bundle
-from goodpart.cli.bench import PERCENTILES
 from goodpart.cli.common import add_common_options
 from goodpart.errors import UsageError
 from goodpart.facts.spec import FrameSpec
 from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
+
+PERCENTILES = (50, 95, 99)
+"""Those of every timing."""
 
 RUNTIME_PACKAGES = ("goodpart", "numpy", "onnxruntime", "hnswlib")
 """What the figures of the embedded PC depend on."""

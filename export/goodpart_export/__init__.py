@@ -1,4 +1,4 @@
-"""goodpart-export turns a truncated ResNet-18 into the one ONNX file that build and edge embed with."""
+"""goodpart-export turns a truncated ResNet-18 into the ONNX file that workstation and embedded PC both embed with."""
 
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.profiles import load_profile, shipped_profiles

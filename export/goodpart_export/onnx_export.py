@@ -36,10 +36,10 @@ class ExportReport:
         file: the ONNX file.
         sha256, size_bytes: of that file.
         opset: of the graph.
-        parity: largest difference of any embedding value between torch and onnxruntime, from the resized pixels onward.
-        parity_limit: beyond which the export would have failed.
-        backbone: what the file is.
-        input_choice: how its input size was chosen by looking at images, or None for the profile's or a given one.
+        parity: largest difference of any embedding value between torch and onnxruntime, from the resized pixels on.
+        parity_limit: largest parity with which an export succeeds.
+        backbone: what the file contains.
+        input_choice: how its input size was chosen for images, or None if it is the profile's or was given.
         versions: of the packages that made it.
     """
 
@@ -69,15 +69,15 @@ def export_backbone(
     Args:
         network: torchvision's ResNet-18 in evaluation mode.
         out: the ONNX file.
-        profile: stages, neighbourhood, input size and all that travels with them.
+        profile: stages, neighbourhood, input size, and what else travels with them.
         frame: the raw frame that the graph takes.
-        weights: where the network's weights came from.
-        input_choice: how the profile came to its input size, for the report.
+        weights: the source of the network's weights.
+        input_choice: how the profile's input size was chosen, for the report.
         force: replace existing files.
 
     Raises:
         UsageError: as in `check_out`, or a file cannot be written.
-        ExportError: the exporter failed, gave another opset or a side file, or parity is beyond the limit.
+        ExportError: the exporter failed, returned another opset or a side file, or parity is beyond the limit.
     """
     check_out(out, force=force)
     trunk = Trunk(network, profile)
@@ -128,7 +128,7 @@ def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelP
         raise ExportError("backbone: expected a graph from torch's exporter, found none")
     model = program.model_proto
     opsets = {entry.domain: entry.version for entry in model.opset_import}
-    # the exporter may hand back another opset than it was asked for
+    # the exporter may return another opset than it was asked for
     if opsets != {"": OPSET}:
         raise ExportError(f"backbone: expected opset {OPSET} alone from torch's exporter, found {opsets}")
     if any(tensor.external_data for tensor in model.graph.initializer):
@@ -137,16 +137,16 @@ def _export_trunk(trunk: Trunk, *, height_px: int, width_px: int) -> onnx.ModelP
 
 
 def _join(prologue: onnx.ModelProto, trunk: onnx.ModelProto, spec: BackboneSpec) -> bytes:
-    """Both parts as one model, sealed."""
+    """Both parts as one sealed model."""
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
-    # both parts' own entry for the same opset; a reader that looks for one stumbles over two
+    # each part brings an entry for the same opset, and some readers expect a single one
     del model.opset_import[1:]
     return sealed(model, spec)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the exporter's progress lines and its own deprecation warnings off the user's terminal."""
+    """Hides the exporter's progress lines and its own deprecation warnings from the user."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,9 +1,10 @@
-"""A backbone's file: where it and its report lie, and the model stripped of what differs between machines."""
+"""The file of a backbone: where it and its report lie, and how a model is stripped of what differs between machines."""
 
 from pathlib import Path
 
 import onnx
 
+from goodpart._host.atomic import check_file
 from goodpart._host.strict_json import encode, parse
 from goodpart.errors import ManifestError, UsageError, found_at
 from goodpart.facts.spec import BackboneSpec
@@ -11,11 +12,11 @@ from goodpart.model.backbone import METADATA_KEY
 
 
 def sealed(model: onnx.ModelProto, spec: BackboneSpec) -> bytes:
-    """The checked bytes of a finished model: its facts as the only metadata, the same bytes for the same inputs.
+    """The checked bytes of a finished model. Its facts are the only metadata; the same inputs give the same bytes.
 
     Args:
         model: the whole graph; it is changed.
-        spec: what it is.
+        spec: its facts.
     """
     model.graph.name = "backbone"
     model.producer_name, model.producer_version, model.doc_string = "goodpart-export", "", ""
@@ -40,15 +41,15 @@ def report_path(out: Path) -> Path:
 
 
 def check_out(out: Path, *, force: bool) -> None:
-    """Refuses a target that may not be written; call it before any long work.
+    """Refuses a target that may not or cannot be written; call it before any long work.
 
     Args:
-        out: the ONNX file to be.
+        out: the ONNX file to write.
         force: whether existing files may be replaced.
 
     Raises:
-        UsageError: a folder lies there or where the report belongs; or, with `force` off, a file lies there, or a file
-            that is not the report of such a backbone lies where the report belongs.
+        UsageError: nothing can be written there; a folder lies there or where the report belongs; or, with `force` off,
+            a file lies there, or a file that is not the report of such a backbone lies where the report belongs.
     """
     for path in (out, report_path(out)):
         found = found_at(path)
@@ -59,6 +60,7 @@ def check_out(out: Path, *, force: bool) -> None:
                 f"{path}: expected a new file, found an existing one; name another with --out, or give --force to "
                 f"replace it"
             )
+        check_file(path)
 
 
 def _is_report_of(path: Path, out: Path) -> bool:

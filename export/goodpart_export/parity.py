@@ -1,4 +1,4 @@
-"""Parity: does onnxruntime give what torch gives? Measured on every export, from the resized pixels onward."""
+"""Parity: whether onnxruntime computes what torch computes. Every export measures it, from the resized pixels on."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +17,14 @@ LIMIT = 1e-4
 def parity_of(backbone: Backbone, prologue: bytes, trunk: Trunk, frames: list[npt.NDArray[np.generic]]) -> float:
     """The largest difference between torch's and onnxruntime's embeddings.
 
-    Resizes differ between libraries by up to 13 grey levels, which is why the resize lives in the graph; both sides get
-    the graph's own resized pixels.
+    Resizes differ between libraries by up to 13 grey levels, so the graph contains the resize. Here both sides get the
+    pixels that the graph has resized.
 
     Args:
         backbone: the exported graph, loaded.
         prologue: the ONNX bytes of its first part alone.
         trunk: the torch module that was exported.
-        frames: as the backbone declares.
+        frames: such as the backbone declares.
     """
     session = load_onnxruntime().InferenceSession(prologue, providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -33,13 +33,13 @@ def parity_of(backbone: Backbone, prologue: bytes, trunk: Trunk, frames: list[np
         with torch.inference_mode():
             expected = trunk(torch.from_numpy(pixels)).numpy()
         difference = np.abs(backbone.embed(frame) - expected).max()
-        # max() would forget a NaN
+        # max() would drop a NaN
         worst = float(difference) if not difference <= worst else worst
     return worst
 
 
 def trial_frames(spec: FrameSpec, *, height_px: int, width_px: int, seed: int = 0) -> list[npt.NDArray[np.generic]]:
-    """Frames to measure parity on: smooth shapes and noise, at the input size, larger and smaller.
+    """Frames to measure parity on: smooth shapes with noise, at the input size, larger and smaller.
 
     Args:
         spec: what the frames are.

@@ -1,4 +1,4 @@
-"""Prologue: the raw frame to resized pixels, as ONNX operators. The part of the graph that stands before the trunk."""
+"""Prologue: the part of the graph before the trunk. ONNX operators turn the raw frame into resized pixels."""
 
 import onnx
 from onnx import parser
@@ -18,7 +18,7 @@ class _Chain:
         self.last = "frame"
 
     def constant(self, kind: str, *values: float) -> str:
-        """Adds a constant, a list unless it is a single float, and gives its name."""
+        """Adds a constant, a list unless it is a single float, and returns its name."""
         name = f"constant_{len(self.constants)}"
         shape = "" if kind == "float" else f"[{len(values)}]"
         self.constants.append(f"{kind}{shape} {name} = {{{', '.join(repr(value) for value in values)}}}")
@@ -73,12 +73,12 @@ def _crop(chain: _Chain, roi: Roi) -> None:
 
 
 def _average_rows(chain: _Chain, height_px: int, *, channels: int) -> None:
-    """`(1, C, rows, W) float32` means of as many rows as fit into one input row: only they are turned and resized.
+    """`(1, C, rows, W) float32` means of as many rows as fit into one input row; only these are transposed and resized.
 
-    As a product with ones: integer, exact, and the one operator that reads 8-bit pixels as fast as the memory gives
-    them. What is missing to a last whole group is filled with the last rows again, which stretches the picture by less
-    than one input row. Pixels are turned into planes as rows of a matrix, because onnxruntime would move a transpose of
-    the picture further down and then subtract the mean from every third value, which takes ten times longer.
+    A product with ones adds the rows: it is exact integer arithmetic, and the only operator that reads 8-bit pixels as
+    fast as memory delivers them. The last rows are repeated to fill the last group, which stretches the picture by less
+    than one input row. Pixels are transposed into planes as rows of a matrix: onnxruntime would move a transpose of the
+    picture further down and then subtract the mean from every third value, which takes ten times as long.
     """
     zero, one, rest = (chain.constant("int64", value) for value in (0, 1, -1))
     frame, input_rows = chain.last, chain.constant("int64", height_px)
@@ -113,14 +113,14 @@ def _average_rows(chain: _Chain, height_px: int, *, channels: int) -> None:
 
 
 def _stretch(chain: _Chain, low: int, high: int) -> None:
-    """Brings a value range to 0 to 255; what lies outside is clipped."""
+    """Maps a value range to 0 to 255; values outside are clipped."""
     chain.then("Sub", chain.constant("float", float(low)))
     chain.then("Mul", chain.constant("float", 255.0 / (high - low)))
     chain.then("Clip", chain.constant("float", 0.0), chain.constant("float", 255.0))
 
 
 def _resize(chain: _Chain, shape: tuple[int, int, int, int]) -> None:
-    # every frame pixel counts: the triangle filter is as wide as the reduction (antialias), and cut at the frame's
-    # border as in torch and PIL (exclude_outside); on float32: the uint8 path cuts off fractions and is not faster
+    # every frame pixel counts: the triangle filter is as wide as the reduction (antialias) and is cut at the border of
+    # the frame, as in torch and PIL (exclude_outside); on float32, because the uint8 path truncates and is not faster
     how = 'mode = "linear", antialias = 1, exclude_outside = 1, coordinate_transformation_mode = "half_pixel"'
     chain.then("Resize", "", "", chain.constant("int64", *shape), attributes=f"<{how}>")

@@ -1,7 +1,7 @@
 """Importing torchvision where torch has no CUDA.
 
-PyPI's torchvision is compiled for CUDA. Beside a CPU-only torch its compiled operators cannot load, and the import dies
-with "operator torchvision::nms does not exist", because its Python code attaches to operators that were never declared.
+PyPI's torchvision is compiled for CUDA. Beside a CPU-only torch its compiled operators cannot load. The import fails
+with "operator torchvision::nms does not exist", because its Python code refers to operators that were never declared.
 Declaring their schemas is enough; ResNet-18 uses none of them.
 """
 
@@ -17,7 +17,7 @@ _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 @functools.cache
 def _declared() -> torch.library.Library:
-    # cached because the declarations are withdrawn when the object is collected
+    # cached, because torch removes the declarations when the object is garbage-collected
     library = torch.library.Library("torchvision", "DEF")
     for operator in ("nms", "qnms"):
         library.define(operator + _SCHEMA)
@@ -25,7 +25,7 @@ def _declared() -> torch.library.Library:
 
 
 def import_torchvision_models() -> ModuleType:
-    """`torchvision.models`, with the missing operators declared if they have to be."""
+    """`torchvision.models`; the missing operators are declared if necessary."""
     try:
         return importlib.import_module("torchvision.models")
     except RuntimeError as error:

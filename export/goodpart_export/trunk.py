@@ -1,4 +1,4 @@
-"""Trunk: resized pixels to embeddings, in torch. The part of the graph that torch exports."""
+"""Trunk: the part of the graph that torch exports. It turns resized pixels into embeddings."""
 
 import math
 
@@ -16,14 +16,14 @@ _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 _STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 _LEAST = 1e-12
-"""The least length that an embedding is divided by."""
+"""The smallest length that an embedding is divided by."""
 
 
 class Trunk(nn.Module):
     """Truncated ResNet-18, neighbourhood average and L2 norm (paper, features)."""
 
     def __init__(self, network: nn.Module, profile: Profile) -> None:
-        """Takes what it needs of a ResNet-18.
+        """Takes the layers that it needs from a ResNet-18.
 
         Args:
             network: torchvision's ResNet-18 in evaluation mode.
@@ -74,7 +74,7 @@ class Trunk(nn.Module):
         return found
 
     def _averaged(self, grid: torch.Tensor) -> torch.Tensor:
-        """Every patch with its neighbours; beyond the border the outermost patches go on."""
+        """Every patch averaged with its neighbours; the outermost patches are repeated beyond the border."""
         if self._neighbourhood == 1:
             return grid
         edge = self._neighbourhood // 2
@@ -83,17 +83,17 @@ class Trunk(nn.Module):
         return nn.functional.conv2d(padded, weights, groups=grid.shape[1])
 
     def _unit(self, columns: torch.Tensor) -> torch.Tensor:
-        """`(D, P)` columns of length 1, or 0 where there is no feature at all.
+        """`(D, P)` columns of length 1, or 0 where all features are 0.
 
-        As a product with ones, because onnxruntime sums the rows of a matrix ten times slower than that.
+        A product with ones adds the squares: onnxruntime's own sum over the rows of a matrix takes ten times as long.
         """
         squared = torch.matmul(self.ones, columns * columns)
         return columns / torch.sqrt(torch.clamp(squared, min=_LEAST**2))
 
 
 def _binomial(side: int) -> torch.Tensor:
-    """`(1, 1, side, side) float32` weights of a neighbourhood: the centre counts most, all add up to 1."""
-    row = torch.tensor([float(math.comb(side - 1, at)) for at in range(side)])
+    """`(1, 1, side, side) float32` weights of a neighbourhood, largest in the centre, with the sum 1."""
+    row = torch.tensor([float(math.comb(side - 1, position)) for position in range(side)])
     return (row[:, None] * row[None, :] / row.sum() ** 2).view(1, 1, side, side)
 
 
@@ -102,7 +102,7 @@ def _stride_px(stage: str) -> int:
 
 
 def grid_of(profile: Profile) -> GridSpec:
-    """The patches that a profile gives."""
+    """The grid of patches that a profile produces."""
     stride_px = _stride_px(profile.grid)
     return GridSpec(
         rows=profile.input_height_px // stride_px,

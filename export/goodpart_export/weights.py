@@ -1,4 +1,4 @@
-"""ResNet-18 with weights: torchvision's own, from a file, or untrained."""
+"""ResNet-18 with weights: those of torchvision, from a file, or untrained."""
 
 import contextlib
 import hashlib
@@ -23,17 +23,17 @@ _LARGEST_SEED = 2**32 - 1
 
 
 def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tuple[nn.Module, WeightsSpec]:
-    """A ResNet-18 in evaluation mode, and where its weights came from.
+    """A ResNet-18 in evaluation mode, and the source of its weights.
 
     Args:
         source: "imagenet" (torchvision's download and cache), "untrained", or the path of a state dict, whole or
             truncated.
-        stages: the stages that are needed; keys of later stages may be missing.
+        stages: the stages that are needed; the keys of later stages may be missing.
         seed: for "untrained", 0 to 2**32 - 1.
 
     Raises:
         UsageError: no such file, or the seed is out of range.
-        ExportError: the download is impossible, or a key is missing or misshapen, or the file is not a state dict.
+        ExportError: the download failed, a key is missing or has another shape, or the file is not a state dict.
     """
     if not 0 <= seed <= _LARGEST_SEED:
         raise UsageError(f"--seed: expected 0 to {_LARGEST_SEED}, found {seed}; give another")
@@ -55,7 +55,7 @@ def load_weights(source: str, *, stages: tuple[str, ...], seed: int = 0) -> tupl
 
 
 def _downloaded(models: Any) -> Path:
-    """Torchvision's cached file, downloaded if it is not there yet."""
+    """The file in torchvision's cache; it is downloaded if it is missing."""
     weights = models.ResNet18_Weights.IMAGENET1K_V1
     path = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
     if path.is_file():
@@ -79,7 +79,7 @@ def _hash_prefix(path: Path) -> str:
 
 @contextlib.contextmanager
 def _time_limit() -> Iterator[None]:
-    """A silent network ends in an error: torchvision's download has no time limit of its own."""
+    """Ends a download over an unresponsive network with an error: torchvision sets no time limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_DOWNLOAD_TIMEOUT_S)
     try:
@@ -119,6 +119,6 @@ def _fill(network: nn.Module, path: Path, stages: tuple[str, ...]) -> str:
 
 
 def _unused(stages: tuple[str, ...]) -> tuple[str, ...]:
-    """Key prefixes behind the last stage that is used."""
+    """Prefixes of the keys of all stages after the last one that is used."""
     last = max(STAGES.index(stage) for stage in stages)
     return (*(f"{block_of(stage)}." for stage in STAGES[last + 1 :]), "layer4.", "fc.")

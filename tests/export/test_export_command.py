@@ -77,7 +77,7 @@ def test_the_command_line_prints_reduction_and_parity(tmp_path, capsys):
     command = ["--weights", "untrained", "--size", "64x64", "--frame-size", "640x960", "--out", str(out)]
     assert main(command) == 0
     text = capsys.readouterr().out
-    assert "of a 640x960 frame, 10 x 15 pixels make one input pixel" in text
+    assert "one input pixel covers 10 x 15 frame pixels if 640x960 are inspected" in text
     assert "parity" in text
     assert "UNTRAINED" in text
     assert Backbone.load(out).spec.grid.patches == 64
@@ -89,9 +89,7 @@ def test_the_command_line_takes_thermal_cameras_with_a_region(tmp_path, capsys):
     camera = ["--channels", "GRAY", "--dtype", "uint16", "--value-range", "1000,5000", "--roi", "4,8,128,64"]
     assert main(["--weights", "untrained", "--size", "64x64", "--out", str(out), "--json", *camera]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["reductions"] == [
-        {"height_px": 128, "width_px": 64, "frame_rows_per_input_row": 2.0, "frame_columns_per_input_column": 1.0}
-    ]
+    assert report["reductions"] == [{"height_px": 128, "width_px": 64, "frame_pixels_per_input_pixel": [2.0, 1.0]}]
     spec = Backbone.load(out).spec.frame
     assert spec.value_range == (1000, 5000)
     assert spec.roi == Roi(y_px=4, x_px=8, height_px=128, width_px=64)

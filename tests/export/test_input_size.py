@@ -112,14 +112,15 @@ def test_no_images_are_refused():
 def test_the_reasons_are_stated():
     choice = choose_input([(600, 300)] * 9 + [(500, 500)], own_px=SQUARE, images_found=40)
     assert (choice.images, choice.images_found) == (10, 40)
-    assert (choice.seen_height_px, choice.seen_width_px) == (600, 300)
+    assert (choice.inspected_height_px, choice.inspected_width_px) == (600, 300)
     assert (choice.median_aspect, choice.aspect_p10, choice.aspect_p90) == (2, pytest.approx(1.866, abs=1e-3), 2)
     assert (choice.input_height_px, choice.input_width_px) == (352, 176)
     assert choice.distortion_percent == 0
-    assert choice.frame_pixels_per_input_pixel == pytest.approx(180_000 / 61_952, abs=1e-3)
+    assert choice.frame_pixels_per_input_pixel == (1.7, 1.7)
     assert choice.warning is None
     assert "352x176" in choice.describe()
-    assert "10 of 40 images 2," in choice.describe()
+    assert choice.describe().endswith("; one input pixel covers 1.7 x 1.7 frame pixels")
+    assert "(height / width) 2 in 10 of 40 images," in choice.describe()
 
 
 def test_portrait_and_landscape_in_equal_parts_make_a_square_and_a_warning():

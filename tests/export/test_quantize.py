@@ -24,7 +24,6 @@ from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_export import quantize_backbone
 from goodpart_export.cli import export as cli
 from goodpart_export.cli.quantize import main
-from goodpart_export.progress import shown
 from goodpart_export.quantize.int8_cpu import int8_instructions
 from goodpart_export.quantize.quantize import LIMIT
 from goodpart_export.quantize.shift import Measured, shift_between
@@ -119,21 +118,23 @@ def test_same_inputs_give_same_bytes_in_another_process(int8, whole, blotched, t
 
 
 def test_blocks_stay_float_from_the_front_until_scores_move_little(int8, whole, blotched, tmp_path):
-    first = int8[1].trials[0].shift.score_mean
+    first = int8[1].attempts[0].shift.score_mean
     report = quantize_backbone(whole, blotched, tmp_path / "b.onnx", shift_limit=0.8 * first)
     names = report.blocks
     assert names == ("stem", "layer1.0", "layer1", "layer2.0", "layer2", "layer3.0", "layer3")
-    assert [trial.float_blocks for trial in report.trials] == [names[:count] for count in range(len(report.trials))]
-    assert all(trial.shift.score_mean > 0.8 * first for trial in report.trials[:-1])
-    assert report.trials[-1].shift.score_mean <= 0.8 * first
+    assert [attempt.float_blocks for attempt in report.attempts] == [
+        names[:count] for count in range(len(report.attempts))
+    ]
+    assert all(attempt.shift.score_mean > 0.8 * first for attempt in report.attempts[:-1])
+    assert report.attempts[-1].shift.score_mean <= 0.8 * first
     # the stem has one convolution, and layer1.0 two
-    front = {1: 1, 2: 3, 3: 5, 4: 8, 5: 10, 6: 13}[len(report.trials) - 1]
+    front = {1: 1, 2: 3, 3: 5, 4: 8, 5: 10, 6: 13}[len(report.attempts) - 1]
     quantized = convolutions(tmp_path / "b.onnx", after="DequantizeLinear")
     assert quantized == [False] * front + [True] * (len(quantized) - front - 1) + [False]
 
 
 def test_a_shift_that_cannot_be_had_is_refused(whole, blotched, tmp_path):
-    with pytest.raises(ExportError, match="expected scores to move by at most 1e-09 sigmas"):
+    with pytest.raises(ExportError, match="expected scores to change by at most 1e-09 sigmas"):
         quantize_backbone(whole, blotched, tmp_path / "b.onnx", shift_limit=1e-9)
     assert not list(tmp_path.iterdir())
 
@@ -147,7 +148,7 @@ def test_other_frames_are_quantized_too(export_tiny, tmp_path, name):
         np.save(tmp_path / f"{seed}.npy", frame * (20 if spec is THERMAL else 1))
     report = quantize_backbone(backbone, tmp_path, tmp_path / "out" / "b.onnx", shift_limit=1.0)
     assert report.calibration_images == 4
-    assert report.trials[-1].shift.images == 2
+    assert report.attempts[-1].shift.images == 2
     assert Backbone.load(tmp_path / "out" / "b.onnx").spec.frame == spec
 
 
@@ -171,9 +172,9 @@ def test_the_command_line_says_what_it_costs_and_gives(whole, blotched, tmp_path
     assert f"this CPU   {cpu_name()}" in printed.out
     progress = [line for line in printed.err.splitlines() if not line.startswith("warning: ")]
     assert progress == [
-        "measuring float32 on 12 images",
-        "calibrating on 8 images",
-        "measuring int8 throughout on 12 images",
+        "measuring float32: 12 images",
+        "calibrating: 8 images",
+        "measuring int8 throughout: 12 images",
     ]
 
 
@@ -182,7 +183,7 @@ def test_json_is_the_report_and_this_cpu(whole, blotched, tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     here = printed.pop("this_cpu")
     assert printed == json.loads((tmp_path / "b.report.json").read_text())
-    assert (printed["calibration_images"], printed["seed"], printed["trials"][-1]["shift"]["images"]) == (6, 3, 6)
+    assert (printed["calibration_images"], printed["seed"], printed["attempts"][-1]["shift"]["images"]) == (6, 3, 6)
     assert set(here) == {"cpu", "instructions", "float32_ms", "int8_ms", "speedup"}
 
 
@@ -272,23 +273,12 @@ def test_no_change_is_no_shift_and_a_change_of_scale_neither():
     assert shift_between(same, dataclasses.replace(same, distances=moved), TINY).image_score_max > 1.0
 
 
-def test_a_terminal_sees_how_long_it_takes(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    # the clock jumps by 10 s with every look
-    clock = iter(range(0, 1000, 10))
-    monkeypatch.setattr("goodpart_export.progress.time.monotonic", lambda: next(clock))
-    assert list(shown([1, 2, 3], doing="measuring on")) == [1, 2, 3]
-    error = capsys.readouterr().err
-    assert "\rmeasuring on images: 2/3, 40 s left" in error
-    assert error.endswith("\n")
-
-
 @pytest.mark.real
 def test_real_tiles_keep_their_scores(real_data, real_weights, tmp_path, capsys):
     images = real_data / "magnetic_tile" / "train" / "good"
     source, out = tmp_path / "tile.onnx", tmp_path / "int8.onnx"
     assert cli.main(["--weights", str(real_weights), "--size", "240x208", "--out", str(source)]) == 0
-    shift = quantize_backbone(source, images, out).trials[-1].shift
+    shift = quantize_backbone(source, images, out).attempts[-1].shift
     assert shift.score_mean <= LIMIT
     assert shift.cosine_mean < 0.05 * shift.patch_distance
     frame = read_image(find_images(images)[0], RGB)

@@ -1,6 +1,7 @@
 """The command line of the embedded PC: outputs, exit codes, one-line errors."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from broken_bundles import change_json
 from goodpart.cli.main import main
+from goodpart.inspector import Inspector
 from small_frames import draw_defect, draw_good
 
 
@@ -66,6 +68,30 @@ def test_a_json_line_per_frame_of_a_folder(built_bundle, frames, capsys):
     assert "UNTRAINED" in captured.err
 
 
+def test_json_is_what_the_inspection_says_of_itself(built_bundle, frames, capsys):
+    score(built_bundle, frames / "defect.npy")
+    line = json.loads(capsys.readouterr().out)
+    inspection = Inspector.load(built_bundle, threads=1).inspect(np.load(frames / "defect.npy"))
+    expected = json.loads(json.dumps(inspection.to_dict()))
+    del line["timings_ms"], expected["timings_ms"]
+    assert line == {"file": str(frames / "defect.npy"), **expected, "untrained": True}
+    assert line["score"] == pytest.approx(inspection.score, abs=5e-5)
+    assert len(str(line["score"])) < len(str(inspection.score))
+
+
+def test_a_table_never_shows_a_defect_that_scores_its_threshold(bundle, frames, capsys, monkeypatch):
+    found = Inspector.load(bundle).inspect(np.load(frames / "defect.npy")).score
+    threshold = found - 2e-5
+    assert f"{threshold:.3f}" == f"{found:.3f}"
+    assert main(["threshold", str(bundle), "--value", repr(threshold)]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert score(bundle, frames / "defect.npy") == 1
+    shown = re.fullmatch(r"DEFECT +([\d.]+) of ([\d.]+) .*", capsys.readouterr().out.strip())
+    assert shown is not None
+    assert float(shown[1]) > float(shown[2])
+
+
 def test_a_table_on_a_terminal_unless_json_is_asked_for(built_bundle, frames, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     score(built_bundle, frames)
@@ -85,6 +111,31 @@ def test_overlays_lie_as_the_images_do_and_have_their_size(built_bundle, tmp_pat
     assert found == ["block/000.png.overlay.png", "good/000.png.overlay.png"]
     assert cv2.imread(str(tmp_path / "maps" / found[0])).shape == (24, 18, 3)
     assert json.loads(capsys.readouterr().out.splitlines()[0])["map"] == str(tmp_path / "maps" / found[0])
+
+
+@pytest.mark.parametrize("maps", ["a_file", "a_file/maps", "/proc/maps", "maps"])
+def test_a_place_for_overlays_is_tried_before_any_frame_is_scored(built_bundle, frames, maps, tmp_path, capsys):
+    pytest.importorskip("cv2")
+    (tmp_path / "a_file").write_bytes(b"mine")
+    (tmp_path / "maps" / "good.npy.overlay.png").mkdir(parents=True)  # a folder where an overlay belongs
+    assert score(built_bundle, frames / "good.npy", options=["--maps", str(tmp_path / maps)]) == 2
+    printed = capsys.readouterr()
+    assert re.fullmatch(r"goodpart: /.*: expected a (place that can be written|file to write), found .*\n", printed.err)
+    assert printed.out == ""
+    assert (tmp_path / "a_file").read_bytes() == b"mine"
+
+
+def test_a_place_for_overlays_is_tried_before_the_bundle_is_loaded(tmp_path, frames, capsys):
+    pytest.importorskip("cv2")
+    (tmp_path / "a_file").write_bytes(b"mine")
+    assert score(tmp_path / "no_bundle", frames / "good.npy", options=["--maps", str(tmp_path / "a_file")]) == 2
+    assert "expected a place that can be written" in capsys.readouterr().err
+
+
+def test_a_place_for_overlays_is_left_empty_when_the_bundle_is_refused(tmp_path, frames, capsys):
+    pytest.importorskip("cv2")
+    assert score(tmp_path / "no_bundle", frames, options=["--maps", str(tmp_path / "new" / "maps")]) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames"]
 
 
 def test_overlays_never_lie_outside_their_folder(built_bundle, tmp_path, monkeypatch, capsys):
@@ -116,6 +167,7 @@ def test_info_says_what_the_bundle_is(built_bundle, capsys):
     for words in (
         "bar",
         "uint8 RGB (H, W, 3)",
+        "reduction   one input pixel covers 0.75 x 0.56 frame pixels if 24x18 are inspected",
         "300 x 8",
         "UNTRAINED",
         "false-reject rate 0.1 (target: ",
@@ -186,7 +238,9 @@ def test_errors_are_one_line_and_no_traceback(built_bundle, arguments, code, wor
     assert "Traceback" not in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["score", "x"], ["bench", "x", "--frame-size", "big"], ["info"]])
+@pytest.mark.parametrize(
+    "arguments", [["dance"], ["store", "dance"], ["score", "x"], ["bench", "x", "--frame-size", "big"], ["info"]]
+)
 def test_a_wrong_command_line_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)

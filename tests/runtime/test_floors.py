@@ -22,7 +22,7 @@ FLOORS = {
         {"cli"},
     ],
     "export/goodpart_export": [
-        {"torchvision_beside_cpu_torch", "profiles", "progress"},
+        {"torchvision_beside_cpu_torch", "profiles", "good_images"},
         {"sizing", "weights", "trunk"},
         {"onnx_file", "prologue"},
         {"parity", "quantize"},

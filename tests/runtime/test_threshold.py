@@ -139,7 +139,7 @@ def test_score_and_info_show_it(bundle, threshold, tmp_path, capsys):
     assert main(["score", str(bundle), str(tmp_path / "good.npy")]) == 1
     assert json.loads(capsys.readouterr().out)["threshold"] == -100
     assert main(["info", str(bundle)]) == 0
-    assert "threshold -100.0000 sigmas instead of the bundle's" in capsys.readouterr().out
+    assert "threshold -100.000 sigmas instead of the bundle's" in capsys.readouterr().out
     assert main(["info", str(bundle), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["device"]["threshold"] == -100
 
@@ -155,12 +155,12 @@ def test_in_words(bundle, capsys):
     own = read_bundle(bundle).calibration.threshold
     assert main(["threshold", str(bundle)]) == 0
     text = capsys.readouterr().out
-    assert f"{own:.4f} sigmas, the bundle's own" in text
+    assert f"{own:.3f} sigmas, the bundle's own" in text
     assert "a false-reject rate of 0.05882 or more, by 16 held-out good parts" in text
     assert main(["threshold", str(bundle), "--value", "3"]) == 0
     text = capsys.readouterr().out
-    assert f"3.0000 sigmas, set on this device in {device_file(bundle)}" in text
-    assert f"the bundle  {own:.4f} sigmas" in text
+    assert f"3.000 sigmas, set on this device in {device_file(bundle)}" in text
+    assert f"the bundle  {own:.3f} sigmas" in text
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999"])

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goodpart._host.atomic import check_target, staged_folder
-from goodpart.cli.info import bundle_facts
+from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict

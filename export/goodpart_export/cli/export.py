@@ -6,11 +6,13 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import add_common_options, integers, print_json, run, size
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
+from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.onnx_file import check_out, report_path
@@ -25,48 +27,62 @@ _TYPICAL_FRAMES = ((480, 640), (1080, 1920), (2048, 2448))
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exports one backbone; returns the exit code."""
-    return run(_export, _parser(), argv)
+    return run(_export, _parser(), argv, help_alone=True)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="goodpart-export", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="goodpart-export", description="Export a truncated ResNet-18 as one ONNX file that takes raw frames."
+    )
     parser.add_argument("--version", action="version", version=f"goodpart-export {_version()}")
     parser.add_argument(
         "--weights", required=True, metavar="imagenet|FILE|untrained",
-        help="torchvision's ImageNet weights (downloaded once), a ResNet-18 state dict, or random ones",
+        help="weights of the network: torchvision's for ImageNet (downloaded once), a ResNet-18 state dict, or random",
     )  # fmt: skip
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the ONNX file to write")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="ONNX file to write")
     parser.add_argument(
         "--profile", default="default", metavar="NAME|FILE",
-        help=f"one of {', '.join(shipped_profiles())}, or a JSON file (default %(default)s)",
+        help=f"profile: one of {', '.join(shipped_profiles())}, or a JSON file (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--size", type=_size, metavar="HxW|auto",
-        help="what frames are resized to (default: the profile's); auto: in the proportions of the images in --images, "
-        "about as many pixels as the profile's but at most half as many as the images have",
+        help="size that frames are resized to (default: that of the profile); auto: the proportions of the images in "
+        "--images, about as many pixels as the profile has, but at most half as many as the images have",
     )  # fmt: skip
-    parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="the good images that --size auto looks at")
-    frame = parser.add_argument_group("the frame")
-    frame.add_argument(
-        "--channels", choices=[channels.value for channels in Channels], default="RGB", help="default %(default)s"
+    parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="folder of good images, for --size auto")
+    _add_frame_options(parser.add_argument_group("the frame"))
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of untrained weights, 0 to 2^32 - 1 (default: %(default)s)",
     )
-    frame.add_argument(
-        "--dtype", choices=[dtype.value for dtype in PixelType], default="uint8", help="default %(default)s"
-    )
-    frame.add_argument(
-        "--value-range", type=integers(2, "LO,HI"), metavar="LO,HI", help="uint16: the pixel values of black and white"
-    )
-    frame.add_argument(
-        "--roi", type=integers(4, "Y,X,H,W"), metavar="Y,X,H,W", help="inspect only this part, in frame pixels"
-    )
-    frame.add_argument(
-        "--frame-size", type=size, metavar="HxW", help="the camera's frame size, to report the reduction"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of untrained weights, 0 to 2^32 - 1 (default %(default)s)")
-    parser.add_argument("--force", action="store_true", help="replace an existing backbone and report")
+    parser.add_argument("--force", action="store_true", help="replace an existing backbone and its report")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     add_common_options(parser)
     return parser
+
+
+def _add_frame_options(group: argparse._ArgumentGroup) -> None:
+    channels, dtypes = [channels.value for channels in Channels], [dtype.value for dtype in PixelType]
+    group.add_argument(
+        "--channels", choices=channels, default="RGB", help="channels in memory order (default: %(default)s)"
+    )
+    group.add_argument("--dtype", choices=dtypes, default="uint8", help="type of the pixels (default: %(default)s)")
+    group.add_argument(
+        "--value-range", type=integers(2, "LO,HI"), metavar="LO,HI", help="pixel values of black and white, for uint16"
+    )
+    group.add_argument(
+        "--roi", type=integers(4, "Y,X,H,W"), metavar="Y,X,H,W",
+        help="region of interest: the part of the frame that is inspected, in pixels (default: the whole frame)",
+    )  # fmt: skip
+    group.add_argument(
+        "--frame-size",
+        type=size,
+        metavar="HxW",
+        help="size of the frames, to report how many of their pixels one input pixel covers",
+    )
 
 
 def _size(text: str) -> tuple[int, int] | str:
@@ -99,13 +115,13 @@ def _export(options: argparse.Namespace) -> int:
         profile = _resized(profile, *options.size)
     check_out(options.out, force=options.force)
     network, weights = load_weights(options.weights, stages=profile.stages, seed=options.seed)
-    choice = None if options.images is None else _look(options.images, frame, profile)
+    choice = None if options.images is None else _choose(options.images, frame, profile)
     if choice is not None:
         profile = _resized(profile, choice.input_height_px, choice.input_width_px)
     report = export_backbone(
         network, options.out, profile=profile, frame=frame, weights=weights, input_choice=choice, force=options.force
     )
-    reductions = [_reduction(report, *seen) for seen in _seen_sizes(frame, options.frame_size, choice)]
+    reductions = [_reduction(profile, *inspected) for inspected in _inspected(frame, options.frame_size, choice)]
     if options.json:
         print_json({**to_plain(report), "reductions": reductions})
     else:
@@ -116,18 +132,18 @@ def _export(options: argparse.Namespace) -> int:
 def _check_size_options(options: argparse.Namespace) -> None:
     if options.size == _AUTO and options.images is None:
         raise UsageError(
-            "--size auto: expected --images GOOD_DIR beside it, found none; name a folder of good images to look at, "
-            "or give a size such as --size 256x256"
+            "--size auto: expected --images GOOD_DIR beside it, found none; name a folder of good images, or give a "
+            "size such as --size 256x256"
         )
     if options.images is not None and options.size != _AUTO:
         found = "no --size" if options.size is None else "--size {}x{}".format(*options.size)
         raise UsageError(f"--images: expected --size auto beside it, found {found}; add it, or leave --images out")
 
 
-def _look(folder: Path, frame: FrameSpec, profile: Profile) -> InputChoice:
-    """Chooses the input size by looking at images, and says so on stderr."""
-    seen_px, found = survey(folder, frame)
-    choice = choose_input(seen_px, own_px=(profile.input_height_px, profile.input_width_px), images_found=found)
+def _choose(folder: Path, frame: FrameSpec, profile: Profile) -> InputChoice:
+    """Chooses the input size for images, and says so on stderr."""
+    sizes_px, found = survey(folder, frame)
+    choice = choose_input(sizes_px, own_px=(profile.input_height_px, profile.input_width_px), images_found=found)
     print(choice.describe(), file=sys.stderr, flush=True)
     if choice.warning is not None:
         print(f"warning: {choice.warning}", file=sys.stderr, flush=True)
@@ -138,29 +154,25 @@ def _resized(profile: Profile, height_px: int, width_px: int) -> Profile:
     return dataclasses.replace(profile, input_height_px=height_px, input_width_px=width_px)
 
 
-def _seen_sizes(
+def _inspected(
     frame: FrameSpec, camera: tuple[int, int] | None, choice: InputChoice | None
 ) -> list[tuple[float, float]]:
-    """Height and width of what is resized: region of interest, camera's frame, median image, or some typical ones."""
+    """Height and width of what is resized: region of interest, the camera's frame, median image, or typical frames."""
     if frame.roi is not None:
         return [(frame.roi.height_px, frame.roi.width_px)]
     if camera is not None:
         return [camera]
-    return list(_TYPICAL_FRAMES) if choice is None else [(choice.seen_height_px, choice.seen_width_px)]
+    return list(_TYPICAL_FRAMES) if choice is None else [(choice.inspected_height_px, choice.inspected_width_px)]
 
 
-def _reduction(report: ExportReport, height_px: float, width_px: float) -> dict[str, float]:
-    """How many frame pixels make one input pixel, downwards and across."""
-    profile = report.backbone.profile
-    return {
-        "height_px": height_px,
-        "width_px": width_px,
-        "frame_rows_per_input_row": round(height_px / profile.input_height_px, 2),
-        "frame_columns_per_input_column": round(width_px / profile.input_width_px, 2),
-    }
+def _reduction(profile: Profile, height_px: float, width_px: float) -> dict[str, Any]:
+    """How many frame pixels one input pixel covers if this much of a frame is inspected."""
+    input_px = (profile.input_height_px, profile.input_width_px)
+    frame_pixels = frame_pixels_per_input_pixel((height_px, width_px), input_px)
+    return {"height_px": height_px, "width_px": width_px, "frame_pixels_per_input_pixel": frame_pixels}
 
 
-def _print(report: ExportReport, out: Path, reductions: list[dict[str, float]], *, hint: bool) -> None:
+def _print(report: ExportReport, out: Path, reductions: list[dict[str, Any]], *, hint: bool) -> None:
     facts, profile = report.backbone, report.backbone.profile
     print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
     print(f"frame      {facts.frame.describe()}")
@@ -169,10 +181,12 @@ def _print(report: ExportReport, out: Path, reductions: list[dict[str, float]], 
         f"{facts.grid.rows}x{facts.grid.columns} patches of {facts.grid.dimension} values"
     )
     if hint:
-        print("           (the profile's own; --size auto --images GOOD_DIR fits it to the proportions of your frames)")
+        print(
+            "           (the profile's size; --size auto --images GOOD_DIR fits it to the proportions of your frames)"
+        )
     for reduction in reductions:
-        height_px, width_px, rows, columns = reduction.values()
-        print(f"           of a {height_px:g}x{width_px:g} frame, {rows:g} x {columns:g} pixels make one input pixel")
+        height_px, width_px, frame_pixels = reduction.values()
+        print(f"           {describe_reduction(frame_pixels, inspected_px=(height_px, width_px))}")
     print(f"parity     torch and onnxruntime differ by {report.parity:.1e} (limit {report.parity_limit:.0e})")
     print(f"report     {report_path(out)}")
     if facts.weights.warning is not None:

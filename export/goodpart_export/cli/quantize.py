@@ -1,4 +1,4 @@
-"""`goodpart-quantize`: an exported backbone in 8-bit integers, and what that costs and gives."""
+"""`goodpart-quantize`: an exported backbone in 8-bit integers, and what that costs and gains."""
 
 import argparse
 import dataclasses
@@ -13,50 +13,55 @@ from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
 from goodpart_export.onnx_file import report_path
 from goodpart_export.quantize.int8_cpu import int8_instructions, interleaved_ms
-from goodpart_export.quantize.quantize import LIMIT, QuantizeReport, Trial, quantize_backbone
+from goodpart_export.quantize.quantize import LIMIT, Attempt, QuantizeReport, quantize_backbone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Quantizes one backbone; returns the exit code."""
-    return run(_quantize, _parser(), argv)
+    return run(_quantize, _parser(), argv, help_alone=True)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="goodpart-quantize", description=__doc__)
-    parser.add_argument("backbone", type=Path, metavar="BACKBONE", help="a float32 backbone from goodpart-export")
+    parser = argparse.ArgumentParser(
+        prog="goodpart-quantize",
+        description="Convert an exported backbone to 8-bit integers, and measure what that costs and gains.",
+    )
+    parser.add_argument("backbone", type=Path, metavar="BACKBONE", help="float32 backbone from goodpart-export")
     parser.add_argument(
         "--images", required=True, type=Path, metavar="GOOD_DIR",
-        help="good images: some set the ranges of the activations, others measure what int8 costs",
+        help="folder of good images: some set the ranges of the activations, others measure what int8 costs",
     )  # fmt: skip
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the ONNX file to write")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="ONNX file to write")
     parser.add_argument(
         "--calibration-images", type=int, default=50, metavar="N",
-        help="the most images that set ranges, at least 4; at most two thirds of all (default %(default)s)",
+        help="largest number of images that set ranges, at least 4; at most two thirds of all (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--shift-limit", type=float, default=LIMIT, metavar="SIGMAS",
-        help="how far a patch's calibrated score may move in the mean; blocks of the network stay float, from the "
-        "front, until it is kept (default %(default)s)",
+        help="largest mean change of a patch's calibrated score; blocks of the network stay float, from the front, "
+        "until the change is smaller (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--reduce-range", action="store_true",
-        help="weights of 7 bits: for devices without 8-bit dot products (VNNI), where sums would saturate",
+        help="use weights of 7 bits, for devices without 8-bit dot products (VNNI), where sums would saturate",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of the sample of images (default %(default)s)")
-    parser.add_argument("--force", action="store_true", help="replace an existing backbone and report")
-    parser.add_argument("--json", action="store_true", help="print report and timings as one JSON object")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the sample of images (default: %(default)s)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing backbone and its report")
+    parser.add_argument("--json", action="store_true", help="print the report and the timings as one JSON object")
     add_common_options(parser)
     return parser
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _ThisCpu:
-    """What int8 gives on this CPU, 1 thread; no part of the report, which is the same wherever it is made.
+    """What int8 gains on this CPU with 1 thread. The report leaves it out, so that it is the same on every machine.
 
     Attributes:
         cpu: its name.
-        instructions: its 8-bit dot products, None where the kernel does not say.
-        float32_ms, int8_ms: medians per frame, measured in turns.
+        instructions: its 8-bit dot products, None if the kernel does not list them.
+        float32_ms, int8_ms: median per frame; the two backbones take turns.
         speedup: how many times faster int8 is.
     """
 
@@ -104,29 +109,30 @@ def _time(backbone: Path, out: Path, images: Path) -> _ThisCpu:
 
 
 def _print(report: QuantizeReport, out: Path) -> None:
-    shift, chosen = report.trials[-1].shift, report.trials[-1]
+    chosen = report.attempts[-1]
+    shift = chosen.shift
     print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
     print(f"int8       {_words(chosen)}, weights of {7 if report.reduce_range else 8} bits")
-    for trial in report.trials[:-1]:
-        print(f"           not {_words(trial)}: patch scores moved by {trial.shift.score_mean:.3f} sigmas")
+    for attempt in report.attempts[:-1]:
+        print(f"           not {_words(attempt)}: patch scores would change by {attempt.shift.score_mean:.3f} sigmas")
     print(f"measured   on {shift.images} good images; {report.calibration_images} others set the ranges")
     print(
-        f"embeddings move by {shift.cosine_mean:.5f} in the mean, {shift.cosine_p99:.5f} at the 99th percentile "
-        f"(cosine); for comparison: the nearest patch of other good images is {shift.patch_distance:.5f} away"
+        f"embeddings change by a cosine distance of {shift.cosine_mean:.5f} on average, {shift.cosine_p99:.5f} at the "
+        f"99th percentile; for comparison, the nearest patch of other good images is {shift.patch_distance:.5f} away"
     )
     print(
-        f"scores     of patches move by {shift.score_mean:.3f} sigmas in the mean (limit {report.shift_limit:g}), "
-        f"{shift.score_p99:.3f} at the 99th percentile; of images by {shift.image_score_max:.3f} at most"
+        f"scores     of patches change by {shift.score_mean:.3f} sigmas on average (limit {report.shift_limit:g}), "
+        f"{shift.score_p99:.3f} at the 99th percentile; of images by at most {shift.image_score_max:.3f}"
     )
 
 
-def _words(trial: Trial) -> str:
-    return f"all but {', '.join(trial.float_blocks)}" if trial.float_blocks else "throughout"
+def _words(attempt: Attempt) -> str:
+    return f"all but {', '.join(attempt.float_blocks)}" if attempt.float_blocks else "throughout"
 
 
 def _print_cpu(here: _ThisCpu) -> None:
     found = here.instructions
-    named = "which instructions it has is unknown" if found is None else ", ".join(found) or "no 8-bit dot products"
+    named = "8-bit dot products unknown" if found is None else ", ".join(found) or "no 8-bit dot products"
     print(f"this CPU   {here.cpu} ({named})")
     print(
         f"           float32 {here.float32_ms:.1f} ms, int8 {here.int8_ms:.1f} ms per frame on 1 thread: "
@@ -138,11 +144,11 @@ def _warnings(here: _ThisCpu, *, reduce_range: bool) -> list[str]:
     found = []
     if here.instructions == () and not reduce_range:
         found.append(
-            "this CPU has no 8-bit dot products (VNNI): sums of 8-bit products may saturate; if the device has none "
+            "this CPU has no 8-bit dot products (VNNI), so sums of 8-bit products may saturate; if the device has none "
             "either, add --reduce-range"
         )
     if not here.speedup > 1.1:
-        found.append(f"int8 is {here.speedup:.2f} times as fast here: on CPUs like this one stay with float32")
+        found.append(f"int8 is only {here.speedup:.2f} times as fast here; use float32 on CPUs like this one")
     return found
 
 

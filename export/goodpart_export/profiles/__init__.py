@@ -1,4 +1,4 @@
-"""The profiles that ship, as JSON beside this file, and the reader for them and for a third party's."""
+"""The profiles that ship, as JSON files beside this one, and the reader for them and for those of third parties."""
 
 from importlib import resources
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a CPU has for int8, and how fast it really is."""
+"""int8 on this CPU: which instructions it has, and how fast it is."""
 
 import statistics
 import time
@@ -11,14 +11,14 @@ from goodpart._host.machine import CPUINFO
 from goodpart.model.backbone import Backbone
 
 _DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
-"""Flags of the instructions that add up four products of 8-bit numbers without saturating: x86 and Arm."""
+"""Flags of the instructions that add four products of 8-bit numbers without saturating, on x86 and Arm."""
 
 _PAIRS = 15
 _WARM_UP = 3
 
 
 def int8_instructions(cpuinfo: Path = CPUINFO) -> tuple[str, ...] | None:
-    """This CPU's 8-bit dot products by the kernel's names, () for none, None where the kernel does not say.
+    """This CPU's 8-bit dot products by the kernel's names, () for none, None if the kernel does not list them.
 
     Args:
         cpuinfo: the kernel's listing.
@@ -32,11 +32,11 @@ def int8_instructions(cpuinfo: Path = CPUINFO) -> tuple[str, ...] | None:
 
 
 def interleaved_ms(first: Backbone, second: Backbone, frame: npt.NDArray[Any]) -> tuple[float, float]:
-    """Median time per frame of two backbones, in ms: in turns, so that whatever else the machine does meets both.
+    """Median time per frame of two backbones, in ms. They take turns, so that other work on the machine slows both.
 
     Args:
-        first, second: of the same frame.
-        frame: as they declare.
+        first, second: backbones for the same frames.
+        frame: such as they declare.
     """
     spent_ms: tuple[list[float], list[float]] = ([], [])
     for _ in range(_WARM_UP + _PAIRS):

@@ -1,4 +1,4 @@
-"""How far a changed backbone moves embeddings, and the scores that follow from them: measured without a bank."""
+"""Shift: how much a changed backbone changes embeddings and scores, measured without a bank."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ import numpy.typing as npt
 from goodpart.facts.profile import Profile
 
 _REFERENCE = 8192
-"""Patches of the calibration images that stand for a bank: enough for distances like a bank's, quick to search."""
+"""Number of patches of the calibration images that act as a bank: enough for realistic distances, quick to search."""
 
 _COMPARED = 1024
-"""Patches of each image whose embeddings are compared; their number must not grow with the input."""
+"""Number of patches of each image whose embeddings are compared; it must not grow with the input."""
 
 _LEAST_STD = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shift:
-    """What changed on good images that the change was not fitted to; 0 is no change.
+    """What changed, on good images that the change was not fitted to; 0 is no change.
 
     Attributes:
         images: that were measured.
@@ -40,7 +40,7 @@ class Shift:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What one backbone gives on good images.
+    """What one backbone computes for good images.
 
     Attributes:
         embeddings: `(N, S, D) float32` of some patches of each image.
@@ -52,22 +52,22 @@ class Measured:
 
     @classmethod
     def of(cls, embedded: Iterable[npt.NDArray[np.float32]], *, references: int, seed: int) -> "Measured":
-        """Takes a sample of the first images' patches as reference, and searches the others' patches in it.
+        """Samples patches of the first images as reference, and measures how far the patches of the others are from it.
 
         Args:
-            embedded: `(P, D) float32` embeddings of one image after the other, by the same backbone.
-            references: how many of them are reference; the others are measured.
-            seed: of the samples: the same seed takes the same patches of every backbone.
+            embedded: `(P, D) float32` embeddings of one image after the other, from the same backbone.
+            references: number of reference images; the others are measured.
+            seed: of the samples; the same seed chooses the same patches for every backbone.
         """
         rng, bank = np.random.default_rng(seed), np.empty((0, 0), np.float32)
         parts: list[npt.NDArray[np.float32]] = []
         compared, distances = [], []
-        for at, image in enumerate(embedded, start=1):
-            most = -(-_REFERENCE // references) if at <= references else _COMPARED
+        for number, image in enumerate(embedded, start=1):
+            most = -(-_REFERENCE // references) if number <= references else _COMPARED
             some = image[np.sort(rng.permutation(len(image))[:most])]
-            if at <= references:
+            if number <= references:
                 parts.append(some)
-                bank = np.ascontiguousarray(np.concatenate(parts).T) if at == references else bank
+                bank = np.ascontiguousarray(np.concatenate(parts).T) if number == references else bank
             else:
                 compared.append(some)
                 distances.append(1.0 - (image @ bank).max(axis=1).astype(np.float64))
@@ -82,11 +82,11 @@ class Measured:
 def shift_between(before: Measured, after: Measured, profile: Profile) -> Shift:
     """Compares two backbones on the same images.
 
-    Each is calibrated by itself, as a build does: what moves all scores alike is no change.
+    Each is calibrated on its own, as in a build, so a change that affects all scores alike is no change.
 
     Args:
-        before, after: what the two give.
-        profile: says how many patches make an image score.
+        before, after: what the two compute.
+        profile: determines how many patches make an image score.
     """
     cosine = 1.0 - np.einsum("ijk,ijk->ij", before.embeddings, after.embeddings).astype(np.float64)
     old, new = before.scores(), after.scores()

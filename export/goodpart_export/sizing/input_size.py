@@ -1,7 +1,7 @@
-"""Input size: the height and width that keep what the frames show in proportion.
+"""Input size: the height and width that keep the proportions of the frames.
 
 Squashing a tall part into a square costs accuracy (commutators: image AUROC .875 squashed, .949 at their own aspect).
-What is decided here from the sizes of good images, and why, goes into the export's report.
+The export's report states what was chosen from the sizes of the good images, and why.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from goodpart.errors import UsageError
+from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 
 AREA_TOLERANCE = 0.15
 """How much larger or smaller than the profile's own input, as a share of its area, a chosen one may be."""
@@ -27,92 +28,94 @@ DISTORTION_LIMIT_PERCENT = 25.0
 # what a profile accepts
 _STEP_PX, _SMALLEST_PX, _LARGEST_PX = 16, 32, 4096
 
-# aspects nearer to each other than this, in logarithms, are the same
+# aspects whose logarithms agree to this many decimals are equal
 _DIGITS = 9
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InputChoice:
-    """An input size that was chosen by looking at images, and why. An aspect is height / width of what is inspected.
+    """An input size that was chosen for images, and why. An aspect is height / width of the inspected part.
 
     Attributes:
-        images, images_found: how many images were looked at, and how many the folder holds.
-        seen_height_px, seen_width_px: median height and width of what is inspected, in frame pixels.
-        median_aspect: what the size was chosen for; the median of logarithms, so that 1:2 and 2:1 make 1.
+        images, images_found: how many images were measured, and how many the folder holds.
+        inspected_height_px, inspected_width_px: median height and width of the inspected part, in frame pixels.
+        median_aspect: what the size was chosen for; the median of logarithms, so that 1:2 and 2:1 give 1.
         aspect_p10, aspect_p90: 10th and 90th percentile of the aspects.
         input_height_px, input_width_px: the chosen size.
         distortion_percent: how much a part of the median aspect is still stretched along one side, 0 for not at all.
-        frame_pixels_per_input_pixel: median number of frame pixels that make one input pixel; below 1 frames are
-            enlarged.
+        frame_pixels_per_input_pixel: frame pixels along each side of one input pixel, downwards and across, at the
+            median height and width; below 1 frames are enlarged.
         warning: why no size suits the images, or None.
     """
 
     images: int
     images_found: int
-    seen_height_px: float
-    seen_width_px: float
+    inspected_height_px: float
+    inspected_width_px: float
     median_aspect: float
     aspect_p10: float
     aspect_p90: float
     input_height_px: int
     input_width_px: int
     distortion_percent: float
-    frame_pixels_per_input_pixel: float
+    frame_pixels_per_input_pixel: tuple[float, float]
     warning: str | None
 
     def describe(self) -> str:
         """The choice and its reasons in one line, for messages."""
-        looked = f"{self.images}" if self.images == self.images_found else f"{self.images} of {self.images_found}"
+        measured = f"{self.images}" if self.images == self.images_found else f"{self.images} of {self.images_found}"
         return (
-            f"input {self.input_height_px}x{self.input_width_px} (HxW) chosen: median aspect (height / width) of "
-            f"{looked} images {self.median_aspect:.3g}, 10th to 90th percentile {self.aspect_p10:.3g} to "
-            f"{self.aspect_p90:.3g}; remaining distortion {self.distortion_percent:.1f} %, "
-            f"{self.frame_pixels_per_input_pixel:.3g} frame pixels make one input pixel"
+            f"input {self.input_height_px}x{self.input_width_px} (HxW) chosen: median aspect (height / width) "
+            f"{self.median_aspect:.3g} in {measured} images, 10th to 90th percentile {self.aspect_p10:.3g} to "
+            f"{self.aspect_p90:.3g}; remaining distortion {self.distortion_percent:.1f} %; "
+            f"{describe_reduction(self.frame_pixels_per_input_pixel)}"
         )
 
 
-def choose_input(seen_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int], images_found: int) -> InputChoice:
+def choose_input(inspected_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int], images_found: int) -> InputChoice:
     """The input size for images of the given sizes.
 
     Args:
-        seen_px: height and width of the inspected part of every image looked at, in frame pixels, at least one.
-        own_px: height and width of the profile's own input; the chosen one has about its area, or half that of the
-            median image if that is less: at its own resolution a frame shows noise (docs/decisions.md, input size).
+        inspected_px: height and width of the inspected part of every measured image, in frame pixels, at least one.
+        own_px: height and width of the profile's own input. The chosen input has about its area, or half that of the
+            median image if that is less: at full resolution a frame shows noise (docs/decisions.md, input size).
         images_found: how many images there are.
 
     Raises:
         UsageError: no sizes.
     """
-    if not seen_px:
+    if not inspected_px:
         raise UsageError("input size: expected the sizes of images, found none")
-    sides_px = np.array(seen_px, np.float64)
+    sides_px = np.array(inspected_px, np.float64)
     aspects = np.exp(np.quantile(np.log(sides_px[:, 0] / sides_px[:, 1]), (0.1, 0.5, 0.9)))
     low, median, high = (float(aspect) for aspect in aspects)
-    height_px, width_px = choose_size(median, own_px=_reduced(own_px, float(np.median(sides_px.prod(axis=1)))))
+    middle_px = (float(np.median(sides_px[:, 0])), float(np.median(sides_px[:, 1])))
+    size_px = choose_size(median, own_px=_reduced(own_px, float(np.median(sides_px.prod(axis=1)))))
+    chosen = size_px[0] / size_px[1]
     return InputChoice(
-        images=len(seen_px),
+        images=len(inspected_px),
         images_found=images_found,
-        seen_height_px=float(np.median(sides_px[:, 0])),
-        seen_width_px=float(np.median(sides_px[:, 1])),
+        inspected_height_px=middle_px[0],
+        inspected_width_px=middle_px[1],
         median_aspect=round(median, 4),
         aspect_p10=round(low, 4),
         aspect_p90=round(high, 4),
-        input_height_px=height_px,
-        input_width_px=width_px,
-        distortion_percent=round(_distortion_percent(height_px / width_px, median), 2),
-        frame_pixels_per_input_pixel=round(float(np.median(sides_px.prod(axis=1))) / (height_px * width_px), 3),
-        warning=_warning(low, median, high, chosen=height_px / width_px),
+        input_height_px=size_px[0],
+        input_width_px=size_px[1],
+        distortion_percent=round(_distortion_percent(chosen, median), 2),
+        frame_pixels_per_input_pixel=frame_pixels_per_input_pixel(middle_px, size_px),
+        warning=_warning(low, median, high, chosen=chosen),
     )
 
 
-def _reduced(own_px: tuple[int, int], seen_area_px: float) -> tuple[int, int]:
-    """The profile's own input, made smaller where it has more than half as many pixels as an image."""
-    scale = min(1.0, (REDUCTION * seen_area_px / (own_px[0] * own_px[1])) ** 0.5)
+def _reduced(own_px: tuple[int, int], inspected_area_px: float) -> tuple[int, int]:
+    """The profile's own input, reduced if it has more than half as many pixels as an image."""
+    scale = min(1.0, (REDUCTION * inspected_area_px / (own_px[0] * own_px[1])) ** 0.5)
     return max(_SMALLEST_PX, round(own_px[0] * scale)), max(_SMALLEST_PX, round(own_px[1] * scale))
 
 
 def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:
-    """The allowed size whose aspect is nearest, as a ratio, to the one asked for; of equals the nearest in area.
+    """The allowed size whose aspect is nearest, as a ratio, to the given one; of equals the nearest in area.
 
     Args:
         aspect: height / width, above 0.
@@ -120,7 +123,7 @@ def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:
 
     Returns:
         Height and width, multiples of 16 from 32 pixels up, of the profile's own area within 15 %. A larger aspect
-        never gives a smaller one.
+        never gives a smaller aspect.
 
     Raises:
         UsageError: the aspect is not a positive finite number.
@@ -138,7 +141,7 @@ def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:
 
 
 def allowed_sizes(own_px: tuple[int, int]) -> list[tuple[int, int]]:
-    """All heights and widths that a profile accepts and that have the area of its own input within 15 %.
+    """All heights and widths that a profile accepts and whose area is that of its own input within 15 %.
 
     Args:
         own_px: height and width of the profile's own input; one of those returned.
@@ -154,21 +157,21 @@ def allowed_sizes(own_px: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _distortion_percent(aspect: float, true_aspect: float) -> float:
-    """By how much one side is stretched against the other, whichever it is."""
+    """How much one side is stretched relative to the other, whichever it is."""
     return 100.0 * (max(aspect / true_aspect, true_aspect / aspect) - 1.0)
 
 
 def _warning(low: float, median: float, high: float, *, chosen: float) -> str | None:
     if high / low > SPAN_LIMIT:
         return (
-            f"the images' aspects differ {high / low:.2g}-fold between the 10th and the 90th percentile, so that no "
-            f"input size suits all: there the parts are stretched by {_distortion_percent(chosen, low):.0f} % and "
-            f"{_distortion_percent(chosen, high):.0f} %; crop them alike (--roi), or export one backbone for each shape"
+            f"the images' aspects differ {high / low:.2g}-fold between the 10th and the 90th percentile, so no input "
+            f"size suits all: there, parts are stretched by {_distortion_percent(chosen, low):.0f} % and "
+            f"{_distortion_percent(chosen, high):.0f} %; crop them alike (--roi), or export one backbone per shape"
         )
     distortion = _distortion_percent(chosen, median)
     if distortion > DISTORTION_LIMIT_PERCENT:
         return (
-            f"no input size of about the profile's area comes near the median aspect {median:.3g}: parts are stretched "
-            f"by {distortion:.0f} %; inspect a part of the frame (--roi), or give --size"
+            f"no input size of about the profile's area is near the median aspect {median:.3g}: parts are stretched by "
+            f"{distortion:.0f} %; inspect a part of the frame (--roi), or give --size"
         )
     return None

@@ -1,4 +1,4 @@
-"""`goodpart bench`: how long one frame takes on this machine."""
+"""`goodpart bench`: measures how long one frame takes on this machine."""
 
 import argparse
 import sys
@@ -7,23 +7,40 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.cli.common import print_json
-from goodpart.cli.trust import trust
+from goodpart.cli.common import print_json, size
+from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 
-PERCENTILES = (50, 95, 99)
+SUMMARY = "Measure how long one frame takes on this machine, stage by stage."
+
+_PERCENTILES = (50, 95, 99)
+_PATIENCE_MS = 10_000
+"""Time from which the command says how long it is going to take."""
 
 
-def bench(options: argparse.Namespace) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_bundle_argument(parser)
+    add_threads_option(parser)
+    parser.add_argument(
+        "--frames", type=int, default=200, metavar="N", help="number of frames to time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--frame-size", type=size, metavar="HxW", help="size of the frames (default: that of the golden frames)"
+    )
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
     """Times `--frames` inspections and prints p50, p95 and p99 of every stage, in ms."""
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
-    inspector = Inspector.load(options.bundle, threads=options.threads, **trust(options))
+    inspector = Inspector.load(bundle_folder(options), threads=options.threads, **trust(options))
     frame = inspector.bundle.read_golden(inspector.bundle.manifest.golden[0].file)
     if options.frame_size is not None:
         frame = _tiled(frame, *options.frame_size)
-    stages = measure(inspector, frame, options.frames)
+    stages = _percentiles(_time(inspector, frame, options.frames))
     shape = "x".join(str(side) for side in frame.shape[:2])
     if options.json:
         print_json(
@@ -31,39 +48,35 @@ def bench(options: argparse.Namespace) -> int:
         )
         return 0
     print(f"{options.frames} frames of {shape} pixels, {inspector.backbone.threads} threads, ms")
-    print(f"{'':<8}" + "".join(f"{f'p{percentile}':>10}" for percentile in PERCENTILES))
+    print(f"{'':<8}" + "".join(f"{f'p{percentile}':>10}" for percentile in _PERCENTILES))
     for stage, figures in stages.items():
         print(f"{stage:<8}" + "".join(f"{figure:>10.2f}" for figure in figures.values()))
     return 0
 
 
-def measure(inspector: Inspector, frame: npt.NDArray[np.generic], frames: int) -> dict[str, dict[str, float]]:
-    """Inspects one frame many times.
-
-    Args:
-        inspector: a loaded one.
-        frame: as its bundle declares.
-        frames: how often.
-
-    Returns:
-        for "embed", "search", "score" and "total" the percentiles "p50", "p95" and "p99" in ms.
-    """
-    timings: dict[str, list[float]] = {"embed": [], "search": [], "score": [], "total": []}
-    for done in range(frames):
+def _time(inspector: Inspector, frame: npt.NDArray[np.generic], frames: int) -> dict[str, list[float]]:
+    """Inspects one frame many times; returns the ms of each inspection for "embed", "search", "score" and "total"."""
+    spent_ms: dict[str, list[float]] = {"embed": [], "search": [], "score": [], "total": []}
+    for index in range(frames):
         began = time.perf_counter()
         inspection = inspector.inspect(frame)
-        timings["total"].append((time.perf_counter() - began) * 1e3)
-        for stage, spent_ms in inspection.timings_ms.items():
-            timings[stage].append(spent_ms)
-        if done == 0 and timings["total"][0] * frames > 10_000:
-            print(f"about {timings['total'][0] * frames / 1e3:.0f} s to go", file=sys.stderr)
+        spent_ms["total"].append((time.perf_counter() - began) * 1e3)
+        for stage, stage_ms in inspection.timings_ms.items():
+            spent_ms[stage].append(stage_ms)
+        if index == 0 and (expected_ms := spent_ms["total"][0] * frames) > _PATIENCE_MS:
+            print(f"about {expected_ms / 1e3:.0f} s to go", file=sys.stderr)
+    return spent_ms
+
+
+def _percentiles(spent_ms: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """For each stage "p50", "p95" and "p99" in ms, to the microsecond."""
     return {
-        stage: {f"p{percentile}": round(float(np.percentile(spent, percentile)), 3) for percentile in PERCENTILES}
-        for stage, spent in timings.items()
+        stage: {f"p{percentile}": round(float(np.percentile(spent, percentile)), 3) for percentile in _PERCENTILES}
+        for stage, spent in spent_ms.items()
     }
 
 
 def _tiled(frame: npt.NDArray[np.generic], height_px: int, width_px: int) -> npt.NDArray[np.generic]:
-    """The frame repeated or cut to another size: real content, so that the search has realistic work."""
+    """The frame, repeated or cut to another size: real content gives the search realistic work."""
     repeats = (-(-height_px // frame.shape[0]), -(-width_px // frame.shape[1]), 1)[: frame.ndim]
     return np.ascontiguousarray(np.tile(frame, repeats)[:height_px, :width_px])

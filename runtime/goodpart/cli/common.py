@@ -1,4 +1,4 @@
-"""What the three command line tools share: options, exit codes, one-line errors."""
+"""What all command lines of the project share: sub-commands, exit codes, one-line errors and the parsing of values."""
 
 import argparse
 import io
@@ -7,31 +7,88 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+from typing import Any, Protocol
 
 from goodpart.errors import GoodpartError
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
+
+USAGE = 2
+"""Exit code of a command line that cannot work. A missing command has it too: 0 would read as "all good"."""
+
+
+class Command(Protocol):
+    """A module that is one command: `SUMMARY` is one sentence for the help."""
+
+    SUMMARY: str
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Adds the command's arguments and options to its parser."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Does the work; returns the exit code."""
+
+
+def add_commands(parser: argparse.ArgumentParser, commands: Mapping[str, Command]) -> Any:
+    """Gives a parser sub-commands; without one, it prints its help to stderr and ends with code 2.
+
+    Args:
+        parser: of the program, or of a command that has commands of its own.
+        commands: by name, in the order of the help.
+
+    Returns:
+        argparse's collection of sub-parsers, for commands that have commands of their own.
+    """
+
+    def show_help(options: argparse.Namespace) -> int:
+        parser.print_help(sys.stderr)
+        return USAGE
+
+    parser.set_defaults(command=show_help, traceback=False)
+    parsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, command in commands.items():
+        added = parsers.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
+        command.add_options(added)
+        add_common_options(added)
+        added.set_defaults(command=command.run)
+    return parsers
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Runs the command that `add_commands` found on the command line; returns its exit code."""
+    return int(options.command(options))
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """The options that every command has."""
+    """Adds the options that every command line has."""
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error was raised")
 
 
-def run(main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+def run(
+    main: Callable[[argparse.Namespace], int],
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    *,
+    help_alone: bool = False,
+) -> int:
     """Parses the command line, runs `main`, and turns every error into one line on stderr and an exit code.
 
     Args:
-        main: takes the parsed options, gives the exit code.
-        parser: the command's parser.
-        argv: arguments without the program's name; None for the process's own.
+        main: takes the parsed options, returns the exit code.
+        parser: of the program.
+        argv: arguments without the program's name; None for those of the process.
+        help_alone: print the help and return 2 if there are no arguments at all, for programs that need some.
     """
     _mend_streams()
-    options = parser.parse_args(argv)
-    # a service manager's stop and a closed terminal are interruptions too: clean up what is half done
+    arguments = sys.argv[1:] if argv is None else argv
+    if help_alone and not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    options = parser.parse_args(arguments)
+    # a service manager's stop and a closed terminal interrupt too, so that half-done work is removed
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
     before = {number: signal.getsignal(number) for number in map(signal.Signals.__getitem__, names)}
     for number, handler in before.items():
@@ -44,19 +101,19 @@ def run(main: Callable[[argparse.Namespace], int], parser: argparse.ArgumentPars
     except KeyboardInterrupt:
         return _report(parser.prog, "interrupted; nothing half-written is left", INTERRUPTED, show=options.traceback)
     except BrokenPipeError:
-        # the reader went away (for example `| head`); nothing more can be told, also not by the exit-time flush
+        # the reader has closed the pipe (for example `| head`): the flush at exit must not fail as well
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
+        return USAGE
     except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would read as "at least one defect"
         text = f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
-        return _report(parser.prog, text, 2, show=options.traceback)
+        return _report(parser.prog, text, USAGE, show=options.traceback)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def print_json(value: object) -> None:
-    """One JSON object on one line of stdout, seen by a reader at once."""
+    """Prints one JSON object on one line of stdout and flushes it, so that a reader gets it at once."""
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
@@ -73,7 +130,7 @@ def size(text: str) -> tuple[int, int]:
 
 
 def integers(count: int, names: str) -> Callable[[str], tuple[int, ...]]:
-    """A parser of `count` whole numbers separated by commas; `names` is how messages call them."""
+    """A parser of `count` whole numbers separated by commas; messages call them `names`."""
 
     def parse(text: str) -> tuple[int, ...]:
         parts = text.split(",")
@@ -85,7 +142,7 @@ def integers(count: int, names: str) -> Callable[[str], tuple[int, ...]]:
 
 
 def _mend_streams() -> None:
-    """Output never fails for want of a stream (`>&-`) or because a file's name is not UTF-8."""
+    """Keeps output from failing because a stream is closed (`>&-`) or a file's name is not UTF-8."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - it lasts as long as the process

@@ -1,4 +1,4 @@
-"""`goodpart score`: inspects image files and says the verdict of each."""
+"""`goodpart score`: inspects image files and prints the verdict of each."""
 
 import argparse
 import os
@@ -7,29 +7,44 @@ import time
 from pathlib import Path
 from typing import Any
 
+from goodpart._host.atomic import check_file
 from goodpart._host.machine import usable_cores
 from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
-from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
-from goodpart.cli.trust import trust
+from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
 from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.frames.images import OVERLAY_SUFFIX, find_images, read_image
 from goodpart.frames.pictures import write_picture
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.rounding import decimals_that_tell_apart
+
+SUMMARY = "Inspect image files; the exit code is 1 if at least one has a defect."
+
+_SCORE_DECIMALS = 3
+"""Decimals of a score in the table, unless they would make it equal to a threshold that it is not."""
 
 REFUSED = "REFUSED"
-"""What a frame without a verdict is listed as."""
+"""The outcome of a frame that has no verdict."""
 
 # the worst outcome of all frames decides: a frame that could not be judged is worse than a defect that was found
 _EXIT_CODES = {REFUSED: 4, Verdict.UNKNOWN.value: 5, Verdict.DEFECT.value: 1, Verdict.GOOD.value: 0}
 
 
-def score(options: argparse.Namespace) -> int:
-    """Scores every image; a refused one is reported and the rest goes on.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_bundle_argument(parser)
+    parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image file, or a folder of them")
+    parser.add_argument("--maps", type=Path, metavar="DIR", help="write an overlay picture of each frame below DIR")
+    add_threads_option(parser, what="threads per frame; images at a time if there are several")
+    add_json_option(parser)
 
-    Prints a JSON object per frame, or a table row per frame when stdout is a terminal and --json is not given.
+
+def run(options: argparse.Namespace) -> int:
+    """Scores every image. A refused one is reported, and the others are scored nevertheless.
+
+    Prints a JSON object per frame, or a table row per frame if stdout is a terminal and `--json` is not given.
 
     Returns:
         4 if a frame was refused, else 5 if one is UNKNOWN, else 1 if one is a DEFECT, else 0.
@@ -37,14 +52,16 @@ def score(options: argparse.Namespace) -> int:
     if options.maps is not None:
         load_opencv("--maps")
     paths = [path for given in options.images for path in _images_at(given)]
-    inspector, workers = _loaded(options, images=len(paths))
+    overlays = {} if options.maps is None else _overlay_paths(paths, options.maps)
+    for overlay in {overlay.parent: overlay for overlay in overlays.values()}.values():
+        check_file(overlay)
+    inspector, workers = _load(options, images=len(paths))
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
-    names = _overlay_names(paths)
 
     def score_one(path: Path) -> dict[str, Any]:
-        return _score_one(inspector, path, options.maps and options.maps / names[path])
+        return _score_one(inspector, path, overlays.get(path))
 
     began = time.perf_counter()
     for _, result in in_order(score_one, paths, workers=workers):
@@ -60,41 +77,43 @@ def score(options: argparse.Namespace) -> int:
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
 
 
-def _loaded(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
+def _load(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
     """An Inspector, and how many images it is to inspect at a time.
 
-    Several images on one thread each get faster through than one on all threads; a single image is as fast as it gets.
+    Several images at a time on one thread each take less time than one after the other on all threads.
     """
-    threads: int | None = options.threads
+    folder, threads = bundle_folder(options), options.threads
     if images == 1 or threads == 1:
-        return Inspector.load(options.bundle, threads=threads, **trust(options)), 1
-    workers = usable_cores() if threads is None else threads
-    # what is no thread count for one frame is none for all of them either
-    each = workers if not 1 <= workers <= 256 else 1
-    return Inspector.load(options.bundle, threads=each, **trust(options)), workers
+        return Inspector.load(folder, threads=threads, **trust(options)), 1
+    workers: int = usable_cores() if threads is None else threads
+    # a number of threads that is refused for one frame is refused for several images as well
+    threads_each = 1 if 1 <= workers <= 256 else workers
+    return Inspector.load(folder, threads=threads_each, **trust(options)), workers
 
 
 def _images_at(given: Path) -> list[Path]:
     """The images that one argument means.
 
     Raises:
-        UsageError: nothing lies there; a file that cannot be decoded is a matter of its own.
+        UsageError: neither a file nor a folder; whether a file can be decoded shows later.
     """
-    at = found_at(given)
-    if at == "a folder":
+    found = found_at(given)
+    if found == "a folder":
         return find_images(given)
-    if at != "a file":
-        raise UsageError(f"{given}: expected an image file or a folder of them, found {at}")
+    if found != "a file":
+        raise UsageError(f"{given}: expected an image file or a folder of them, found {found}")
     return [given]
 
 
-def _overlay_names(paths: list[Path]) -> dict[Path, Path]:
-    """Where each image's overlay lies below --maps: as the images lie below their deepest common folder."""
-    # without `..`, which would lead out of the overlays' folder again
+def _overlay_paths(paths: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where the overlay of each image is written: overlays lie below `folder` as images below their common folder."""
+    # without `..`, which would lead out of the folder again
     places = {path: Path(os.path.normpath(path.absolute())) for path in paths}
     root = os.path.commonpath([place.parent for place in places.values()])
     # the suffix stays in the name: part.png and part.jpg are two frames
-    return {path: place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()}
+    return {
+        path: folder / place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()
+    }
 
 
 def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:
@@ -111,20 +130,10 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
 
 
 def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "file": str(path),
-        "verdict": inspection.verdict.value,
-        "score": inspection.score,
-        "threshold": inspection.threshold,
-        "margin": inspection.margin,
-        "p_value": inspection.p_value,
-        "regions": to_plain(inspection.regions),
-        "timings_ms": {stage: round(ms, 3) for stage, ms in inspection.timings_ms.items()},
-    }
+    """What is printed about one frame: its file, what `Inspection.to_dict` says, and what is true in some runs only."""
+    result = {"file": str(path), **inspection.to_dict()}
     if untrained:
         result["untrained"] = True
-    if inspection.reason is not None:
-        result["reason"] = inspection.reason
     if overlay is not None:
         result["map"] = str(overlay)
     return result
@@ -133,7 +142,8 @@ def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrain
 def _row(result: dict[str, Any]) -> str:
     if result["verdict"] == REFUSED:
         return f"{REFUSED:<8}{'':>30}  {result['file']}"
-    numbers = f"{result['score']:>10.3f} of {result['threshold']:.3f}  p {result['p_value']:.3f}"
-    return (
-        f"{result['verdict']:<8}{numbers:>30}  {result['file']}{'  ' + result['reason'] if 'reason' in result else ''}"
-    )
+    score, threshold = result["score"], result["threshold"]
+    decimals = decimals_that_tell_apart([(score, threshold)], at_least=_SCORE_DECIMALS)
+    numbers = f"{score:>10.{decimals}f} of {threshold:.{decimals}f}  p {result['p_value']:.3f}"
+    reason = "" if result["reason"] is None else f"  {result['reason']}"
+    return f"{result['verdict']:<8}{numbers:>30}  {result['file']}{reason}"

@@ -1,4 +1,4 @@
-"""`goodpart threshold`: shows a bundle's threshold, or moves it on this device."""
+"""`goodpart threshold`: shows the threshold of a bundle, or moves it on this device."""
 
 import argparse
 import dataclasses
@@ -8,18 +8,39 @@ from goodpart._host.strict_json import to_plain
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, change_device, device_path, read_device
 from goodpart.cli.common import print_json
-from goodpart.cli.trust import trust
+from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration, threshold_for
 
+SUMMARY = "Show the threshold, or move it on this device; the bundle never changes."
 
-def threshold(options: argparse.Namespace) -> int:
-    """Writes or removes the device file as asked, then says which threshold holds.
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_bundle_argument(parser)
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--false-reject-rate", type=float, metavar="RATE",
+        help="set the threshold for this share of good parts called defective, if the held-out good parts support it",
+    )  # fmt: skip
+    way.add_argument(
+        "--value",
+        type=float,
+        metavar="SIGMAS",
+        help="set the threshold to this image score, and keep the pixel threshold",
+    )
+    way.add_argument("--reset", action="store_true", help="restore the threshold of the bundle")
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes or removes the device file as asked, then prints which threshold holds.
 
     Raises:
-        UsageError: a rate that the held-out parts do not support, a value that is no number, or the disk refuses.
+        UsageError: a rate that the held-out parts do not support, a value that is not finite, or the device file
+            cannot be written.
     """
-    bundle = read_bundle(options.bundle, **trust(options))
+    bundle = read_bundle(bundle_folder(options), **trust(options))
     if options.reset:
         settings = _set(bundle, None, None)
     elif options.value is None and options.false_reject_rate is None:
@@ -48,6 +69,7 @@ def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
+    """Prints the thresholds that hold; JSON has every digit, because `--value` takes the number back."""
     calibration = bundle.calibration
     if settings is not None and settings.threshold is None:
         settings = None
@@ -69,7 +91,7 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         )
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
-    print(f"threshold   {holds:.4f} sigmas, {origin}")
+    print(f"threshold   {holds:.3f} sigmas, {origin}")
     print(f"supports    a false-reject rate of {rate:.4g} or more, by {parts} held-out good parts")
     if settings is not None:
-        print(f"the bundle  {calibration.threshold:.4f} sigmas; an Inspector reads the file when it loads the bundle")
+        print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")

@@ -1,29 +1,40 @@
-"""`goodpart tune`: measures on this device how many threads, and whether busy waiting, inspect a frame fastest."""
+"""`goodpart tune`: measures with how many threads, spinning or not, this device inspects a frame fastest."""
 
 import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from goodpart._host.atomic import check_file
 from goodpart._host.machine import usable_cores
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.device import change_device, device_path
 from goodpart.cli.common import print_json
-from goodpart.cli.trust import Trust, trust
+from goodpart.cli.options import Trust, add_bundle_argument, add_json_option, bundle_folder, trust
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 
+SUMMARY = "Find the fastest number of threads on this device, and keep it for this bundle."
+
 _WORTH = 0.95
-"""A choice that takes more of the machine must need at most this share of the time."""
+"""A way that uses more of the machine must need at most this share of the time."""
+
+_FRAMES_PER_ROUND = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One way of running, and what one frame took: median and 95th percentile of the wall time, median of the CPU time
-    of all threads, in ms.
+class Timing:
+    """What one frame took in one way of running.
+
+    Attributes:
+        threads: for one frame.
+        spinning: whether threads wait busily for their next piece of work.
+        p50_ms, p95_ms: median and 95th percentile of the wall time.
+        cpu_ms: median of the CPU time of all threads.
     """
 
     threads: int
@@ -33,95 +44,110 @@ class Trial:
     cpu_ms: float
 
 
-def tune(options: argparse.Namespace) -> int:
-    """Tries all ways in turn, writes the best into the device file, and says what each took.
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_bundle_argument(parser)
+    parser.add_argument(
+        "--frames", type=int, default=100, metavar="N", help="number of frames to time each way (default: %(default)s)"
+    )
+    parser.add_argument("--reset", action="store_true", help="remove the tuning of this device")
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures all ways in turn, writes the best into the device file, and prints what each took.
 
     Raises:
-        UsageError: no frames, or the disk refuses.
+        UsageError: no frames, or the device file cannot be written; that is tried before anything is measured.
     """
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
-    bundle = read_bundle(options.bundle, **trust(options))
+    folder = bundle_folder(options)
+    bundle = read_bundle(folder, **trust(options))
+    path = device_path(bundle.folder)
     if options.reset:
         change_device(bundle, lambda settings: dataclasses.replace(settings, threads=None, spinning=None))
-        print(f"{device_path(bundle.folder)}: no tuning any more", file=sys.stderr)
+        print(f"{path}: tuning removed", file=sys.stderr)
         return 0
-    trials = measure(options.bundle, frames=options.frames, **trust(options))
-    best = choose(trials)
+    check_file(path)
+    timings = measure(folder, frames=options.frames, **trust(options))
+    best = choose(timings)
     change_device(bundle, lambda settings: dataclasses.replace(settings, threads=best.threads, spinning=best.spinning))
-    path = device_path(bundle.folder)
     if options.json:
-        print_json(
-            {
-                "device_file": str(path),
-                "best": dataclasses.asdict(best),
-                "trials": list(map(dataclasses.asdict, trials)),
-            }
-        )
+        plain = [dataclasses.asdict(timing) for timing in timings]
+        print_json({"device_file": str(path), "best": dataclasses.asdict(best), "timings": plain})
         return 0
     print(f"{'threads':>7}  {'waiting':<8}{'p50 ms':>8}{'p95 ms':>8}{'CPU ms':>8}")
-    for trial in trials:
-        mark = "  <- written" if trial is best else ""
-        waiting = "busy" if trial.spinning else "asleep"
-        print(f"{trial.threads:>7}  {waiting:<8}{trial.p50_ms:>8.2f}{trial.p95_ms:>8.2f}{trial.cpu_ms:>8.2f}{mark}")
-    print(f"{path}: an Inspector reads it when it loads the bundle; --reset takes it back")
+    for timing in timings:
+        mark = "  <- written" if timing is best else ""
+        waiting = "spin" if timing.spinning else "sleep"
+        print(f"{timing.threads:>7}  {waiting:<8}{timing.p50_ms:>8.2f}{timing.p95_ms:>8.2f}{timing.cpu_ms:>8.2f}{mark}")
+    print(f"{path}: an Inspector reads it when it loads the bundle; --reset removes the tuning")
     return 0
 
 
-def measure(folder: Path, *, frames: int, public_key: Path | None = None, minimum_serial: int = 0) -> list[Trial]:
-    """Inspects the bundle's first golden frame in every way, taking turns, so that other work hits all alike.
+def measure(folder: Path, *, frames: int, public_key: Path | None = None, minimum_serial: int = 0) -> list[Timing]:
+    """Inspects the bundle's first golden frame in every way. The ways take turns, so that other work slows all alike.
 
     Args:
         folder: the bundle.
-        frames: per way.
+        frames: for each way.
         public_key, minimum_serial: as in `read_bundle`.
 
     Returns:
-        one trial per way, fewer threads first, without busy waiting first.
+        one timing for each way: fewer threads first, without spinning first.
     """
-    cores = usable_cores()
-    ways = [(threads, spinning) for threads in _counts(cores) for spinning in (False, True)[: 1 if threads == 1 else 2]]
-    shown: Trust = {"public_key": public_key, "minimum_serial": minimum_serial}
-    inspectors = [Inspector.load(folder, threads=threads, spinning=spinning, **shown) for threads, spinning in ways]
-    frame = inspectors[0].bundle.read_golden(inspectors[0].bundle.manifest.golden[0].file)
-    wall_ms: list[list[float]] = [[] for _ in ways]
-    cpu_ms: list[list[float]] = [[] for _ in ways]
-    began, rounds = time.perf_counter(), max(1, frames // 10)
-    for done in range(rounds):
-        for at, inspector in enumerate(inspectors):
-            inspector.inspect(frame)  # not counted: caches still hold another way's data
-            for _ in range(-(-frames // rounds)):
-                wall, busy = time.perf_counter(), time.process_time()
-                inspector.inspect(frame)
-                wall_ms[at].append((time.perf_counter() - wall) * 1e3)
-                cpu_ms[at].append((time.process_time() - busy) * 1e3)
-        left_s = (time.perf_counter() - began) / (done + 1) * (rounds - done - 1)
-        print(f"round {done + 1} of {rounds}, about {left_s:.0f} s to go", file=sys.stderr, flush=True)
+    ways = [
+        (threads, spinning)
+        for threads in _thread_counts(usable_cores())
+        for spinning in (False, True)[: 1 if threads == 1 else 2]
+    ]
+    given: Trust = {"public_key": public_key, "minimum_serial": minimum_serial}
+    inspectors = [Inspector.load(folder, threads=threads, spinning=spinning, **given) for threads, spinning in ways]
+    spent_ms = _spent_ms(inspectors, frames)
     return [
-        Trial(
+        Timing(
             threads=threads,
             spinning=spinning,
-            p50_ms=round(float(np.median(wall_ms[at])), 3),
-            p95_ms=round(float(np.percentile(wall_ms[at], 95)), 3),
-            cpu_ms=round(float(np.median(cpu_ms[at])), 3),
+            p50_ms=round(float(np.median(wall_ms)), 3),
+            p95_ms=round(float(np.percentile(wall_ms, 95)), 3),
+            cpu_ms=round(float(np.median(cpu_ms)), 3),
         )
-        for at, (threads, spinning) in enumerate(ways)
+        for (threads, spinning), (wall_ms, cpu_ms) in zip(ways, spent_ms, strict=True)
     ]
 
 
-def choose(trials: list[Trial]) -> Trial:
-    """The fastest, but of those nearly as fast the one that takes least of the machine.
+def _spent_ms(inspectors: Sequence[Inspector], frames: int) -> list[tuple[list[float], list[float]]]:
+    """For each inspector the wall times and the CPU times of its frames; stderr says how long it is going to take."""
+    frame = inspectors[0].bundle.read_golden(inspectors[0].bundle.manifest.golden[0].file)
+    spent_ms: list[tuple[list[float], list[float]]] = [([], []) for _ in inspectors]
+    began, rounds = time.perf_counter(), max(1, frames // _FRAMES_PER_ROUND)
+    for done in range(1, rounds + 1):
+        for inspector, (wall_ms, cpu_ms) in zip(inspectors, spent_ms, strict=True):
+            inspector.inspect(frame)  # not counted: caches still hold the data of another way
+            for _ in range(-(-frames // rounds)):
+                wall, cpu = time.perf_counter(), time.process_time()
+                inspector.inspect(frame)
+                wall_ms.append((time.perf_counter() - wall) * 1e3)
+                cpu_ms.append((time.process_time() - cpu) * 1e3)
+        left_s = (time.perf_counter() - began) / done * (rounds - done)
+        print(f"round {done} of {rounds}, about {left_s:.0f} s to go", file=sys.stderr, flush=True)
+    return spent_ms
+
+
+def choose(timings: Sequence[Timing]) -> Timing:
+    """The fastest way; of those nearly as fast, the one that uses the least of the machine.
 
     Args:
-        trials: modest ones first.
+        timings: those that use less of the machine first.
     """
-    best = trials[0]
-    for trial in trials[1:]:
-        if trial.p50_ms < best.p50_ms * _WORTH:
-            best = trial
+    best = timings[0]
+    for timing in timings[1:]:
+        if timing.p50_ms < best.p50_ms * _WORTH:
+            best = timing
     return best
 
 
-def _counts(cores: int) -> list[int]:
+def _thread_counts(cores: int) -> list[int]:
     """1, 2, 4, ... and all cores."""
     return sorted({cores, *(1 << power for power in range(cores.bit_length()) if 1 << power <= cores)})

@@ -1,0 +1,73 @@
+"""A bundle in words, for `goodpart info` and reports."""
+
+import numpy as np
+
+from goodpart.bundle.bundle import Bundle
+from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
+from goodpart.facts.spec import FrameSpec, WeightsSource, WeightsSpec
+
+
+def bundle_facts(bundle: Bundle) -> dict[str, str]:
+    """What a bundle is and where it comes from, in words, by label.
+
+    Raises:
+        IntegrityError: a golden frame has changed since the bundle was checked.
+        ContractError: a golden frame is not a frame as the manifest declares them.
+    """
+    manifest, calibration = bundle.manifest, bundle.calibration
+    facts, origin = manifest.backbone, manifest.provenance
+    profile = facts.profile
+    found = {
+        "bundle": f"{manifest.name}, format version {manifest.format_version}",
+        "digest": bundle.digest,
+        "serial": str(manifest.serial),
+        "frame": _frame(facts.frame),
+        "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
+        f"patches of {facts.grid.dimension} values",
+        "reduction": _reduction(bundle),
+        "profile": f"{profile.name}: ResNet-18 {'+'.join(profile.stages)} on the grid of {profile.grid}, neighbourhood "
+        f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
+        f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
+        "weights": _weights(facts.weights),
+        "precision": facts.precision.value,
+        "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
+        "calibration": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, from "
+        f"{len(calibration.scores)} held-out good parts",
+        "threshold": f"{calibration.threshold:.3f} sigmas, false-reject rate {calibration.false_reject_rate:g} "
+        f"({calibration.promise}); {calibration.pixel_threshold:.3f} for patches",
+        "built from": f"{origin.images} images of {origin.parts} parts ({origin.skipped_images} skipped), seed "
+        f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
+        "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
+    }
+    if bundle.ignored is not None:
+        found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
+    return found
+
+
+def _reduction(bundle: Bundle) -> str:
+    """How many frame pixels one input pixel covers, in the region of interest or else in the first golden frame."""
+    facts = bundle.manifest.backbone
+    golden = bundle.read_golden(bundle.manifest.golden[0].file)
+    height_px, width_px = facts.frame.inspected(golden).shape[:2]
+    input_px = (facts.profile.input_height_px, facts.profile.input_width_px)
+    frame_pixels = frame_pixels_per_input_pixel((height_px, width_px), input_px)
+    return describe_reduction(frame_pixels, inspected_px=(height_px, width_px))
+
+
+def _counted(bundle: Bundle) -> int:
+    return bundle.manifest.backbone.grid.patches if bundle.ignored is None else int((~bundle.ignored).sum())
+
+
+def _frame(frame: FrameSpec) -> str:
+    text = frame.describe()
+    if frame.value_range is not None:
+        text += f", values {frame.value_range}"
+    if (roi := frame.roi) is not None:
+        text += f", region Y,X,H,W = {roi.y_px},{roi.x_px},{roi.height_px},{roi.width_px}"
+    return text
+
+
+def _weights(weights: WeightsSpec) -> str:
+    if weights.source is WeightsSource.UNTRAINED:
+        return f"{weights.source.value}, seed {weights.seed}"
+    return f"{weights.name} ({weights.source.value}), sha256 {weights.sha256}"

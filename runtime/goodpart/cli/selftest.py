@@ -1,0 +1,32 @@
+"""`goodpart selftest`: scores the golden frames of a bundle on this machine."""
+
+import argparse
+
+from goodpart.cli.common import print_json
+from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
+from goodpart.inspector import Inspector
+
+SUMMARY = "Score the golden frames of a bundle and compare with their known scores."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_bundle_argument(parser)
+    add_threads_option(parser)
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints how far the scores are from the known ones.
+
+    Raises:
+        SelfTestError: too far.
+    """
+    folder = bundle_folder(options)
+    errors = Inspector.load(folder, threads=options.threads, **trust(options)).self_test()
+    if options.json:
+        # an error has no more than two digits that mean something
+        print_json({"bundle": str(folder), "errors_sigmas": {file: float(f"{e:.2g}") for file, e in errors.items()}})
+    else:
+        print(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")
+    return 0

@@ -1,0 +1,1 @@
+"""The commands of `goodpart store`, one module each."""
