@@ -14,10 +14,6 @@ from collections.abc import Callable, Iterator
 from goodpart.errors import UsageError
 
 
-class _Frame:
-    """Stands for one frame that is in. It vanishes by itself when a signal handler's exception ends the frame early."""
-
-
 class Lifetime:
     """Lets frames in until it is closed, and releases what they need when the last one is out."""
 
@@ -29,7 +25,8 @@ class Lifetime:
                 kept alive, so that an Inspector that nobody holds ends at once.
         """
         self._release = weakref.WeakMethod(release)
-        self._frames: weakref.WeakSet[_Frame] = weakref.WeakSet()
+        # a set's own methods are single steps: no signal handler's exception comes between
+        self._frames: set[object] = set()
         self._closed, self._released = False, threading.Lock()
         self._process = os.getpid()
 
@@ -46,7 +43,7 @@ class Lifetime:
                 "inspector: expected the process that loaded it, found one that was forked from it; load the bundle "
                 "after forking"
             )
-        frame = _Frame()
+        frame = object()
         try:
             self._frames.add(frame)
             if self._closed:
@@ -54,7 +51,6 @@ class Lifetime:
             yield
         finally:
             self._frames.discard(frame)
-            del frame  # an exception that somebody keeps would keep it
             self._release_if_over()
 
     def close(self) -> None:
