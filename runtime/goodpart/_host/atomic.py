@@ -22,7 +22,7 @@ _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
 
 
 def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> None:
-    """Refuses a target folder that may not be written; call it before any long work.
+    """Refuses a target folder that must not be written; call it before any long work.
 
     Args:
         out: the folder to be.
@@ -82,7 +82,7 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
         mark, own: as in `check_target`.
 
     Raises:
-        UsageError: as in `check_target`, the disk refuses, or this system cannot exchange two folders.
+        UsageError: as in `check_target`, a write fails, or this system cannot exchange two folders.
     """
     check_target(out, force=force, mark=mark, own=own)
     try:
@@ -116,7 +116,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         mode: who may read and write it.
 
     Raises:
-        UsageError: the disk refuses.
+        UsageError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ def _temporary(out: Path, make: Callable[..., str]) -> tuple[Path, int | None]:
         held = hold(place)
         if place.exists():
             return place, held
-        # whoever swept in this very moment took it for a leftover
+        # another process swept at this moment and took it for a leftover
         if held is not None:
             os.close(held)
 
@@ -162,7 +162,7 @@ def _make_file(**where: Any) -> str:
 
 
 def sweep(folder: Path, *, of: str | None = None) -> None:
-    """Removes what killed processes have left half-written in a folder; what a living one is at stays.
+    """Removes what killed processes left half-written in a folder; what a running process is writing stays.
 
     Args:
         folder: where.
@@ -177,7 +177,7 @@ def sweep(folder: Path, *, of: str | None = None) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that is in it, as far as the system lets it."""
+    """Removes a file, or a folder with all that is in it, as far as the system permits."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -186,7 +186,7 @@ def remove(path: Path) -> None:
 
 
 def leftover(path: Path) -> Path:
-    """A name beside `path` that says: half-written or half-removed, nobody's."""
+    """A name beside `path` that marks it as half-written or half-removed, so that a sweep removes it."""
     return path.with_name(f".{path.name}.removed_{_PARTIAL}")
 
 

@@ -1,8 +1,8 @@
 """Lifetime: from loading to closing, in one process, with frames of several threads in between.
 
-Nothing waits for a lock here, for signal handlers and forked children would wait in vain: a handler that closes runs in
-the midst of what it interrupted, and a child has no thread that could let go. Steps are ordered instead: a frame is
-noted before it looks whether it may come in, and closing is noted before anyone looks for frames.
+Nothing waits for a lock here, because signal handlers and forked children would wait for ever: a handler that closes
+runs in the middle of what it interrupted, and a child has no thread that could release the lock. Instead the steps are
+ordered. A frame is noted before it checks whether it may come in, and closing is noted before anyone counts frames.
 """
 
 import contextlib
@@ -14,10 +14,6 @@ from collections.abc import Callable, Iterator
 from goodpart.errors import UsageError
 
 
-class _Frame:
-    """Stands for one frame that is in. One that a signal handler's exception has thrown out vanishes by itself."""
-
-
 class Lifetime:
     """Lets frames in until it is closed, and releases what they need when the last one is out."""
 
@@ -25,11 +21,12 @@ class Lifetime:
         """Begins now, in this process.
 
         Args:
-            release: a method, called once, by whoever closes or by the last frame that is still in then. Its object is
-                not kept alive: without anybody else who needs it, it ends by itself and at once.
+            release: a method, called once: by `close`, or by the last frame that is still in then. Its object is not
+                kept alive, so that an Inspector that nobody holds ends at once.
         """
         self._release = weakref.WeakMethod(release)
-        self._frames: weakref.WeakSet[_Frame] = weakref.WeakSet()
+        # a set's own methods are single steps: no signal handler's exception comes between
+        self._frames: set[object] = set()
         self._closed, self._released = False, threading.Lock()
         self._process = os.getpid()
 
@@ -46,7 +43,7 @@ class Lifetime:
                 "inspector: expected the process that loaded it, found one that was forked from it; load the bundle "
                 "after forking"
             )
-        frame = _Frame()
+        frame = object()
         try:
             self._frames.add(frame)
             if self._closed:
@@ -54,18 +51,17 @@ class Lifetime:
             yield
         finally:
             self._frames.discard(frame)
-            del frame  # or else an exception that somebody keeps would keep it, too
             self._release_if_over()
 
     def close(self) -> None:
-        """Lets no further frame in; those that are in get their verdict. Closing twice is fine."""
+        """Lets no further frame in; frames that are in get their verdict. Closing twice is fine."""
         self._closed = True
         self._release_if_over()
 
     def _release_if_over(self) -> None:
         if not self._closed or len(self._frames) or os.getpid() != self._process:
             return
-        # of several that come here at once, one gets it
+        # of several threads that come here at once, one releases
         release = self._release()
         if release is not None and self._released.acquire(blocking=False):
             release()

@@ -1,6 +1,6 @@
 """Parallel: the same work on many items, several at a time, results in the items' order.
 
-`in_order` for images, one after the other as they come; `Workers` for the pieces of one frame.
+`in_order` is for images, one after the other as they come, and `Workers` for the pieces of one frame.
 """
 
 import collections
@@ -50,8 +50,10 @@ def in_order(
 
 
 class Workers:
-    """Threads for pieces of work. Not those of concurrent.futures: a signal handler that raises where a caller waits
-    may leave a lock taken, which they then wait for without end. A SimpleQueue has no moment at which that can happen.
+    """Threads for pieces of work.
+
+    Not those of concurrent.futures: a signal handler that raises where a caller waits may leave a lock taken, and its
+    threads then wait for it for ever. With a SimpleQueue that cannot happen.
     """
 
     def __init__(self, count: int) -> None:
@@ -59,17 +61,17 @@ class Workers:
         self._todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
         # without `close` they end with this object, and the interpreter's end waits for none of them
         self._end = weakref.finalize(self, self._todo.put, None)
-        named = [f"goodpart-{at}" for at in range(count)]
+        named = [f"goodpart-{number}" for number in range(count)]
         self._threads = [threading.Thread(target=_work, args=(self._todo,), name=name, daemon=True) for name in named]
         for thread in self._threads:
             thread.start()
 
     def map(self, call: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
-        """What `call` returns for each piece, in order. What it raises first comes out."""
+        """What `call` returns for each piece, in order. The first error that it raises is raised here."""
         done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         found: list[Any] = [None] * len(pieces)
-        for at, piece in enumerate(pieces):
-            self._todo.put((call, piece, at, found, done))
+        for index, piece in enumerate(pieces):
+            self._todo.put((call, piece, index, found, done))
         for _ in pieces:
             if (error := done.get()) is not None:
                 raise error
@@ -89,9 +91,9 @@ def _work(todo: "queue.SimpleQueue[Any]") -> None:
     todo.put(None)  # for the next one
 
 
-def _do(call: Callable[[Any], Any], piece: Any, at: int, found: list[Any], done: "queue.SimpleQueue[Any]") -> None:
+def _do(call: Callable[[Any], Any], piece: Any, index: int, found: list[Any], done: "queue.SimpleQueue[Any]") -> None:
     try:
-        found[at] = call(piece)
+        found[index] = call(piece)
         done.put(None)
     except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
         done.put(error)

@@ -1,4 +1,4 @@
-"""The file that hnswlib 0.8 writes, checked before hnswlib reads it: a wrong one it takes silently, or crashes on.
+"""The file that hnswlib 0.8 writes, checked before hnswlib reads it: it accepts a wrong one silently, or crashes.
 
 It holds a header (see _HEADER), N elements (level 0: count and 2M links as uint32; D float32 values; uint64 label) and
 N lists (uint32 length in bytes; then per level from 1 up: count and M links as uint32).
@@ -92,13 +92,13 @@ def _upper_lists(
     where: str, words: npt.NDArray[np.uint32], vectors: int, links: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """`(N,) int64` top level of every vector, and `(L, 1 + M) uint32` all link lists above level 0."""
-    plain, at = words.tolist(), 0
+    plain, position = words.tolist(), 0
     heads: list[int] = []
-    while len(heads) < vectors and at < len(plain):
-        heads.append(at)
-        at += 1 + plain[at] // 4
+    while len(heads) < vectors and position < len(plain):
+        heads.append(position)
+        position += 1 + plain[position] // 4
     lengths = words[heads].astype(np.int64)
-    if len(heads) != vectors or at != len(plain) or (lengths % (4 * (1 + links))).any():
+    if len(heads) != vectors or position != len(plain) or (lengths % (4 * (1 + links))).any():
         raise ContractError(f"{where}: expected the link lists of {vectors} vectors, found others; rebuild the bundle")
     return lengths // (4 * (1 + links)), np.delete(words, heads).reshape(-1, 1 + links)
 

@@ -99,7 +99,7 @@ class Bank:
         Args:
             embeddings: `(P, D) float32` finite unit vectors.
             top_k: 1 to P.
-            exact_above: a distance; every patch above it is exact, too.
+            exact_above: a distance; every patch above it is exact as well.
 
         Raises:
             InferenceError: another width, or non-finite values.

@@ -1,4 +1,4 @@
-"""Device file: what one embedded PC has set for a bundle, beside it. A bundle itself never changes."""
+"""Device file: the settings of one embedded PC for a bundle, beside the bundle, which itself never changes."""
 
 import dataclasses
 import errno
@@ -16,7 +16,7 @@ _LIMIT_BYTES = 1 << 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DeviceSettings:
-    """What replaces a bundle's own choices, and ours, on this device. What is None stays as it was.
+    """What replaces the bundle's own choices and our defaults on this device. None replaces nothing.
 
     Attributes:
         bundle: digest of the bundle that they were made for.
@@ -56,7 +56,7 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
     Raises:
         BundleMissingError: the file cannot be read.
         ManifestError: malformed.
-        ContractError: it was made for another bundle: whether its threshold fits this one, nobody has said.
+        ContractError: it was made for another bundle, so nobody has said that its threshold fits this one.
     """
     path = device_path(bundle.folder)
     try:
@@ -85,13 +85,13 @@ def change_device(bundle: Bundle, change: Callable[[DeviceSettings], DeviceSetti
 
     Args:
         bundle: from `read_bundle`.
-        change: takes the settings that hold and gives those that shall.
+        change: takes the present settings and returns the new ones.
 
     Returns:
         what holds from now on; None if nothing is left, and no file.
 
     Raises:
-        UsageError: impossible values, or the disk refuses.
+        UsageError: impossible values, or the file cannot be written.
     """
     try:
         before = read_device(bundle)
@@ -108,7 +108,7 @@ def write_device(bundle: Bundle, settings: DeviceSettings | None) -> Path:
     """Writes, or with None removes, the settings of a bundle; the change takes effect when the bundle is loaded next.
 
     Raises:
-        UsageError: the disk refuses.
+        UsageError: the file cannot be written or removed.
     """
     path = device_path(bundle.folder)
     if settings is not None:

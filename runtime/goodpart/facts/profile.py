@@ -1,7 +1,7 @@
 """Profile: the choices that make up one way of detecting, as data.
 
 A profile is a small JSON file. `goodpart-export` reads it (by the name of one that ships, or from a third party's
-file) and writes it into the backbone's metadata, whence it travels into every bundle built with that backbone.
+file) and writes it into the backbone's metadata. Every bundle built with that backbone carries it.
 """
 
 import dataclasses

@@ -1,9 +1,9 @@
 """What an ONNX file may hold before onnxruntime sees it: one plain graph of the operators that a backbone needs.
 
-A Loop may run for ever, an operator of another domain may be anything, external data has no hash, and onnxruntime takes
-them all. Some plain graphs crash it, too: -2^63 / -1, or Max without one of its inputs. The file is protobuf
-(https://protobuf.dev/programming-guides/encoding), and of its messages only those are looked into that can hold such
-things (field numbers as in onnx.proto).
+A Loop may run for ever, an operator of another domain may be anything, external data has no hash, and onnxruntime
+accepts them all. Some plain graphs crash it: -2^63 / -1, or Max without one of its inputs. The file is protobuf
+(https://protobuf.dev/programming-guides/encoding). Only the messages that can hold such things are examined (field
+numbers as in onnx.proto).
 """
 
 from collections.abc import Iterator
@@ -164,9 +164,9 @@ def _check_node(node: memoryview, values: dict[bytes, _Value]) -> None:
     # -2^63 / -1 ends the process, in onnxruntime as in C
     if name == "Div" and result.type != _FLOAT and not (len(known) == 2 and known[1].positive):
         raise _RefusedError("expected whole numbers to be divided by positive ones, found others")
-    for at, value_name in enumerate(outputs):
+    for index, value_name in enumerate(outputs):
         if value_name:
-            _define(values, value_name, result if at == 0 else _Value(_INT64))
+            _define(values, value_name, result if index == 0 else _Value(_INT64))
 
 
 def _result(name: str, inputs: list[_Value], attributes: dict[bytes, _Attribute]) -> _Value:
@@ -250,45 +250,45 @@ def _shown(name: bytes) -> str:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The fields of a protobuf message: number and value, a whole number or bytes."""
-    at = 0
-    while at < len(message):
-        start = at
-        key, at = _varint(message, at)
+    position = 0
+    while position < len(message):
+        start = position
+        key, position = _varint(message, position)
         field, kind = key >> 3, key & 7
         # onnxruntime cuts a longer key to 32 bits and takes another field for it
-        if field == 0 or key >= 1 << 32 or (at - start > 1 and not message[at - 1]):
+        if field == 0 or key >= 1 << 32 or (position - start > 1 and not message[position - 1]):
             raise _RefusedError("expected an ONNX model, found another file")
         if kind == _VARINT:
-            number, at = _varint(message, at)
+            number, position = _varint(message, position)
             yield field, number
             continue
         if kind == _DELIMITED:
-            size, at = _varint(message, at)
+            size, position = _varint(message, position)
         elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
             size = 8 if kind == _EIGHT_BYTES else 4
         else:
             raise _RefusedError("expected an ONNX model, found another file")
-        if at + size > len(message):
+        if position + size > len(message):
             raise _RefusedError("expected a whole ONNX model, found a truncated or foreign file")
-        yield field, message[at : at + size]
-        at += size
+        yield field, message[position : position + size]
+        position += size
 
 
 def _varints(packed: memoryview) -> Iterator[int]:
-    at = 0
-    while at < len(packed):
-        number, at = _varint(packed, at)
+    position = 0
+    while position < len(packed):
+        number, position = _varint(packed, position)
         yield number
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
     """A whole number in groups of 7 bits, and where the next thing begins."""
     value = 0
     for shift in range(0, 70, 7):
-        if at >= len(message):
+        if position >= len(message):
             raise _RefusedError("expected a whole ONNX model, found a truncated or foreign file")
-        value |= (message[at] & 0x7F) << shift
-        at += 1
-        if not message[at - 1] & 0x80:
-            return value, at
+        value |= (message[position] & 0x7F) << shift
+        position += 1
+        if not message[position - 1] & 0x80:
+            return value, position
     raise _RefusedError("expected an ONNX model, found another file")

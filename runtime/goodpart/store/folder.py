@@ -94,12 +94,12 @@ class StoreFolder:
         """Moves the pointer, in one step.
 
         Args:
-            change: takes the state that holds and gives the one that shall.
+            change: takes the present state and returns the new one.
             mend: whether a damaged state is replaced, by one without a history.
 
         Raises:
             BundleError: the state is damaged, or its active bundle is not there.
-            UsageError: another process holds the store, or the disk refuses.
+            UsageError: another process holds the store, or the state cannot be written.
         """
         with self.locked():
             try:
@@ -119,7 +119,7 @@ class StoreFolder:
         """Replaces the state file; who calls it holds the lock.
 
         Raises:
-            UsageError: the disk refuses.
+            UsageError: the file cannot be written.
         """
         write_file(self.folder / _STATE, strict_json.encode(state))
 

@@ -12,7 +12,7 @@ from goodpart.store.store import Store
 
 
 class LiveInspector:
-    """Inspects with a store's active bundle; `refresh` goes over to a newly activated one without dropping a frame.
+    """Inspects with a store's active bundle; `refresh` switches to a newly activated one without dropping a frame.
 
     Threads may inspect while another one refreshes: each frame is judged by the old bundle or by the new one, never by
     parts of both.
@@ -43,7 +43,7 @@ class LiveInspector:
         return self._inspector.inspect(frame)
 
     def refresh(self) -> bool:
-        """Goes over to the store's active bundle, if that is another one by now.
+        """Switches to the store's active bundle, if another one has been activated.
 
         For a while both are in memory. The old one ends with its last frame.
 
@@ -66,7 +66,7 @@ class LiveInspector:
             return loaded.bundle.digest != before
 
     def close(self) -> None:
-        """Ends the threads and gives the memory back; frames in hand still get their verdict.
+        """Ends the threads and frees the memory; frames that are being inspected still get their verdict.
 
         It does not wait for a `refresh` in another thread, which then closes what it has loaded.
         """

@@ -33,7 +33,7 @@ class StoreState:
         """The state in which a chosen bundle is active."""
         past = [old for old in (*self.history, self.active) if old not in (None, digest)]
         # each once, where it was active last
-        history = [old for at, old in enumerate(past) if old is not None and old not in past[at + 1 :]]
+        history = [old for index, old in enumerate(past) if old is not None and old not in past[index + 1 :]]
         return StoreState(
             active=digest,
             history=tuple(history[-_HISTORY:]),

@@ -30,7 +30,7 @@ _REASON = 500
 """Characters of a reason that the state keeps."""
 
 _NOT_THE_BUNDLES_FAULT = (SignatureError, RollbackError, TrialError)
-"""What a wrong key, a wrong lowest serial or a slow machine brings about; it never moves the pointer."""
+"""Errors of a wrong key, a wrong lowest serial or a slow machine; they never move the pointer."""
 
 _T = TypeVar("_T")
 
@@ -76,7 +76,7 @@ class Store(StoreFolder):
 
         Raises:
             BundleError: it is refused.
-            UsageError: the disk refuses, or another process holds the store.
+            UsageError: the copy cannot be written, or another process holds the store.
         """
         given = self.read(Path(bundle))
         place = self.path(given.digest)
@@ -231,7 +231,7 @@ class Store(StoreFolder):
         return bundle
 
     def _first_good(self, digests: Iterable[str], take: Callable[[str], _T]) -> tuple[_T, BundleError | None]:
-        """Passes over bundles that are at fault themselves.
+        """Takes the first bundle that is not refused for a fault of its own.
 
         Args:
             digests: at least one.

@@ -28,7 +28,7 @@ def _limit(memory_bytes: int, seconds: int) -> None:
     # what can be written to; address space alone says little, because allocators reserve far more than they use
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # the parent counts, too, but may have been killed
+    # the parent has a time limit as well, but may have been killed
     signal.alarm(seconds)
 
 
