@@ -1,13 +1,14 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests; ARGS go to pytest
-# make docs                                   the documentation as a site, in site/; every warning is an error
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
+# make docs                                   the documentation as a site, in site/; every warning is an error
 # make kills                                  500 kills at random moments of build, sign and store
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
+# make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
 
 PYTHON ?= python3
 VENV := .venv
@@ -61,4 +62,4 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo wheelhouse site
+	rm -rf $(VENV) demo wheelhouse
