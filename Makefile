@@ -1,7 +1,7 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests, on all cores; ARGS go to pytest (-n 0: in one process)
-# make docs                                   the documentation as a site, in site/; every warning is an error
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
+# make docs                                   the documentation as a site, in site/; every warning is an error
 # make kills                                  500 kills at random moments of build, sign and store
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
@@ -33,7 +33,7 @@ check: $(VENV)/installed
 	$(BIN)/mypy
 
 docs: $(VENV)/installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/attacks/fuzz.py --count 100000 --seed 0 $(ARGS)
