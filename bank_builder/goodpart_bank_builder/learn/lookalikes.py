@@ -112,4 +112,4 @@ def _limits(sketches: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     edges = [np.partition(np.linalg.norm(sketches - sketch, axis=1), edge)[edge] for sketch in sketches]
     # the mean of squared distances over all pairs is twice the variance
     average = np.sqrt(2.0 * np.square(sketches - sketches.mean(axis=0), dtype=np.float64).sum() / (count - 1))
-    return np.maximum(_NEAR * np.array(edges, np.float64), _NEARLY_ZERO * average)
+    return np.asarray(np.maximum(_NEAR * np.array(edges, np.float64), _NEARLY_ZERO * average))
