@@ -166,7 +166,7 @@ def test_an_existing_bundle_is_kept_unless_forced(config):
 def test_force_does_not_replace_a_folder_that_is_no_bundle(config):
     config["out"].mkdir()
     (config["out"] / "thesis.txt").write_text("years of work")
-    with pytest.raises(UsageError, match="only a folder that holds"):
+    with pytest.raises(UsageError, match="expected a new folder or one that holds"):
         build_bundle(BuildSettings(**config, force=True))
     assert (config["out"] / "thesis.txt").exists()
 

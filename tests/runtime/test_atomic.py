@@ -70,7 +70,7 @@ def test_force_replaces_nothing_but_an_older_output(tmp_path):
     (tmp_path / "file").write_text("1")
     (tmp_path / "link").symlink_to(tmp_path / "thesis")
     for name in ("thesis", "file", "link"):
-        with pytest.raises(UsageError, match="only a folder that holds"):
+        with pytest.raises(UsageError, match="expected a new folder or one that holds"):
             check_target(tmp_path / name, force=True, mark=MARK, own=OWN)
 
 

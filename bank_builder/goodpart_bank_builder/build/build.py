@@ -51,7 +51,8 @@ class BuildReport:
         digest: its identity.
         images, skipped_images: good images that went in, and that could not be read.
         parts: good parts that they show.
-        lookalikes: pairs of near-identical images that were held out apart as if they showed two parts, nearest first.
+        lookalike_pairs: how many pairs of near-identical images were held out apart as if they showed two parts.
+        lookalikes: at most 20 of these pairs, the nearest first.
         bank: vectors and values per vector.
         duplicates: patches left out because an identical one is in the bank.
         ignored_patches: patches of a frame that never count.
@@ -65,6 +66,7 @@ class BuildReport:
     images: int
     skipped_images: int
     parts: int
+    lookalike_pairs: int
     lookalikes: tuple[tuple[str, str], ...]
     bank: tuple[int, int]
     duplicates: int
@@ -171,7 +173,8 @@ def _report(settings: BuildSettings, digest: str, learned: Learned, manifest: Ma
         images=manifest.provenance.images,
         skipped_images=manifest.provenance.skipped_images,
         parts=manifest.provenance.parts,
-        lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes),
+        lookalike_pairs=learned.lookalikes.count,
+        lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes.nearest),
         bank=(len(learned.bank.vectors), learned.bank.vectors.shape[1]),
         duplicates=learned.bank.duplicates,
         ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),

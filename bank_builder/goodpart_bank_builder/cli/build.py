@@ -94,10 +94,10 @@ def _print(report: BuildReport) -> None:
 
 
 def _print_lookalikes(report: BuildReport) -> None:
-    if not report.lookalikes:
+    if not report.lookalike_pairs:
         return
     print(
-        f"warning     {len(report.lookalikes)} pairs of near-identical images were held out apart. If they show one "
+        f"warning     {report.lookalike_pairs} pairs of near-identical images were held out apart. If they show one "
         f"part, the threshold is too low: name parts with --group. The nearest:"
     )
     for one, other in report.lookalikes[:_PAIRS_SHOWN]:

@@ -19,6 +19,7 @@ from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
+from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.progress import progress
 
 _CHUNK_BYTES = 400 << 20
@@ -42,7 +43,7 @@ class Learned:
         skipped: how many could not be read.
         patches: embeddings that the bank was chosen from.
         queries: `(Q, D) float32` some held-out embeddings, to measure recall with.
-        lookalikes: near-identical images that were held out apart, the nearest pair first.
+        lookalikes: near-identical images that were held out apart.
     """
 
     bank: Coreset
@@ -55,7 +56,7 @@ class Learned:
     skipped: int
     patches: int
     queries: npt.NDArray[np.float32]
-    lookalikes: tuple[tuple[Path, Path], ...]
+    lookalikes: LookalikePairs
 
 
 def learn(
@@ -99,7 +100,7 @@ def learn(
         skipped=len(images.skipped),
         patches=patches,
         queries=queries,
-        lookalikes=tuple(images.lookalikes.across([fold.images for fold in folds])),
+        lookalikes=images.lookalikes.across([fold.images for fold in folds]),
     )
 
 

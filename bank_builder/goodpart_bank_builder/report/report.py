@@ -79,19 +79,13 @@ def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResul
 
 def _own_files(folder: Path) -> re.Pattern[str]:
     """The names of all files that a new report may remove from a folder: those of the report that lies there."""
-    wrong = f"{folder}: expected a new folder or an earlier report, found"
     try:
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise UsageError(f"{wrong} a link or file; name another")
-        found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        if found and MARK not in found:
-            raise UsageError(f"{wrong} a folder of other things ({printable(min(found))}); name another")
-        listed = (folder / MARK).read_text(encoding="utf-8", errors="replace").split() if found else []
+        listed = (folder / MARK).read_text(encoding="utf-8", errors="replace").split() if folder.is_dir() else []
+    except FileNotFoundError:
+        listed = []
     except OSError as error:
-        raise UsageError(f"{wrong} none that can be read ({error.strerror})") from error
+        raise UsageError(f"{folder}: expected a folder that can be read, found none ({error.strerror})") from error
     own = {MARK, *(page for page in listed if _PAGE.fullmatch(page))}
-    if foreign := found - own:
-        raise UsageError(f"{wrong} {printable(min(foreign))} in it, which no report wrote; move it away first")
     return re.compile("|".join(re.escape(name) for name in sorted(own)))
 
 

@@ -42,11 +42,11 @@ def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> 
             f"{out}: expected a new folder, found an existing one; name another or give --force to replace it"
         )
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file()):
-        raise UsageError(f"{out}: --force replaces only a folder that holds {mark}; name another")
+        raise UsageError(f"{out}: expected a new folder or one that holds {mark}, found neither; name another")
     for path in out.rglob("*"):
         name = path.relative_to(out).as_posix()
         if not path.is_dir() and not own.fullmatch(name):
-            raise UsageError(f"{out}: --force replaces only an older output, found {name} in it; move it away first")
+            raise UsageError(f"{out}: expected an older output alone, found {name} in it; move it away first")
 
 
 def check_file(path: Path) -> None:
