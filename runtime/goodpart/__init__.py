@@ -1,8 +1,10 @@
 """goodpart finds defects on a CPU, after seeing only good parts.
 
-inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
-inspection = inspector.inspect(frame)
-inspection.verdict, inspection.score
+    inspector = goodpart.Inspector.load("bundles/bottle", threads=2)
+    inspection = inspector.inspect(frame)
+    inspection.verdict, inspection.score
+
+Every error is a `GoodpartError`.
 """
 
 from goodpart.bank.search import Bank, PatchDistances
