@@ -19,7 +19,7 @@ from attacks.judge import FAILURES, Judge
 from attacks.mutations import KINDS, mutant
 from goodpart.inspector import Inspector
 
-COUNT = 1500
+COUNT = 600
 
 
 @pytest.fixture(scope="module")

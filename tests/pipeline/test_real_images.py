@@ -63,13 +63,18 @@ def test_a_real_bundle_tests_itself_and_finds_a_broken_bottle(bottle, real_data)
     assert bottle.inspect(read_image(broken, RGB)).verdict is Verdict.DEFECT
 
 
-def test_grey_tiles_of_600_sizes_score_with_the_default_frame(backbone, real_data, tmp_path):
-    category, out = real_data / "magnetic_tile", tmp_path / "tile"
-    build_bundle(BuildSettings(good_dir=category / "train" / "good", backbone=backbone, out=out, threads=2))
-    figures = evaluate_category(Inspector.load(out, threads=2), read_categories(category)[0]).figures
-    assert (figures.train_images, figures.test_images) == (300, 352)
+def test_grey_tiles_of_many_sizes_score_with_the_default_frame(backbone, real_data, tmp_path):
+    """Every third tile: `benchmarks/accuracy.py` measures all of them."""
+    category, good, out = read_categories(real_data / "magnetic_tile")[0], tmp_path / "good", tmp_path / "tile"
+    good.mkdir()
+    for path in find_images(real_data / "magnetic_tile" / "train" / "good")[::3]:
+        (good / path.name).symlink_to(path.resolve())
+    build_bundle(BuildSettings(good_dir=good, backbone=backbone, out=out, threads=2))
+    third = dataclasses.replace(category, images=category.images[::3])
+    figures = evaluate_category(Inspector.load(out, threads=2), third).figures
+    assert (figures.train_images, figures.test_images) == (100, 118)
     assert figures.image_auroc is not None
-    assert figures.image_auroc >= 0.79
+    assert figures.image_auroc >= 0.75
     assert figures.notes == ()
 
 

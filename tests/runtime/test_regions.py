@@ -84,15 +84,11 @@ def isolated(side):
     return grid
 
 
-def test_the_time_grows_linearly_with_the_patches():
-    """It grew with their square: from 64x64 to 256x256 patches, 16 times as many, took 256 times as long."""
-
-    def seconds(side):
-        grid, began = isolated(side), time.thread_time()
-        assert len(find_regions(grid, 1.0, WHOLE)) == (side // 2) ** 2
-        return time.thread_time() - began
-
-    assert seconds(256) < 64 * min(seconds(64) for _ in range(3))
+def test_many_regions_come_to_an_end():
+    """The search once grew with the square of the patches: CPU seconds, of which these take one, were more than 60."""
+    grid, began = isolated(512), time.thread_time()
+    assert len(find_regions(grid, 1.0, WHOLE)) == 256**2
+    assert time.thread_time() - began < 30
 
 
 def connected(anomalous):
