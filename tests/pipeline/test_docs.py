@@ -35,6 +35,22 @@ def test_every_option_stands_in_the_docs(
     assert options <= written
 
 
+PROGRAMS = {
+    "goodpart": goodpart,
+    "goodpart-bank": goodpart_bank,
+    "goodpart-export": goodpart_export,
+    "goodpart-quantize": goodpart_quantize,
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_tells_its_version(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        PROGRAMS[program](["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.split()[0] == program
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_lead_to_files(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text())

@@ -101,7 +101,7 @@ def test_a_bundle_is_verified_self_tested_and_scored(slim, built_bundle, tmp_pat
 def test_a_png_is_refused_with_the_name_of_the_extra(slim, built_bundle, good_dir):
     found = run(slim, "goodpart", "score", str(built_bundle), str(good_dir / "00.png"))
     assert found.returncode == 2
-    assert "./runtime[images]" in found.stderr
+    assert "pip install './runtime[images]'" in found.stderr
 
 
 # what a test of the runtime may lack here: what the extras bring, and what results are compared with

@@ -167,7 +167,6 @@ def test_info_says_what_the_bundle_is(built_bundle, capsys):
     for words in (
         "bar",
         "uint8 RGB (H, W, 3)",
-        "reduction   one input pixel covers 0.75 x 0.56 frame pixels if 24x18 are inspected",
         "300 x 8",
         "UNTRAINED",
         "false-reject rate 0.1 (target: ",

@@ -85,3 +85,17 @@ def test_guards_that_share_an_inspector_do_not_disturb_each_other(inspector):
     one, other = FrozenGuard(inspector), FrozenGuard(inspector)
     for guard in (one, other):
         assert guard.inspect(draw_small(100)).verdict is Verdict.GOOD
+
+
+def test_frames_of_another_dtype_are_kept_whole(one_of_each):
+    """As when a live inspector switches to the bundle of another camera."""
+
+    class Switching:
+        def inspect(self, frame):
+            return one_of_each[0 if frame.ndim == 3 else 1 if frame.dtype == np.uint8 else 2].inspect(frame)
+
+    guard = FrozenGuard(Switching())
+    thermal = (1000 + 16 * draw_small(1)[:, :, 0].astype(np.uint16)).astype(np.uint16)
+    guard.inspect(draw_small(1)[:, :, 0])
+    assert guard.inspect(thermal).verdict is not Verdict.UNKNOWN
+    assert guard.inspect(thermal.copy()).verdict is Verdict.UNKNOWN

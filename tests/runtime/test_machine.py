@@ -35,3 +35,8 @@ def test_the_cpus_name(tmp_path):
     (tmp_path / "cpuinfo").write_text("processor : 0\nmodel name\t: A Fine CPU\n\nmodel name\t: Another\n")
     assert cpu_name(tmp_path / "cpuinfo") == "A Fine CPU"
     assert cpu_name(tmp_path / "none")
+
+
+def test_the_default_is_a_number_of_threads_that_is_accepted(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(384)))
+    assert usable_cores(tmp_path / "none") == 256

@@ -106,7 +106,7 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     )
     inspector = Inspector(backbone=backbone, bank=bank, calibration=learned.calibration, ignored=learned.ignored)
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
-    golden = {f"golden/{at:03}.npy": frame for at, frame in enumerate(frames)}
+    golden = {f"golden/{number:03}.npy": frame for number, frame in enumerate(frames)}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=settings.product,

@@ -28,7 +28,9 @@ def choose_golden(paths: Sequence[Path], scores: Sequence[float], spec: FrameSpe
         three frames; large ones are thinned, so that the bundle stays small.
     """
     order = np.argsort(scores, kind="stable")
-    typical, hardest = (_thinned(read_image(paths[at], spec), spec) for at in (order[len(order) // 2], order[-1]))
+    typical, hardest = (
+        _thinned(read_image(paths[position], spec), spec) for position in (order[len(order) // 2], order[-1])
+    )
     return [typical, hardest, _planted(typical, spec)]
 
 
@@ -41,8 +43,8 @@ def _thinned(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
 def _planted(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
     """The frame with a checkerboard in the middle of what is inspected: a defect that no bank knows."""
     planted = np.array(frame)
-    seen = spec.inspected(planted)
-    height, width = seen.shape[0], seen.shape[1]
+    area = spec.inspected(planted)
+    height, width = area.shape[0], area.shape[1]
     rows, columns = (
         slice(height // 3, max(height // 3 + 1, height // 2)),
         slice(width // 3, max(width // 3 + 1, width // 2)),
@@ -51,5 +53,5 @@ def _planted(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
     y, x = np.mgrid[rows, columns]
     cell_px = max(1, min(height, width) // 32)
     board = np.where((y // cell_px + x // cell_px) % 2 == 0, high, low).astype(frame.dtype)
-    seen[rows, columns] = board if frame.ndim == 2 else board[:, :, np.newaxis]
+    area[rows, columns] = board if frame.ndim == 2 else board[:, :, np.newaxis]
     return planted

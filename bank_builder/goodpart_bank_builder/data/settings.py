@@ -6,6 +6,7 @@ from pathlib import Path
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.facts.manifest import check_name, check_serial
+from goodpart.model.backbone import check_threads
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class LearnSettings:
         calibration: how good parts are held out.
         ignore: picture as large as the frames, white where they never count; None if all of them counts.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
-        threads: images that are embedded at a time, one thread each; at least 1.
+        threads: images that are embedded at a time, one thread each; 1 to 256.
         skip_unreadable: whether to leave out images that cannot be read.
     """
 
@@ -32,6 +33,7 @@ class LearnSettings:
         # checked here, because a build would use some of them only after minutes of work
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+        check_threads(self.threads)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

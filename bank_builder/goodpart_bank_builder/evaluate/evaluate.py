@@ -13,6 +13,7 @@ from goodpart.bundle.bundle import MANIFEST
 from goodpart.errors import UsageError
 from goodpart.frames.images import read_image
 from goodpart.inspector import Inspector
+from goodpart.model.backbone import check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
 from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
@@ -65,11 +66,13 @@ def evaluate_category(
         inspector: the bundle.
         category: the test set.
         costs: what false rejects and escapes cost on the line.
-        workers: images that are inspected at a time, at least 1.
+        workers: images that are inspected at a time, one thread each; 1 to 256.
 
     Raises:
+        UsageError: a number of workers out of range.
         FrameError: an image or a mask cannot be read or does not fit.
     """
+    check_threads(workers)
     pixels = _Pixels()
     images = []
 

@@ -150,5 +150,5 @@ def _count(
     if len(bins):
         lowest = bins.min()
         added = np.bincount(bins - lowest, weights)
-        at = np.flatnonzero(added)  # touching no others, memory is taken only where scores are
-        counts[at + lowest] += added[at]
+        counted = np.flatnonzero(added)  # touching no others, memory is taken only where scores are
+        counts[counted + lowest] += added[counted]

@@ -46,7 +46,7 @@ class Chooser:
     """Chooses coresets, all with one seed: of embeddings, and of coresets.
 
     RANDOM keeps the vectors with the lowest keys (paper, memory bank: a subsample without replacement). The lowest of
-    the lowest are the lowest of all, so a merged coreset is a random subsample of everything, too. GREEDY keeps, one
+    the lowest are the lowest of all, so a merged coreset is a random subsample of everything as well. GREEDY keeps, one
     after the other, the vector that is farthest from all kept ones (k-centre, as in PatchCore), until `size` are kept
     or all others are near-duplicates of kept ones; merged, it is the k-centre of k-centres (a composable coreset,
     Indyk et al., 2014).
@@ -172,8 +172,8 @@ def _approach(
 ) -> None:
     """Brings the squared distances to the nearest centre up to date; a centre's own is -1: it is not chosen again."""
     targets = points[centres].T
-    for at in range(0, len(points), _ROWS):
-        rows = slice(at, at + _ROWS)
+    for first in range(0, len(points), _ROWS):
+        rows = slice(first, first + _ROWS)
         nearest = (lengths[centres] - 2.0 * (points[rows] @ targets)).min(axis=1) + lengths[rows]
         np.minimum(distances[rows], nearest, out=distances[rows])
     distances[centres] = -1.0
@@ -224,4 +224,4 @@ def _hashes(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
 
 
 def _blocks(positions: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    return [positions[at : at + _ROWS] for at in range(0, len(positions), _ROWS)]
+    return [positions[first : first + _ROWS] for first in range(0, len(positions), _ROWS)]

@@ -124,12 +124,14 @@ def cost_chart(cost: CostCurve, threshold: float) -> str:
         figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
         axes = figure.subplots()
         axes.plot(cost.thresholds, cost.costs, color=GOOD_COLOUR, linewidth=1.8, drawstyle="steps-post")
-        for at, value, inside, words in (
+        for sigmas, value, inside, words in (
             (threshold, cost.cost_at_threshold, TEXT_COLOUR, "in use: threshold"),
             (cost.best_threshold, cost.best_cost, "white", "cheapest on these defects:"),
         ):
-            label = f"{words} {at:.2f}, cost {value:.3f}"
-            axes.plot(at, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5)
+            label = f"{words} {sigmas:.2f}, cost {value:.3f}"
+            axes.plot(
+                sigmas, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5
+            )
         axes.set_xlabel("threshold in sigmas")
         axes.set_ylabel("cost per part")
         axes.set_ylim(0, None)
@@ -161,16 +163,18 @@ def _rows(images: Sequence[ImageResult]) -> list[tuple[str, list[ImageResult]]]:
 def _draw_dots(axes: Axes, row: int, images: list[ImageResult]) -> None:
     """Every image of a kind as a dot, wrongly judged ones in full colour; of very many some, evenly by score."""
     ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
-    shown = [ordered[at] for at in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))]
+    shown = [
+        ordered[position] for position in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))
+    ]
     for wrong, alpha, size in ((False, 0.35, 16), (True, 1.0, 22)):
         # spread by the golden ratio, so that neighbours keep apart without chance
         dots = [
             (
                 image.score,
-                row + ((at * 0.618034) % 1.0 - 0.5) * 0.5,
+                row + ((dot * 0.618034) % 1.0 - 0.5) * 0.5,
                 DEFECT_COLOUR if image.is_defective else GOOD_COLOUR,
             )
-            for at, image in enumerate(shown)
+            for dot, image in enumerate(shown)
             if is_wrong(image) is wrong
         ]
         if dots:

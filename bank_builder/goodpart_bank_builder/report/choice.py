@@ -112,12 +112,12 @@ def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
         else {"lowest score": 0, "second lowest score": 1, "typical": (last + 1) // 2, "highest score": last}
     )
     shown: dict[int, str] = {}
-    for label, at in wanted.items():
-        if 0 <= at <= last:
-            shown.setdefault(at, label)
+    for label, position in wanted.items():
+        if 0 <= position <= last:
+            shown.setdefault(position, label)
     return Gallery(
         kind=kind,
         images=len(ordered),
         right=len(right),
-        shown=tuple((label, right[at]) for at, label in sorted(shown.items())),
+        shown=tuple((label, right[position]) for position, label in sorted(shown.items())),
     )

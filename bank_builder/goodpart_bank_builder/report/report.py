@@ -58,8 +58,8 @@ def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResul
         the page to open.
 
     Raises:
-        UsageError: as in `check_report_folder`, or the disk refuses.
-        FrameError: an image or mask has changed since it was judged and cannot be read any more.
+        UsageError: as in `check_report_folder`, or a file cannot be written.
+        FrameError: an image or mask has changed since it was judged and can no longer be read.
     """
     own = _own_files(folder)
     published, environment = load_published(), _environment()
@@ -184,8 +184,8 @@ def _overview(
         published=published,
         matches={name: published.match(name) for name in results},
         charts={
-            name: Markup(score_chart(result, name=f"scores{at}"))  # noqa: S704 - as above
-            for at, (name, (_, result)) in enumerate(results.items())
+            name: Markup(score_chart(result, name=f"scores{position}"))  # noqa: S704 - as above
+            for position, (name, (_, result)) in enumerate(results.items())
         },
         warning=next((row.warning for row in figures.values() if row.warning is not None), None),
     )

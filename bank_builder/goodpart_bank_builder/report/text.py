@@ -22,7 +22,7 @@ def breakable(name: str) -> Markup:
 def image_name(path: Path, kind: str) -> str:
     """An image's name within its test set: `kind/name.png`."""
     parts = path.parts
-    begins = [at for at, part in enumerate(parts) if at > 0 and part == kind and parts[at - 1] == "test"]
+    begins = [index for index, part in enumerate(parts) if index > 0 and part == kind and parts[index - 1] == "test"]
     return printable("/".join(parts[begins[-1] :] if begins else (kind, path.name)))
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import importlib.metadata
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart_export.cli.version import add_version_option
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.onnx_file import check_out, report_path
 from goodpart_export.profiles import load_profile, shipped_profiles
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="goodpart-export", description="Export a truncated ResNet-18 as one ONNX file that takes raw frames."
     )
-    parser.add_argument("--version", action="version", version=f"goodpart-export {_version()}")
+    add_version_option(parser)
     parser.add_argument(
         "--weights", required=True, metavar="imagenet|FILE|untrained",
         help="weights of the network: torchvision's for ImageNet (downloaded once), a ResNet-18 state dict, or random",
@@ -93,13 +93,6 @@ def _size(text: str) -> tuple[int, int] | str:
         return size(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}; or give auto, with --images") from error
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("goodpart-export")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import add_common_options, print_json, run
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
+from goodpart_export.cli.version import add_version_option
 from goodpart_export.onnx_file import report_path
 from goodpart_export.quantize.int8_cpu import int8_instructions, interleaved_ms
 from goodpart_export.quantize.quantize import LIMIT, Attempt, QuantizeReport, quantize_backbone
@@ -26,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="goodpart-quantize",
         description="Convert an exported backbone to 8-bit integers, and measure what that costs and gains.",
     )
+    add_version_option(parser)
     parser.add_argument("backbone", type=Path, metavar="BACKBONE", help="float32 backbone from goodpart-export")
     parser.add_argument(
         "--images", required=True, type=Path, metavar="GOOD_DIR",

@@ -7,9 +7,12 @@ from pathlib import Path
 CPUINFO = Path("/proc/cpuinfo")
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
+MOST_THREADS = 256
+"""The most threads that anyone may ask for, and that a default is."""
+
 
 def usable_cores(quota: Path = _QUOTA) -> int:
-    """CPU cores that this process may keep busy; what `threads` defaults to.
+    """CPU cores that this process may keep busy, at most 256; what `threads` defaults to.
 
     A container's share of the time (`docker --cpus`) counts: a thread more than that waits for the next period.
 
@@ -17,6 +20,7 @@ def usable_cores(quota: Path = _QUOTA) -> int:
         quota: where Linux says the share: microseconds of CPU time per period of so many, or `max`.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, MOST_THREADS)
     try:
         quota_us, period_us = quota.read_text(encoding="ascii").split()
         return max(1, min(cores, int(quota_us) // int(period_us)))

@@ -1,6 +1,7 @@
 """Session: how onnxruntime is imported and opened, for the backbone and for plain inner products.
 
-onnxruntime is imported when the first model is opened, so that `import goodpart` has no effects on the process.
+onnxruntime is imported when the first model is opened, so that `import goodpart` neither loads it nor touches the
+environment.
 """
 
 import ctypes
@@ -35,8 +36,6 @@ def load_onnxruntime() -> types.ModuleType:
     finally:
         if unset:
             os.environ.pop(_TELEMETRY, None)
-    if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-        os.register_at_fork(after_in_child=_keep_inherited_sessions)
     return onnxruntime
 
 
@@ -69,6 +68,12 @@ def _keep_inherited_sessions() -> None:
     """
     for session in list(_sessions):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    # at the import, and so before any module that drops its own session in a child: handlers run in the order in which
+    # they were registered
+    os.register_at_fork(after_in_child=_keep_inherited_sessions)
 
 
 def open_session(

@@ -3,17 +3,13 @@
 import numpy as np
 
 from goodpart.bundle.bundle import Bundle
+from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
-from goodpart.facts.spec import FrameSpec, WeightsSource, WeightsSpec
+from goodpart.facts.spec import FrameSpec, Roi, WeightsSource, WeightsSpec
 
 
 def bundle_facts(bundle: Bundle) -> dict[str, str]:
-    """What a bundle is and where it comes from, in words, by label.
-
-    Raises:
-        IntegrityError: a golden frame has changed since the bundle was checked.
-        ContractError: a golden frame is not a frame as the manifest declares them.
-    """
+    """What a bundle is and where it comes from, in words, by label."""
     manifest, calibration = bundle.manifest, bundle.calibration
     facts, origin = manifest.backbone, manifest.provenance
     profile = facts.profile
@@ -24,7 +20,6 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         "frame": _frame(facts.frame),
         "input": f"{profile.input_height_px}x{profile.input_width_px} pixels -> {facts.grid.rows}x{facts.grid.columns} "
         f"patches of {facts.grid.dimension} values",
-        "reduction": _reduction(bundle),
         "profile": f"{profile.name}: ResNet-18 {'+'.join(profile.stages)} on the grid of {profile.grid}, neighbourhood "
         f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
         f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
@@ -39,19 +34,20 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
         "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
     }
+    if facts.frame.roi is not None:
+        found["reduction"] = _reduction(facts.frame.roi, profile)
     if bundle.ignored is not None:
         found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
     return found
 
 
-def _reduction(bundle: Bundle) -> str:
-    """How many frame pixels one input pixel covers, in the region of interest or else in the first golden frame."""
-    facts = bundle.manifest.backbone
-    golden = bundle.read_golden(bundle.manifest.golden[0].file)
-    height_px, width_px = facts.frame.inspected(golden).shape[:2]
-    input_px = (facts.profile.input_height_px, facts.profile.input_width_px)
-    frame_pixels = frame_pixels_per_input_pixel((height_px, width_px), input_px)
-    return describe_reduction(frame_pixels, inspected_px=(height_px, width_px))
+def _reduction(roi: Roi, profile: Profile) -> str:
+    """How many frame pixels one input pixel covers. Without a region of interest a bundle does not tell.
+
+    Golden frames do not tell either: large ones are thinned.
+    """
+    inspected_px, input_px = (roi.height_px, roi.width_px), (profile.input_height_px, profile.input_width_px)
+    return describe_reduction(frame_pixels_per_input_pixel(inspected_px, input_px), inspected_px=inspected_px)
 
 
 def _counted(bundle: Bundle) -> int:

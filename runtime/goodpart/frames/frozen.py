@@ -74,8 +74,9 @@ class FrozenGuard:
 
     def _keep(self, frame: npt.NDArray[Any]) -> None:
         """Copies the frame, because the caller may reuse its buffer; the memory of the last copy serves again."""
-        if self._last is not None and self._last.shape == frame.shape:
-            np.copyto(self._last, frame)
+        last = self._last
+        if last is not None and (last.shape, last.dtype) == (frame.shape, frame.dtype):
+            np.copyto(last, frame)
         else:
             self._last = np.array(frame)
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
+from goodpart._host.machine import MOST_THREADS
 from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
 from goodpart.facts.no_signal import no_signal
@@ -158,8 +159,8 @@ def check_threads(threads: int) -> None:
     Raises:
         UsageError: it is not 1 to 256.
     """
-    if not 1 <= threads <= 256:
-        raise UsageError(f"threads: expected 1 to 256, found {threads}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"threads: expected 1 to {MOST_THREADS}, found {threads}")
 
 
 def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:
