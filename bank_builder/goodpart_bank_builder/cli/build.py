@@ -8,6 +8,7 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.facts.calibration import CalibrationMethod
+from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import BuildSettings
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     fields = dataclasses.fields(BuildSettings)
     report = build_bundle(BuildSettings(**{field.name: getattr(options, field.name) for field in fields}))
     if options.json:
-        print_json(to_plain(report))
+        print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:
         _print(report)
     return 0

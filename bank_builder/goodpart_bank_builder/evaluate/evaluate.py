@@ -15,6 +15,14 @@ from goodpart.frames.images import read_image
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.rounding import (
+    FIGURE_DIGITS,
+    SCORE_DECIMALS,
+    decimals_that_tell_apart,
+    rounded,
+    significant,
+    significant_plain,
+)
 from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
 from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
@@ -108,23 +116,31 @@ def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Pat
     """
     rows = [result.figures for result in results.values()]
     return {
-        "categories": {
-            name: {**to_plain(result.figures), "images": [_plain_image(image, data) for image in result.images]}
-            for name, result in results.items()
-        },
-        "mean": {name: mean_of([getattr(row, name) for row in rows]) for name in MEAN_OF},
+        "categories": {name: _plain_category(result, data) for name, result in results.items()},
+        "mean": significant_plain(
+            {name: mean_of([getattr(row, name) for row in rows]) for name in MEAN_OF}, FIGURE_DIGITS
+        ),
         "missing": missing,
     }
 
 
-def _plain_image(image: ImageResult, data: Path) -> dict[str, Any]:
+def _plain_category(result: CategoryResult, data: Path) -> dict[str, Any]:
+    """Figures with 6 significant digits; scores with 4 decimals, or more where they would equal the threshold."""
+    pairs = [(image.score, result.figures.threshold) for image in result.images]
+    decimals = decimals_that_tell_apart(pairs, at_least=SCORE_DECIMALS)
+    plain: dict[str, Any] = significant_plain(to_plain(result.figures), FIGURE_DIGITS)
+    plain["threshold"] = rounded(result.figures.threshold, decimals)
+    return {**plain, "images": [_plain_image(image, data, decimals) for image in result.images]}
+
+
+def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any]:
     return {
         "file": image.path.relative_to(data).as_posix(),
         # what separates several groups is no character to print
         "part": image.part.replace("\0", "|"),
         "kind": image.kind,
-        "score": image.score,
-        "p_value": image.p_value,
+        "score": rounded(image.score, decimals),
+        "p_value": significant(image.p_value, FIGURE_DIGITS),
         "verdict": image.verdict.value,
     }
 

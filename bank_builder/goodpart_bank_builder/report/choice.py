@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from goodpart.scoring.inspection import Verdict
+from goodpart_bank_builder.evaluate.by_part import parts_of
 from goodpart_bank_builder.evaluate.figures import ImageResult
 
 MOST_WRONG = 24
@@ -52,7 +53,7 @@ class Choice:
     """What a report shows of one category; no image twice.
 
     Attributes:
-        escapes: defective images that were called good, lowest score first.
+        escapes: images of defective parts that passed, lowest score first.
         false_rejects: good images that were not called good, highest score first.
         kinds: found defects by kind.
         left_out_kinds: kinds that have no gallery, because there are so many.
@@ -76,17 +77,21 @@ class Choice:
 
 
 def is_wrong(image: ImageResult) -> bool:
-    """Whether an image is a false reject or an escape."""
+    """Whether an image alone was judged wrongly, whatever became of its part."""
     return image.is_defective is (image.verdict is Verdict.GOOD)
 
 
 def choose_images(images: Sequence[ImageResult]) -> Choice:
-    """Chooses what a report shows."""
+    """Chooses what a report shows.
+
+    An image of a defective part that was called good is an escape only if all images of the part were.
+    """
+    passed = {image.path for part in parts_of(images) if not part.is_rejected for image in part.images}
     ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
     kinds = sorted({image.kind for image in images if image.is_defective})
     good = [image for image in ordered if not image.is_defective]
     return Choice(
-        escapes=_wrong([image for image in ordered if image.is_defective and is_wrong(image)]),
+        escapes=_wrong([image for image in ordered if image.is_defective and image.path in passed]),
         false_rejects=_wrong([image for image in reversed(good) if is_wrong(image)]),
         kinds=tuple(
             _gallery(kind, [image for image in ordered if image.is_defective and image.kind == kind])

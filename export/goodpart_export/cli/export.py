@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from goodpart._host.strict_json import to_plain
-from goodpart.cli.common import add_common_options, integers, print_json, run, size
+from goodpart.cli import common
+from goodpart.cli.common import integers, print_json, size
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
@@ -27,13 +28,15 @@ _TYPICAL_FRAMES = ((480, 640), (1080, 1920), (2048, 2448))
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exports one backbone; returns the exit code."""
-    return run(_export, _parser(), argv, help_alone=True)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="goodpart-export", description="Export a truncated ResNet-18 as one ONNX file that takes raw frames."
     )
+    add_options(parser)
+    return common.run(run, parser, argv, help_alone=True)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_version_option(parser)
     parser.add_argument(
         "--weights", required=True, metavar="imagenet|FILE|untrained",
@@ -60,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="replace an existing backbone and its report")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    add_common_options(parser)
-    return parser
+    common.add_common_options(parser)
 
 
 def _add_frame_options(group: argparse._ArgumentGroup) -> None:
@@ -95,7 +97,8 @@ def _size(text: str) -> tuple[int, int] | str:
         raise argparse.ArgumentTypeError(f"{error}; or give auto, with --images") from error
 
 
-def _export(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Exports, and prints what came out; returns the exit code."""
     _check_size_options(options)
     profile = load_profile(options.profile)
     frame = FrameSpec(

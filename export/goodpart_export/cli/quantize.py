@@ -8,7 +8,8 @@ from pathlib import Path
 
 from goodpart._host.machine import cpu_name
 from goodpart._host.strict_json import to_plain
-from goodpart.cli.common import add_common_options, print_json, run
+from goodpart.cli import common
+from goodpart.cli.common import print_json
 from goodpart.frames.images import find_images, read_image
 from goodpart.model.backbone import Backbone
 from goodpart_export.cli.version import add_version_option
@@ -19,14 +20,16 @@ from goodpart_export.quantize.quantize import LIMIT, Attempt, QuantizeReport, qu
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Quantizes one backbone; returns the exit code."""
-    return run(_quantize, _parser(), argv, help_alone=True)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="goodpart-quantize",
         description="Convert an exported backbone to 8-bit integers, and measure what that costs and gains.",
     )
+    add_options(parser)
+    return common.run(run, parser, argv, help_alone=True)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
     add_version_option(parser)
     parser.add_argument("backbone", type=Path, metavar="BACKBONE", help="float32 backbone from goodpart-export")
     parser.add_argument(
@@ -52,8 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="replace an existing backbone and its report")
     parser.add_argument("--json", action="store_true", help="print the report and the timings as one JSON object")
-    add_common_options(parser)
-    return parser
+    common.add_common_options(parser)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,8 @@ class _ThisCpu:
     speedup: float
 
 
-def _quantize(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Quantizes, times both backbones on this CPU, and prints what came out; returns the exit code."""
     report = quantize_backbone(
         options.backbone,
         options.images,

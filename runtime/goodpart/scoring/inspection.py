@@ -13,12 +13,16 @@ from goodpart.facts.spec import FrameSpec, Roi
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
 from goodpart.scoring.overlay import draw_overlay, visible
 from goodpart.scoring.regions import Region, find_regions
-from goodpart.scoring.rounding import decimals_that_tell_apart, rounded, significant
+from goodpart.scoring.rounding import (
+    FIGURE_DIGITS,
+    SCORE_DECIMALS,
+    decimals_that_tell_apart,
+    rounded,
+    significant,
+)
 
 SCHEMA = 1
 """The version of the keys of `Inspection.to_dict`. New keys do not change it, any other change raises it."""
-
-_SCORE_DECIMALS = 4
 
 T = TypeVar("T", bound=np.generic)
 
@@ -180,7 +184,7 @@ class Inspection:
             grid: whether the grid is included.
         """
         peaks = [(region.peak, self.pixel_threshold) for region in self.regions]
-        decimals = decimals_that_tell_apart([(self.score, self.threshold), *peaks], at_least=_SCORE_DECIMALS)
+        decimals = decimals_that_tell_apart([(self.score, self.threshold), *peaks], at_least=SCORE_DECIMALS)
         score, threshold = rounded(self.score, decimals), rounded(self.threshold, decimals)
         plain: dict[str, Any] = {
             "schema": SCHEMA,
@@ -189,7 +193,7 @@ class Inspection:
             "score": score,
             "threshold": threshold,
             "margin": rounded(score - threshold, decimals),
-            "p_value": significant(self.p_value, 6),
+            "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),
             "regions": [_plain_region(region, decimals) for region in self.regions],
             "frame_height_px": self.frame_height_px,
@@ -205,7 +209,7 @@ class Inspection:
         """The grid as rounded numbers, None for patches that never count."""
         ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
         return [
-            [None if never else rounded(score, _SCORE_DECIMALS) for score, never in zip(scores, nevers, strict=True)]
+            [None if never else rounded(score, SCORE_DECIMALS) for score, never in zip(scores, nevers, strict=True)]
             for scores, nevers in zip(self.grid.tolist(), ignored.tolist(), strict=True)
         ]
 

@@ -1,6 +1,13 @@
 """Rounding for people and JSON that never turns a verdict around."""
 
 from collections.abc import Iterable
+from typing import Any
+
+FIGURE_DIGITS = 6
+"""Significant digits of rates, areas and statistics in JSON: more than any sample supports."""
+
+SCORE_DECIMALS = 4
+"""Decimals of scores, in sigmas, in JSON: a golden score may be off by more on another CPU."""
 
 _MOST_DECIMALS = 17
 
@@ -43,3 +50,17 @@ def significant(value: float, digits: int) -> float:
         digits: at least 1.
     """
     return float(f"{value:.{digits}g}")
+
+
+def significant_plain(plain: Any, digits: int) -> Any:
+    """Plain lists and dicts whose floats have `digits` significant digits.
+
+    Args:
+        plain: as `strict_json.to_plain` returns, all numbers finite.
+        digits: at least 1.
+    """
+    if isinstance(plain, float):
+        return significant(plain, digits)
+    if isinstance(plain, dict):
+        return {key: significant_plain(value, digits) for key, value in plain.items()}
+    return [significant_plain(value, digits) for value in plain] if isinstance(plain, list) else plain
