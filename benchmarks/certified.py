@@ -26,7 +26,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.profile import IndexSpec
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart_bank_builder.build.index import build_index, principal_directions
+from goodpart_bank_builder.build.index import build_index, principal_projection
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 
@@ -98,8 +98,8 @@ def _banks(bundle: Bundle, vectors: Vectors, rng: np.random.Generator) -> dict[s
 
 
 def _bank(vectors: Vectors, index: IndexSpec, *, neighbours: int) -> Bank:
-    directions = principal_directions(vectors, index.directions)
-    graph = Graph(build_index(vectors, directions, index, seed=0), directions, ef_search=index.ef_search)
+    projection = principal_projection(vectors, index.directions)
+    graph = Graph(build_index(vectors, projection, index, seed=0), projection, ef_search=index.ef_search)
     return Bank(vectors, graph, neighbours=neighbours, candidates=index.candidates)
 
 

@@ -23,7 +23,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.model.backbone import Backbone
-from goodpart_bank_builder.build.index import build_index, principal_directions
+from goodpart_bank_builder.build.index import build_index, principal_projection
 
 _WARM_UP = 2
 
@@ -52,11 +52,11 @@ def _scaling(options: argparse.Namespace) -> int:
     building_s: dict[int, float] = {}
     for size in options.sizes:
         began = time.perf_counter()
-        directions = principal_directions(vectors[:size], profile.index.directions)
-        index = build_index(vectors[:size], directions, profile.index, seed=options.seed)
+        projection = principal_projection(vectors[:size], profile.index.directions)
+        index = build_index(vectors[:size], projection, profile.index, seed=options.seed)
         building_s[size] = time.perf_counter() - began
         for threads in options.threads:
-            graph = Graph(index, directions, ef_search=profile.index.ef_search, threads=threads)
+            graph = Graph(index, projection, ef_search=profile.index.ef_search, threads=threads)
             ways[size, threads] = Bank(
                 vectors[:size].copy(), graph, neighbours=profile.neighbours, candidates=profile.index.candidates
             )

@@ -28,7 +28,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.profile import IndexSpec
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart_bank_builder.build.index import build_index, measure_recall, principal_directions
+from goodpart_bank_builder.build.index import build_index, measure_recall, principal_projection
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 Way: TypeAlias = Callable[[Embeddings], PatchDistances]
@@ -167,9 +167,9 @@ def _graph_alone(bank: Bank) -> Way:
 
 
 def _graph(vectors: Embeddings, index: IndexSpec, options: argparse.Namespace) -> Graph:
-    directions = principal_directions(vectors, index.directions)
-    built = build_index(vectors, directions, index, seed=options.seed)
-    return Graph(built, directions, ef_search=index.ef_search, threads=options.threads)
+    projection = principal_projection(vectors, index.directions)
+    built = build_index(vectors, projection, index, seed=options.seed)
+    return Graph(built, projection, ef_search=index.ef_search, threads=options.threads)
 
 
 if __name__ == "__main__":

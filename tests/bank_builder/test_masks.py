@@ -44,7 +44,7 @@ def test_masks_that_hardly_mean_what_they_say_are_noted(inspector, category):
     assert figures_of(inspector, category).notes == (
         "masks all black, so that every pixel of a defective image counts as good: 2, such as block/000_mask.png",
         "masks all white, so that every pixel counts as defective: 2, such as block/002_mask.png",
-        "masks with an alpha channel, which is not looked at: 1, such as block/004_mask.png",
+        "masks with an alpha channel, which is not used: 1, such as block/004_mask.png",
     )
 
 

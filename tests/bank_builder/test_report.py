@@ -113,7 +113,7 @@ def test_escapes_and_false_rejects_come_first_and_worst_first(built_bundle, cate
         )
         names = [name for _, name in (expected if defective else reversed(expected))]
         assert re.findall(r'alt="Photograph ([^"]+)"', sections[section]) == names
-    assert "moved by hand" in sections["figures"]
+    assert "set on this device" in sections["figures"]
 
 
 def test_names_are_text_whatever_they_hold(inspector, category, tmp_path):

@@ -1,4 +1,4 @@
-"""Ignore mask: parts of the frame that never count, painted on a picture as large as the frames."""
+"""Ignore mask: a picture as large as the frames that marks the areas that never count."""
 
 from pathlib import Path
 
@@ -30,28 +30,28 @@ def ignored_patches(mask: npt.NDArray[np.bool_], frame: FrameSpec, grid: GridSpe
 
     Args:
         mask: `(H, W) bool`.
-        frame: whose region of interest the grid covers.
-        grid: the patches.
+        frame: the specification of frames; the grid covers its region of interest.
+        grid: the grid of patches.
 
     Returns:
         `(rows, columns) bool`.
 
     Raises:
-        UsageError: the region of interest lies beyond the mask, or no patch is left.
+        UsageError: the region of interest extends beyond the mask, or no patch is left.
     """
     try:
         frame.check_size(mask.shape[0], mask.shape[1], what="--ignore")
     except FrameError as error:
         raise UsageError(str(error)) from error
-    seen = frame.inspected(mask)
-    touched = _touched(_touched(seen, grid.rows).T, grid.columns).T
+    area = frame.inspected(mask)
+    touched = _touched(_touched(area, grid.rows).T, grid.columns).T
     if touched.all():
         raise UsageError("--ignore: expected a mask that leaves some patches, found none left")
     return np.asarray(touched)
 
 
-def _touched(seen: npt.NDArray[np.generic], count: int) -> npt.NDArray[np.bool_]:
+def _touched(area: npt.NDArray[np.generic], count: int) -> npt.NDArray[np.bool_]:
     """`(count, ...) bool`: for each of `count` equal bands of the first axis, whether a pixel in it is set."""
-    size = seen.shape[0]
-    bands = ((at * size // count, -(-(at + 1) * size // count)) for at in range(count))
-    return np.stack([seen[start:stop].any(axis=0) for start, stop in bands])
+    size = area.shape[0]
+    bands = ((band * size // count, -(-(band + 1) * size // count)) for band in range(count))
+    return np.stack([area[start:stop].any(axis=0) for start, stop in bands])
