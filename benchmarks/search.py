@@ -121,7 +121,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _run(ways: dict[str, Way], embedded: list[Embeddings], bundle: Bundle, *, seed: int) -> dict[str, Tally]:
-    """Every frame by every way, in an order drawn anew for each frame."""
+    """Searches every frame in every way, in a new random order for each frame."""
     tallies = {name: Tally() for name in ways}
     rng = np.random.default_rng(seed)
     for done, embeddings in enumerate(embedded):

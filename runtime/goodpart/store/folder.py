@@ -107,7 +107,7 @@ class StoreFolder:
             except ManifestError as error:
                 if not mend:
                     raise
-                _log.warning("%s; it is written anew, without a history", error)
+                _log.warning("%s; a new one is written, without a history", error)
                 before = StoreState()
             state = change(before)
             if state.active is not None and found_at(self.path(state.active)) != "a folder":

@@ -95,7 +95,7 @@ class Store(StoreFolder):
                         (staging / name).chmod(0o444)
                 if self.read(staging).digest != given.digest:
                     raise UsageError(
-                        f"{given.folder}: expected a bundle that stays as it is, found it changed meanwhile"
+                        f"{given.folder}: expected an unchanged bundle during the copy, found a changed one"
                     )
         return self.read(place)
 
@@ -138,7 +138,7 @@ class Store(StoreFolder):
 
         def switch(state: StoreState) -> StoreState:
             if state != before:
-                raise UsageError(f"{self.folder}: expected no other switch meanwhile, found one; try again")
+                raise UsageError(f"{self.folder}: expected no other switch during the rollback, found one; try again")
             return state.back(chosen.digest)
 
         self.change(switch)
