@@ -1,8 +1,8 @@
-"""Accuracy: every category built and evaluated with several seeds; the README's table of figures.
+"""Accuracy: builds and evaluates every category with several seeds, for the published table of figures.
 
 Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
 `ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so
-the spread over seeds says how much of a figure is luck. A Markdown table goes to stderr.
+the spread over seeds shows how much of a figure is chance. A Markdown table is printed to stderr.
 
     python benchmarks/accuracy.py --data CATEGORY|ROOT ... --weights FILE --seeds 0 1 2
 """
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     made.add_argument("--int8", action="store_true", help="quantize the backbone as goodpart-quantize does")
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default %(default)s")
-    made.add_argument("--work", type=Path, metavar="DIR", help="keep backbone and bundles here (default: thrown away)")
+    made.add_argument("--work", type=Path, metavar="DIR", help="keep backbone and bundles here (default: not kept)")
     made.add_argument("--threads", type=count, default=usable_cores(), help="default %(default)s")
     return run(_accuracy, made, argv)
 

@@ -1,7 +1,7 @@
-"""Build: seconds and peak memory of building a bundle, from a folder or from many more images made of its images.
+"""Build: time and peak memory of building a bundle, from a folder or from many images derived from its images.
 
-With `--images N` the good images are repeated, each time shifted and brightened a little, until there are N: files as
-large and as varied as N photographs for what memory and time are concerned, though not for what is learned from them.
+With `--images N`, the good images are repeated until there are N, each time slightly shifted and brightened. For time
+and memory, these files are as large and as varied as N photographs, but a bundle learns less from them.
 
     python benchmarks/build.py backbone.onnx --good GOOD_DIR [--images 10000]
 """
@@ -80,12 +80,12 @@ def _multiply(source: Path, target: Path, frame: FrameSpec, number: int, seed: i
     target.mkdir()
     rng = np.random.default_rng(seed)
     paths = find_images(source)
-    for at in progress(range(number), doing="multiplying", total=number, unit="images"):
-        picture = read_image(paths[at % len(paths)], frame)
+    for copy in progress(range(number), doing="multiplying", total=number, unit="images"):
+        picture = read_image(paths[copy % len(paths)], frame)
         moved = np.roll(picture, tuple(rng.integers(-8, 9, 2)), axis=(0, 1))
         gain = rng.uniform(0.8, 1.2)
         brightened = np.clip(moved * gain, 0, np.iinfo(picture.dtype).max).astype(picture.dtype)
-        cv2.imwrite(str(target / f"{at:06}.bmp"), brightened)
+        cv2.imwrite(str(target / f"{copy:06}.bmp"), brightened)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Certified: is the image score that of brute force, whatever the bank and the graph are like?
+"""Certified: checks that the image score equals that of brute force, for any bank and any graph.
 
-Patches of real frames are drawn into many small frames, some with noise, some constant, and searched in banks that are
-hard for a graph: half of the vectors the same, tight clusters, too few links, hardly any directions. Every image score
-and every patch above the pixel threshold is compared with brute force in float64, written here anew. Ends with exit
-code 1 if any differs by more than 1e-5 sigmas.
+Patches of real frames are drawn into many small frames, some with noise, some constant. They are searched in banks
+that are hard for a graph: half of the vectors identical, tight clusters, too few links, too few directions. Every
+image score and every patch above the pixel threshold is compared with an independent brute force in float64. The exit
+code is 1 if any differs by more than 1e-5 sigmas.
 
     python benchmarks/certified.py BUNDLE --images CATEGORY/test --frames 10000
 """
@@ -26,7 +26,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.profile import IndexSpec
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart_bank_builder.build.index import build_index, principal_directions
+from goodpart_bank_builder.build.index import build_index, principal_projection
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
 
@@ -98,8 +98,8 @@ def _banks(bundle: Bundle, vectors: Vectors, rng: np.random.Generator) -> dict[s
 
 
 def _bank(vectors: Vectors, index: IndexSpec, *, neighbours: int) -> Bank:
-    directions = principal_directions(vectors, index.directions)
-    graph = Graph(build_index(vectors, directions, index, seed=0), directions, ef_search=index.ef_search)
+    projection = principal_projection(vectors, index.directions)
+    graph = Graph(build_index(vectors, projection, index, seed=0), projection, ef_search=index.ef_search)
     return Bank(vectors, graph, neighbours=neighbours, candidates=index.candidates)
 
 
@@ -112,8 +112,8 @@ def _compare(bank: Bank, patches: Vectors, bundle: Bundle, frames: int, rng: np.
     recomputed: list[int] = []
     spent_s = 0.0
     wide = bank.vectors.astype(np.float64).T
-    for at in range(frames):
-        drawn = _frame(patches, _KINDS[at % len(_KINDS)], rng)
+    for number in range(frames):
+        drawn = _frame(patches, _KINDS[number % len(_KINDS)], rng)
         began = time.perf_counter()
         found = bank.search(drawn, top_k=top_k, exact_above=limit)
         spent_s += time.perf_counter() - began

@@ -1,9 +1,10 @@
-"""Cold start: from starting the process to the first score, in a fresh interpreter each time.
+"""Cold start: time from starting the process to the first score, in a fresh interpreter each time.
 
-The wall time is taken outside, from before the process exists until it has printed its first score. The split comes
-from inside: import goodpart; load (every byte verified, one warm-up frame included); the first inspection. `rest` is
-mostly the interpreter's own start. Files are in the page cache after the first run, which is reported apart: on a box
-that has just booted, add what the disk needs for the bundle and the libraries.
+The wall time is measured from outside, from before the start of the process until it prints its first score. The
+process itself measures the stages: import goodpart; load (every byte verified, with one warm-up frame); the first
+inspection. `rest` is mostly the start of the interpreter. The first run is reported separately, because later runs
+find the files in the page cache. On a PC that has just booted, the time to read the bundle and the libraries from disk
+is added.
 
     python benchmarks/cold_start.py BUNDLE --python /opt/line/bin/python --runs 10
 """

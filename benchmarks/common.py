@@ -1,6 +1,6 @@
-"""What the benchmarks share: the facts that make a figure comparable, options, summaries and child processes.
+"""Shared code of the benchmarks: facts that make figures comparable, options, summaries and child processes.
 
-Every benchmark prints one JSON object to stdout, and whatever else it has to say to stderr.
+Every benchmark prints one JSON object to stdout, and messages to stderr.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from goodpart.frames.images import find_images, read_image
 from goodpart.inspector import Inspector
 
 PERCENTILES = (50, 95, 99)
-"""Those of every timing."""
+"""Percentiles of every timing."""
 
 RUNTIME_PACKAGES = ("goodpart", "numpy", "onnxruntime", "hnswlib")
-"""What the figures of the embedded PC depend on."""
+"""Packages that the figures of the embedded PC depend on."""
 
 
 def parser(description: str | None, *, bundle: bool = True) -> argparse.ArgumentParser:
-    """A parser with what every benchmark takes.
+    """A parser with the arguments and options of every benchmark.
 
     Args:
         description: the script's docstring.
@@ -42,7 +42,7 @@ def parser(description: str | None, *, bundle: bool = True) -> argparse.Argument
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if bundle:
         made.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle from goodpart-bank build")
-        made.add_argument("--seed", type=int, default=0, help="of orders and samples (default %(default)s)")
+        made.add_argument("--seed", type=int, default=0, help="seed of orders and samples (default %(default)s)")
     add_common_options(made)
     return made
 
@@ -61,13 +61,13 @@ def count(text: str) -> int:
 def headline(
     benchmark: str, *, seed: int | None, digest: str | None, packages: Sequence[str] = RUNTIME_PACKAGES
 ) -> dict[str, Any]:
-    """What a benchmark's JSON object begins with.
+    """The first facts of a benchmark's JSON object.
 
     Args:
         benchmark: the script's name.
-        seed: of orders and samples, None where there is more than one.
-        digest: of the bundle, None where there is more than one.
-        packages: whose versions matter.
+        seed: seed of orders and samples, None if there are several.
+        digest: digest of the bundle, None if there are several bundles.
+        packages: packages whose versions are recorded.
     """
     return {
         "benchmark": benchmark,
@@ -82,7 +82,7 @@ def headline(
 
 
 def load(folder: Path, *, threads: int) -> tuple[Inspector, Bundle]:
-    """An Inspector and its bundle, checked and warm.
+    """Loads an Inspector and its bundle, checked and warm.
 
     Raises:
         BundleError: the bundle is refused.
@@ -92,35 +92,35 @@ def load(folder: Path, *, threads: int) -> tuple[Inspector, Bundle]:
 
 
 def read_frames(folder: Path, spec: FrameSpec, *, limit: int, seed: int) -> list[npt.NDArray[Any]]:
-    """Frames of a folder, decoded before any clock runs.
+    """Reads frames of a folder, before any time is measured.
 
     Args:
-        folder: images, found recursively.
-        spec: what the bundle declares.
-        limit: the most to read; a sample without repeats if there are more.
-        seed: of the sample.
+        folder: folder of images, searched recursively.
+        spec: the frame specification of the bundle.
+        limit: largest number of frames; a sample without repeats if there are more.
+        seed: seed of the sample.
     """
     paths = find_images(folder)
     chosen = np.random.default_rng(seed).permutation(len(paths))[:limit]
-    return [read_image(paths[at], spec) for at in sorted(chosen)]
+    return [read_image(paths[number], spec) for number in sorted(chosen)]
 
 
 def varied_frames(bundle: Bundle, frames: int, *, seed: int) -> list[npt.NDArray[Any]]:
-    """Frames that all differ, made from the golden ones: brighter or darker by up to a fifth, every other one turned.
+    """Makes different frames from the golden frames: brightness changed by up to a fifth, every other frame turned.
 
     Args:
-        bundle: whose golden frames.
-        frames: how many.
-        seed: of the brightnesses.
+        bundle: the bundle with the golden frames.
+        frames: number of frames to make.
+        seed: seed of the brightness changes.
     """
     rng = np.random.default_rng(seed)
     golden = [bundle.read_golden(facts.file) for facts in bundle.manifest.golden]
     top = np.iinfo(golden[0].dtype).max
     made = []
-    for at in range(frames):
-        frame = golden[at % len(golden)]
+    for number in range(frames):
+        frame = golden[number % len(golden)]
         changed = np.clip(frame * rng.uniform(0.8, 1.2), 0, top).astype(frame.dtype)
-        made.append(changed if at % 2 else changed[::-1, ::-1])
+        made.append(changed if number % 2 else changed[::-1, ::-1])
     return made
 
 
@@ -134,16 +134,16 @@ def run_child(python: str, code: str, arguments: Sequence[str]) -> tuple[dict[st
 
     Args:
         python: the interpreter, which may belong to another environment.
-        code: prints two lines of JSON: first the figures, at the moment that the clock is to stop, then its versions.
-        arguments: what `code` finds in `sys.argv[1:]`.
+        code: prints two lines of JSON: the figures, which stop the clock, then the versions.
+        arguments: the arguments of `code`, in `sys.argv[1:]`.
 
     Returns:
-        both objects together, and the wall time in ms from starting the process to its first line.
+        both objects joined, and the wall time in ms from the start of the process to its first line.
 
     Raises:
-        UsageError: no such interpreter, or the child failed.
+        UsageError: the interpreter does not exist, or the child failed.
     """
-    # isolated: neither the folder we stand in nor PYTHONPATH decides what is imported
+    # isolated mode: neither the working directory nor PYTHONPATH changes the imports
     command = [python, "-I", "-c", code, *arguments]
     began = time.perf_counter()
     try:
@@ -164,9 +164,9 @@ import importlib.metadata, json, platform
 versions = {{name: importlib.metadata.version(name) for name in {RUNTIME_PACKAGES!r}}}
 print(json.dumps({{"python": platform.python_version(), "versions": versions}}))
 """
-"""The end of a child's code: which versions were measured, told after the clock has stopped."""
+"""The end of a child's code: prints the measured versions after the clock has stopped."""
 
 
 def tell(text: str) -> None:
-    """A message for whoever watches."""
+    """Prints a progress message to stderr."""
     print(text, file=sys.stderr, flush=True)

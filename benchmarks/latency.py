@@ -1,10 +1,10 @@
-"""Latency: one frame's time by stage, for each thread count and frame size, beside the bare backbone.
+"""Latency: time per frame by stage, for each thread count and frame size, compared with the bare backbone.
 
-The frame is the bundle's first golden frame (or --image) resized, because a larger camera sees the same part with more
-pixels. Every combination runs once per round, in an order drawn anew each round, so that other work on the machine hits
-all of them alike; the range of the rounds' medians says how much of it there was. An inspection and a bare
-`Backbone.embed` take turns: `ratio` is the median of total / backbone over these pairs. `--backbone` takes another one
-for that, such as the float32 backbone beside an int8 bundle.
+The frame is the bundle's first golden frame (or --image), resized, because a larger camera shows the same part with
+more pixels. Every combination runs once per round, in a new random order each round, so other work on the machine
+affects all combinations alike. The range of the rounds' medians shows how much other work there was. An inspection and
+a bare `Backbone.embed` take turns; `ratio` is the median of total / backbone over these pairs. `--backbone` compares
+with another backbone, such as the float32 backbone of an int8 bundle.
 
     python benchmarks/latency.py BUNDLE --threads 1 2 --frame-size 450x450 1080x1920
 """
@@ -32,10 +32,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser(__doc__)
     made.add_argument("--threads", type=count, nargs="+", default=[1, 2], help="default %(default)s")
     made.add_argument("--frame-size", type=size, nargs="+", metavar="HxW", help="default: the frame's own")
-    made.add_argument("--frames", type=count, default=200, help="per combination, in all (default %(default)s)")
-    made.add_argument("--rounds", type=count, default=5, help="that these frames are split into (default %(default)s)")
+    made.add_argument(
+        "--frames", type=count, default=200, help="frames per combination, over all rounds (default %(default)s)"
+    )
+    made.add_argument(
+        "--rounds", type=count, default=5, help="rounds over which the frames are spread (default %(default)s)"
+    )
     made.add_argument("--image", type=Path, metavar="FILE", help="default: the bundle's first golden frame")
-    made.add_argument("--backbone", type=Path, metavar="FILE", help="to compare with (default: the bundle's own)")
+    made.add_argument(
+        "--backbone", type=Path, metavar="FILE", help="backbone to compare with (default: the bundle's own)"
+    )
     return run(_latency, made, argv)
 
 
@@ -57,9 +63,9 @@ def _latency(options: argparse.Namespace) -> int:
     rng = np.random.default_rng(options.seed)
     for done in range(options.rounds):
         tell(f"round {done + 1} of {options.rounds}")
-        for at in rng.permutation(len(combinations)):
-            threads, shape = combinations[at]
-            rounds[at].append(_one_round(inspectors[threads], bare[threads], _resized(frame, *shape), frames))
+        for turn in rng.permutation(len(combinations)):
+            threads, shape = combinations[turn]
+            rounds[turn].append(_one_round(inspectors[threads], bare[threads], _resized(frame, *shape), frames))
     results = [
         {"threads": threads, "frame": f"{shape[0]}x{shape[1]}", **_figures(taken)}
         for (threads, shape), taken in zip(combinations, rounds, strict=True)
@@ -76,7 +82,7 @@ def _latency(options: argparse.Namespace) -> int:
 
 
 def _one_round(inspector: Inspector, bare: Backbone, frame: npt.NDArray[Any], frames: int) -> list[dict[str, float]]:
-    """Frame by frame the ms of the stages, of the whole, and of the bare backbone right after it."""
+    """Times in ms of every frame: stages, total, and the bare backbone right after the inspection."""
     # not measured: caches and buffers still hold another combination's data
     inspector.inspect(frame)
     bare.embed(frame)
@@ -92,7 +98,7 @@ def _one_round(inspector: Inspector, bare: Backbone, frame: npt.NDArray[Any], fr
 
 
 def _figures(rounds: list[list[dict[str, float]]]) -> dict[str, Any]:
-    """Percentiles over all frames, and how far the rounds lay apart."""
+    """Percentiles over all frames, and the range of the rounds' medians."""
     everything = [spent for taken in rounds for spent in taken]
     totals = [float(np.median([spent["total"] for spent in taken])) for taken in rounds]
     return {

@@ -1,7 +1,7 @@
 """Memory: resident memory of a fresh process, from its start to many frames later (Linux).
 
-VmRSS is what the process holds at that moment, VmHWM the most it ever held, both from /proc/self/status and in MiB. The
-difference between one frame and many is what a line that runs for days would notice.
+VmRSS is the present memory of the process and VmHWM its maximum so far, both in MiB from /proc/self/status. The
+difference between one frame and many frames shows growth that would matter on a line that runs for days.
 
     python benchmarks/memory.py BUNDLE --python /opt/line/bin/python --frames 1000
 """
@@ -29,8 +29,8 @@ stages["loaded"] = resident()
 frames = [inspector.bundle.read_golden(golden.file) for golden in inspector.bundle.manifest.golden]
 inspector.inspect(frames[0])
 stages["one_frame"] = resident()
-for at in range(int(sys.argv[3])):
-    inspector.inspect(frames[at % len(frames)])
+for number in range(int(sys.argv[3])):
+    inspector.inspect(frames[number % len(frames)])
 stages["many_frames"] = resident()
 print(json.dumps({{"resident_mib": stages}}))
 {CHILD_VERSIONS}
@@ -53,7 +53,7 @@ def _memory(options: argparse.Namespace) -> int:
     print_json(
         {
             **headline("memory", seed=options.seed, digest=bundle.digest),
-            # with the interpreter and versions that were measured, which may be others than here
+            # interpreter and versions that were measured, which may differ from those of this process
             **child,
             "threads": options.threads,
             "frames": options.frames,

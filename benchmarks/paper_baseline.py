@@ -1,9 +1,9 @@
-"""Paper baseline: the straightforward way of doing the paper's method, beside goodpart, on the same frames.
+"""Paper baseline: a straightforward implementation of the paper's method, compared with goodpart on the same frames.
 
-The straightforward way is a torch ResNet-18 cut after the profile's last stage and scikit-learn's brute-force cosine
-neighbours on the same bank, followed by the same formulas. Its pixels come from the bundle's own resize, so that both
-sides see the same ones; that time is reported apart. All sides have the same threads and take turns, round by round in
-a drawn order; ratios are baseline / goodpart, p50.
+The baseline is a torch ResNet-18, cut after the profile's last stage, and scikit-learn's brute-force cosine neighbours
+on the same bank, followed by the same formulas. The bundle's own resize makes its pixels, so both sides get the same
+pixels; the time of the resize is reported separately. All sides use the same number of threads and take turns, round by
+round in a random order. Ratios are baseline / goodpart, p50.
 
 The fair opponent is `baseline_torch_search`, the same with one torch product and `topk` for the search: scikit-learn
 normalises the whole bank again for every frame, and with several threads the workers that it leaves spinning slow down
@@ -45,18 +45,18 @@ _STAGES = ("resize", "trunk", "search", "score")
 
 @dataclasses.dataclass
 class Side:
-    """One contender: gives a frame's image score and the ms of its stages; and what it gave."""
+    """One contender: a function that gives a frame's image score and the ms of its stages, and its results."""
 
     score: Callable[[npt.NDArray[Any]], tuple[float, dict[str, float]]]
     stages: list[dict[str, float]] = dataclasses.field(default_factory=list)
     scores: dict[int, float] = dataclasses.field(default_factory=dict)
 
-    def take(self, at: int, frame: npt.NDArray[Any]) -> None:
-        """Scores frame number `at`."""
+    def take(self, number: int, frame: npt.NDArray[Any]) -> None:
+        """Scores the frame with this number."""
         began = time.perf_counter()
         score, stages = self.score(frame)
         self.stages.append({**stages, "total": (time.perf_counter() - began) * 1e3})
-        self.scores[at] = score
+        self.scores[number] = score
 
     def timings_ms(self) -> dict[str, dict[str, float]]:
         """Percentiles of every stage."""
@@ -106,22 +106,24 @@ def _paper_baseline(options: argparse.Namespace) -> int:
 
 
 def _take_turns(sides: dict[str, Side], frames: list[npt.NDArray[Any]], *, rounds: int, seed: int) -> None:
-    """Blocks of frames, so that one side's spinning threads and cache contents do not meet every frame of another."""
+    """Scores in blocks of frames, so that a side's spinning threads and caches affect few frames of another side."""
     rng = np.random.default_rng(seed)
     for done in range(rounds):
         tell(f"round {done + 1} of {rounds}")
         for name in rng.permutation(list(sides)):
             sides[name].score(frames[0])  # not measured: caches still hold another side's data
-            for at, frame in enumerate(frames):
-                sides[name].take(at, frame)
+            for number, frame in enumerate(frames):
+                sides[name].take(number, frame)
 
 
 def _comparison(sides: dict[str, Side]) -> dict[str, Any]:
-    """Ratios of p50, and how far the image scores lie apart."""
+    """Ratios of p50, and the largest differences of image scores."""
     ours = sides["goodpart"]
     p50 = {name: side.timings_ms()["total"]["p50"] for name, side in sides.items()}
     others = [name for name in sides if name != "goodpart"]
-    apart = {name: max(abs(score - ours.scores[at]) for at, score in sides[name].scores.items()) for name in others}
+    apart = {
+        name: max(abs(score - ours.scores[number]) for number, score in sides[name].scores.items()) for name in others
+    }
     return {
         "ratio": {name: round(p50[name] / p50["goodpart"], 3) for name in others},
         "largest_score_difference_sigmas": apart,
@@ -188,7 +190,7 @@ def _trunk(source: str, bundle: Bundle) -> Trunk:
 
 
 def _resize(bundle: Bundle, threads: int) -> Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]:
-    """The first part of the bundle's own graph, so that a prologue of another version cannot differ from it."""
+    """The first part of the bundle's own graph, so that both sides have the same prologue."""
     model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(bundle.read_backbone()))
     prologue = onnx.utils.Extractor(model).extract_model([INPUT], [PIXELS])
     options = ort.SessionOptions()

@@ -1,8 +1,8 @@
-"""Promise: how many unseen good parts a threshold rejects, over many random splits by part.
+"""Promise: the share of unseen good parts that a threshold rejects, over many random splits by part.
 
-Every split keeps some good parts unseen, builds a small bank from the others, calibrates it by both methods and counts
-the unseen parts, and their images, above the threshold. Embeddings are made once. The rate on `test/good`, whose parts
-may differ from the good ones in more than chance, is reported beside it.
+Every split keeps some good parts unseen, builds a small bank from the others, calibrates it by both methods, and counts
+the unseen parts and their images above the threshold. Embeddings are computed once. The rate on `test/good` is reported
+as well; its parts may differ from the other good parts by more than chance.
 
     python benchmarks/promise.py backbone.onnx --data CATEGORY --splits 200 [--group REGEX --group-gap N]
 """
@@ -120,10 +120,10 @@ def _one_split(
     """By rate: the share of unseen parts, of their images, and of test/good images above the threshold."""
     names = sorted(set(good.parts.values()))
     unseen = set(np.random.default_rng(seed).permutation(names)[: round(_UNSEEN * len(names))].tolist())
-    seen_parts = {path: part for path, part in good.parts.items() if part not in unseen}
+    known_parts = {path: part for path, part in good.parts.items() if part not in unseen}
     unseen_paths = [path for path, part in good.parts.items() if part in unseen]
     settings = LearnSettings(calibration=method, false_reject_rate=min(rates), seed=seed)
-    folds = make_folds(seen_parts, settings)
+    folds = make_folds(known_parts, settings)
     bank, held_out = _learn(good, folds, profile, seed)
     unseen_distances = [_distances(good.embeddings[path], bank, profile) for path in unseen_paths]
     test_distances = [_distances(found, bank, profile) for found in good.test]
@@ -131,7 +131,7 @@ def _one_split(
     rejected: dict[float, tuple[float, ...]] = {}
     for rate in rates:
         settings = dataclasses.replace(settings, false_reject_rate=rate)
-        calibration = make_calibration(held_out, seen_parts, settings, top_k=top_k)
+        calibration = make_calibration(held_out, known_parts, settings, top_k=top_k)
         images = [_is_rejected(found, calibration, top_k) for found in unseen_distances]
         parts = {good.parts[path] for path, is_rejected in zip(unseen_paths, images, strict=True) if is_rejected}
         test = [_is_rejected(found, calibration, top_k) for found in test_distances]

@@ -1,8 +1,8 @@
-"""Scaling: how the search of one frame grows with the bank, beside what arithmetic and memory allow.
+"""Scaling: time of the search of one frame by size of the bank, compared with limits of arithmetic and memory.
 
 Banks of several sizes are drawn at random from the patches of good images and searched with embeddings of real frames,
-in an order drawn anew for each frame. Beside each: `products_ms`, what brute force costs at the speed that this core
-multiplies matrices with (measured here), and `bytes_ms`, what reading the bank once costs at the speed that it copies.
+in a new random order for each frame. Two limits are measured on this core: `products_ms`, the time of brute force at
+the speed of matrix multiplication, and `bytes_ms`, the time of reading the bank once at the speed of copying.
 
     python benchmarks/scaling.py BACKBONE --good CATEGORY/train/good --images CATEGORY/test --sizes 1000 200000
 """
@@ -23,7 +23,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.model.backbone import Backbone
-from goodpart_bank_builder.build.index import build_index, principal_directions
+from goodpart_bank_builder.build.index import build_index, principal_projection
 
 _WARM_UP = 2
 
@@ -52,11 +52,11 @@ def _scaling(options: argparse.Namespace) -> int:
     building_s: dict[int, float] = {}
     for size in options.sizes:
         began = time.perf_counter()
-        directions = principal_directions(vectors[:size], profile.index.directions)
-        index = build_index(vectors[:size], directions, profile.index, seed=options.seed)
+        projection = principal_projection(vectors[:size], profile.index.directions)
+        index = build_index(vectors[:size], projection, profile.index, seed=options.seed)
         building_s[size] = time.perf_counter() - began
         for threads in options.threads:
-            graph = Graph(index, directions, ef_search=profile.index.ef_search, threads=threads)
+            graph = Graph(index, projection, ef_search=profile.index.ef_search, threads=threads)
             ways[size, threads] = Bank(
                 vectors[:size].copy(), graph, neighbours=profile.neighbours, candidates=profile.index.candidates
             )
@@ -113,8 +113,8 @@ def _search(
     for done, embeddings in enumerate([*embedded[:_WARM_UP], *embedded]):
         if done % 10 == 0:
             tell(f"frame {done} of {len(embedded) + _WARM_UP}")
-        for at in rng.permutation(len(ways)):
-            way = list(ways)[at]
+        for turn in rng.permutation(len(ways)):
+            way = list(ways)[turn]
             began = time.perf_counter()
             found = ways[way].search(embeddings, top_k=profile.top_k(len(embeddings)))
             if done >= _WARM_UP:

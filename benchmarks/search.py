@@ -1,10 +1,10 @@
 """Search: the graph alone, certified search and brute force on the embeddings of real frames.
 
-Time per frame of each, interleaved frame by frame; how many of the K nearest neighbours are among the graph's
-candidates; how wrong the image score is, against brute force (`Bank.exact_distances`), with the graph alone and with
-certified search; and how many patches certification recomputes. Give it test images: it is the defective ones that the
-graph alone gets wrong. `--ways` tries graphs of its own over the bundle's bank, each given as
-`directions:links:ef_construction:ef_search:candidates`; without it the bundle's own is taken.
+It measures the time per frame of each search, in turns; the share of the K nearest neighbours among the graph's
+candidates; the error of the image score against brute force (`Bank.exact_distances`), for the graph alone and for
+certified search; and the number of patches that certification recomputes. Use test images, because the graph alone
+fails on defective ones. `--ways` builds other graphs over the bundle's bank, each given as
+`directions:links:ef_construction:ef_search:candidates`; without it, the bundle's own graph is used.
 
     python benchmarks/search.py BUNDLE --images CATEGORY/test --ways 448:16:200:8:1 64:8:1000:8:4
 """
@@ -28,7 +28,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.facts.profile import IndexSpec
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart_bank_builder.build.index import build_index, measure_recall, principal_directions
+from goodpart_bank_builder.build.index import build_index, measure_recall, principal_projection
 
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 Way: TypeAlias = Callable[[Embeddings], PatchDistances]
@@ -76,21 +76,21 @@ def _search(options: argparse.Namespace) -> int:
     tried = options.ways or [spec.profile.index]
     graphs = [_graph(inspector.bank.vectors, index, options) for index in tried]
     ways = {"exact": _exact(inspector.bank)}
-    for at, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
+    for position, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
         bank = Bank(inspector.bank.vectors, graph, neighbours=spec.profile.neighbours, candidates=index.candidates)
-        ways[f"graph {at}"] = _graph_alone(bank)
-        ways[f"certified {at}"] = _certified(
+        ways[f"graph {position}"] = _graph_alone(bank)
+        ways[f"certified {position}"] = _certified(
             bank,
             top_k=spec.profile.top_k(spec.grid.patches),
             exact_above=calibration.mean + calibration.pixel_threshold * calibration.std,
         )
     tallies = _run(ways, embedded, bundle, seed=options.seed)
     results = []
-    for at, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
+    for position, (index, graph) in enumerate(zip(tried, graphs, strict=True)):
         alone, certified = (
-            _against(tallies[f"{way} {at}"], tallies["exact"], bundle) for way in ("graph", "certified")
+            _against(tallies[f"{way} {position}"], tallies["exact"], bundle) for way in ("graph", "certified")
         )
-        recomputed = tallies[f"certified {at}"].recomputed
+        recomputed = tallies[f"certified {position}"].recomputed
         certified["recomputed_patches"] = {"median": float(np.median(recomputed)), "max": max(recomputed)}
         recall = measure_recall(
             graph,
@@ -121,7 +121,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _run(ways: dict[str, Way], embedded: list[Embeddings], bundle: Bundle, *, seed: int) -> dict[str, Tally]:
-    """Every frame by every way, in an order drawn anew for each frame."""
+    """Searches every frame in every way, in a new random order for each frame."""
     tallies = {name: Tally() for name in ways}
     rng = np.random.default_rng(seed)
     for done, embeddings in enumerate(embedded):
@@ -167,9 +167,9 @@ def _graph_alone(bank: Bank) -> Way:
 
 
 def _graph(vectors: Embeddings, index: IndexSpec, options: argparse.Namespace) -> Graph:
-    directions = principal_directions(vectors, index.directions)
-    built = build_index(vectors, directions, index, seed=options.seed)
-    return Graph(built, directions, ef_search=index.ef_search, threads=options.threads)
+    projection = principal_projection(vectors, index.directions)
+    built = build_index(vectors, projection, index, seed=options.seed)
+    return Graph(built, projection, ef_search=index.ef_search, threads=options.threads)
 
 
 if __name__ == "__main__":

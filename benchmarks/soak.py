@@ -1,11 +1,11 @@
-"""Soak: a very long run of good and bad frames, as a line that is never restarted sees them (Linux).
+"""Soak: a very long run of good and bad frames, as on a line that is never restarted (Linux).
 
-Frames made from the bundle's golden ones, in every memory layout, and among them bad ones: refused ones (another dtype,
-NaN, another shape, no pixels, a list, a masked array) and dead ones (constant, black, saturated), which must be
-UNKNOWN. Good and defective ones must give the bits that they gave first. Resident memory is read again and again;
-growth is by how much the largest reading after the first tenth of the frames exceeds the one at its end. Ends with exit
-code 1 if growth reaches the limit or any frame got another result than it must; Ctrl-C ends it with what was measured
-until then, and exit code 130.
+The frames are made from the bundle's golden frames, in every memory layout. Bad frames are mixed in: frames that must
+be refused (wrong dtype, NaN, wrong shape, no pixels, a list, a masked array), and dead frames (constant, black,
+saturated), which must be UNKNOWN. Good and defective frames must always give the same bits. Resident memory is read
+repeatedly. Growth is the largest reading after the first tenth of the frames, minus the reading at the end of that
+tenth. The exit code is 1 if growth reaches the limit or any frame got a wrong result. Ctrl-C prints the figures
+measured so far; the exit code is then 130.
 
     python benchmarks/soak.py BUNDLE --frames 1000000
 """

@@ -1,8 +1,8 @@
-"""Threads: does every frame get the same bits, however many threads inspect with one Inspector at the same time?
+"""Threads: checks that every frame gets the same bits when many threads inspect with one Inspector.
 
-Frames made from the golden ones, in another order on every thread, through the graph and exactly, with one and with
-more threads for one frame. Ends with exit code 1 if any verdict, score or grid differs by a single bit from those of
-one thread alone.
+Every thread inspects frames made from the golden frames, in its own order. Graph search and exact search are tried,
+with one and with several threads per frame. The exit code is 1 if any verdict, score or grid differs in any bit from
+that of a single thread.
 
     python benchmarks/threads.py BUNDLE --at-a-time 8 --frames 1000
 """
@@ -94,7 +94,7 @@ def _compare(inspector: Inspector, frames: Frames, options: argparse.Namespace) 
 
     def mismatches(thread: int) -> int:
         order = np.random.default_rng([options.seed, thread]).integers(0, len(frames), options.frames)
-        return sum(_bits(inspector, frames[at]) != alone[at] for at in order)
+        return sum(_bits(inspector, frames[number]) != alone[number] for number in order)
 
     began = time.perf_counter()
     with ThreadPoolExecutor(options.at_a_time) as pool:

@@ -1,4 +1,4 @@
-"""Papers: what a wheelhouse says about its wheels: a CycloneDX SBOM, and the licences with their texts."""
+"""Papers of a wheelhouse: a CycloneDX SBOM, and the licences of the wheels with their texts."""
 
 import dataclasses
 import json
@@ -18,9 +18,9 @@ _UNKNOWN = "UNKNOWN"
 _HEAD = """\
 # Licences
 
-What each wheel's metadata says, listed by pip-licenses; the texts are in `licenses/`. Binary wheels hold further
-libraries, for example OpenBLAS in numpy, OpenSSL in cryptography and FFmpeg in opencv-python-headless. Their licences
-are among the texts as far as the makers of the wheels put them in.
+pip-licenses lists the metadata of each wheel. The texts are in `licenses/`. Binary wheels contain further libraries,
+for example OpenBLAS in numpy, OpenSSL in cryptography and FFmpeg in opencv-python-headless. Their licences are among
+the texts if the makers of the wheels included them.
 
 | package | version | licence | texts |
 |---|---|---|---|
@@ -29,7 +29,7 @@ are among the texts as far as the makers of the wheels put them in.
 
 @dataclasses.dataclass(frozen=True)
 class Wheel:
-    """One wheel: name and version as its metadata has them, its file, and the file's sha256."""
+    """One wheel: name and version from its metadata, its file, and the file's sha256."""
 
     name: str
     version: str
@@ -43,8 +43,8 @@ def write_licences(folder: Path, wheels: Sequence[Wheel], listed: str, *, apache
     Args:
         folder: the wheelhouse.
         wheels: all of them.
-        listed: what pip-licenses found, as JSON.
-        apache: the text of the Apache License 2.0, for wheels under it that bring none.
+        listed: output of pip-licenses, as JSON.
+        apache: the text of the Apache License 2.0, for wheels under this licence without a text.
 
     Returns:
         every package's licence.
@@ -77,7 +77,7 @@ def write_licences(folder: Path, wheels: Sequence[Wheel], listed: str, *, apache
 
 
 def _texts(wheel: Path) -> dict[str, bytes]:
-    """The licence files of a wheel, each content once, by a name without folders."""
+    """The licence files of a wheel by name without folders; identical contents appear once."""
     texts: dict[bytes, str] = {}
     with zipfile.ZipFile(wheel) as archive:
         for path in sorted(archive.namelist()):
@@ -88,13 +88,13 @@ def _texts(wheel: Path) -> dict[str, bytes]:
 
 
 def write_sbom(out: Path, wheels: Sequence[Wheel], listed: str, licences: Mapping[str, str]) -> None:
-    """Writes the SBOM, with what cyclonedx-py cannot know: each wheel's sha256, and the licences that it left open.
+    """Writes the SBOM, and adds each wheel's sha256 and the licences that cyclonedx-py did not find.
 
     Args:
         out: the file.
         wheels: all of them.
-        listed: what cyclonedx-py found, as CycloneDX JSON.
-        licences: by package.
+        listed: output of cyclonedx-py, as CycloneDX JSON.
+        licences: licence by package.
     """
     sbom = json.loads(listed)
     sha256 = {wheel.name: wheel.sha256 for wheel in wheels}

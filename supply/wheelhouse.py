@@ -1,12 +1,12 @@
-"""Make a wheelhouse: one folder with all that an air-gapped PC of this kind needs to run goodpart.
+"""Make a wheelhouse: one folder with everything that an air-gapped PC of this kind needs to run goodpart.
 
 OUT/install.sh                checks the folder and installs from it
-OUT/wheels/                   goodpart, all that it needs, and pip itself
-OUT/requirements.txt          their versions and sha256; requirements-slim.txt is the same without the extras
+OUT/wheels/                   goodpart, its dependencies, and pip itself
+OUT/requirements.txt          their versions and sha256; requirements-slim.txt leaves out the extras
 OUT/built-for                 the Python, machine and C library that the wheels need
-OUT/sbom.cdx.json             what is in it, as CycloneDX
-OUT/LICENSES.md, licenses/    under which licences, and their texts
-OUT/SHA256SUMS                of every file
+OUT/sbom.cdx.json             its content, as CycloneDX
+OUT/LICENSES.md, licenses/    the licences, and their texts
+OUT/SHA256SUMS                the sha256 of every file
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _make(options: argparse.Namespace) -> int:
     with staged_folder(options.out, force=True, mark=SUMS, own=OWN_FILES) as staging:
-        # inside the staged folder, so that whatever stops us leaves nothing of it behind
+        # inside the staged folder, so that it is removed with it whatever happens
         scratch = staging / "scratch"
         scratch.mkdir()
         environment = {**os.environ, "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": _commit_time()}
@@ -60,7 +60,7 @@ def _make(options: argparse.Namespace) -> int:
         (staging / "built-for").write_text(_built_for(wheels), encoding="ascii")
         shutil.copy(ROOT / "supply" / "install.sh", staging)
 
-        _say("describe: install the wheels, list what is there and under which licences")
+        _say("describe: install the wheels, list packages and licences")
         python = _install(staging, wheels, scratch)
         licences = write_licences(staging, wheels, _licences(python), apache=ROOT / "LICENSE")
         write_sbom(staging / "sbom.cdx.json", wheels, _sbom(python, scratch, environment), licences)
@@ -77,8 +77,8 @@ def _collect(wheels: Path, scratch: Path, environment: Mapping[str, str]) -> Non
     """Compiles hnswlib for any machine of this kind, builds goodpart, and fetches all other wheels."""
     _say(f"compile: hnswlib for any {platform.machine()}, half a minute")
     hnswlib = next(line for line in requires("goodpart") or [] if line.startswith("hnswlib"))
-    # Flags stated in full are no surprise: neither the user's own, such as -march=native, nor paths of this machine.
-    # No cache: a wheel that pip once compiled for this very CPU looks like any other.
+    # All flags are set here, so that the user's own (such as -march=native) and paths of this machine have no effect.
+    # No cache, because a wheel that pip once compiled for this CPU looks like any other wheel.
     portable = {
         **environment,
         "HNSWLIB_NO_NATIVE": "1",
@@ -94,7 +94,7 @@ def _collect(wheels: Path, scratch: Path, environment: Mapping[str, str]) -> Non
     )
 
     _say("fetch: wheels of goodpart, its dependencies and its extras")
-    # everything else comes as a wheel: what is compiled here might fit this machine only
+    # everything else is fetched as a wheel, because code compiled here might run on this machine only
     _pip(
         *("wheel", "--only-binary=:all:", f"--wheel-dir={wheels}"),
         *(str(path) for path in compiled.iterdir()),
@@ -104,7 +104,7 @@ def _collect(wheels: Path, scratch: Path, environment: Mapping[str, str]) -> Non
 
 
 def _resolve(staging: Path, wanted: str, requirements: str, scratch: Path) -> list[Wheel]:
-    """Writes a requirements file with the version and sha256 of all that `wanted` needs, and pip."""
+    """Writes a requirements file with version and sha256 of `wanted`, its dependencies and pip."""
     report = scratch / "report.json"
     _pip(
         *("install", "--dry-run", "--ignore-installed", "--no-index", f"--find-links={staging / 'wheels'}"),
@@ -122,14 +122,14 @@ def _resolve(staging: Path, wanted: str, requirements: str, scratch: Path) -> li
 
 
 def _built_for(wheels: Sequence[Wheel]) -> str:
-    """What install.sh compares with the PC, as assignments of a shell."""
+    """The facts that install.sh compares with the PC, as shell assignments."""
     version = ".".join(platform.python_version_tuple()[:2])
     glibc_minor = max(_glibc_minor(wheel.path) for wheel in wheels)
     return f"python={version}\nmachine={platform.machine()}\nglibc_minor={glibc_minor}\n"
 
 
 def _glibc_minor(wheel: Path) -> int:
-    """The x of the oldest glibc 2.x that a wheel runs with: its name says it, or what its libraries ask for."""
+    """The x of the oldest glibc 2.x that a wheel runs with, from its name or the symbols of its libraries."""
     if named := re.findall(r"manylinux_2_(\d+)", wheel.name):
         return min(map(int, named))
     with zipfile.ZipFile(wheel) as archive:
@@ -138,7 +138,7 @@ def _glibc_minor(wheel: Path) -> int:
 
 
 def _install(staging: Path, wheels: Sequence[Wheel], scratch: Path) -> Path:
-    """Makes an environment of the wheels as install.sh does; returns its Python."""
+    """Installs the wheels into an environment as install.sh does; returns its Python."""
     python = scratch / "venv" / "bin" / "python"
     _run([sys.executable, "-m", "venv", "--without-pip", str(scratch / "venv")])
     pip = next(wheel.path for wheel in wheels if wheel.name == "pip")
@@ -176,7 +176,7 @@ def _sha256(path: Path) -> str:
 
 
 def _commit_time() -> str:
-    """Seconds since 1970 for all that carries a date, so that the same commit and wheels give the same bytes."""
+    """Seconds since 1970 for all dates in files, so that the same commit and wheels give the same bytes."""
     git = shutil.which("git")
     if git is not None:
         command = [git, "-C", str(ROOT), "log", "-1", "--format=%ct"]
@@ -194,14 +194,14 @@ def _run(command: Sequence[str], *, env: Mapping[str, str] | None = None) -> str
     """Runs a command to its end; returns what it printed to stdout.
 
     Raises:
-        UsageError: it failed; what it said is on stderr.
+        UsageError: the command failed; its output is on stderr.
     """
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as child:
         try:
             out, said = child.communicate()
         except BaseException:
-            # with all that it has started: a compiler that goes on would write into what is being removed
+            # kills its children as well, because a running compiler would write into the removed folder
             os.killpg(child.pid, signal.SIGKILL)
             raise
     if child.returncode != 0:

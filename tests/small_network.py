@@ -81,8 +81,8 @@ def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, for
     good = folder / "good"
     if not good.exists():
         good.mkdir(parents=True)
-        for at in range(16):
-            np.save(good / f"{at:02}.npy", draw_small(at))
+        for number in range(16):
+            np.save(good / f"{number:02}.npy", draw_small(number))
         small_backbone(folder / "backbone.onnx")
     build_bundle(
         BuildSettings(

@@ -1,9 +1,9 @@
 """anomalib's own PatchCore with ResNet-18: built, cached, and scored in torch, OpenVINO and onnxruntime.
 
-Nothing is written anew: the model, its coreset, its export and its inferencer for OpenVINO are anomalib's. What it
-does without: the download of weights (they come from a file) and Lightning's loop around training, which would only
-hand the same images to the same calls. Its statistics of a validation set are left unset, so that scores and maps come
-out raw: its own clamping to 0..1 would only make ties.
+The model, its coreset, its export and its inferencer for OpenVINO are anomalib's own code. Two steps are replaced: the
+weights come from a file instead of a download, and direct calls replace Lightning's training loop, which would pass the
+same images to the same calls. The statistics of a validation set stay unset, so that scores and maps are raw. Clamping
+them to 0..1, as anomalib does, would only make ties.
 """
 
 import importlib
@@ -47,7 +47,7 @@ def prepare(good: list[npt.NDArray[np.uint8]], *, weights: str, seed: int, cache
         torch.save({"vectors": vectors, "build_s": time.perf_counter() - began}, cache / f"{_BANK}.part")
         (cache / f"{_BANK}.part").rename(bank)
     model, build_s = _with_bank(weights, cache)
-    # its default, a batch of any size too, gives a graph that takes no single frame: PatchCore's export fixes it to two
+    # only height and width are dynamic: with a dynamic batch, PatchCore's export fixes the batch to two
     free = {"dynamic_shapes": ({2: torch.export.Dim("height"), 3: torch.export.Dim("width")},)}
     if not (cache / _ONNX).is_file():
         model.to_onnx(cache, **free)

@@ -1,4 +1,4 @@
-"""What every contender gives for a frame."""
+"""The result of a contender for a frame."""
 
 import dataclasses
 import sys
@@ -31,10 +31,10 @@ Score = Callable[[npt.NDArray[np.uint8]], Found]
 
 
 def progress(items: Sequence[_T], doing: str) -> Iterator[_T]:
-    """Hands out items and says on stderr, now and then, how many."""
-    for at, item in enumerate(items):
-        if at % 50 == 0:
-            print(f"{doing}: {at} of {len(items)}", file=sys.stderr, flush=True)
+    """Yields items and prints the progress to stderr."""
+    for number, item in enumerate(items):
+        if number % 50 == 0:
+            print(f"{doing}: {number} of {len(items)}", file=sys.stderr, flush=True)
         yield item
 
 

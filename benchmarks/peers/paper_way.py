@@ -1,4 +1,4 @@
-"""The paper's way, as one would write it down: torch up to layer3, 20,000 random vectors, five cosine neighbours.
+"""The paper's method, implemented directly: torch up to layer3, 20,000 random vectors, five cosine neighbours.
 
 Two searches of the same bank: scikit-learn's brute force, as in the paper, and faiss's flat index of inner products.
 """
@@ -23,7 +23,7 @@ NEIGHBOURS = 5
 TOP_K = 10
 _BANK = "bank.npz"
 _CALIBRATED_ON = 20
-"""Good frames that mu and sigma come from; a common scale cannot change an AUROC, so a few do."""
+"""Good frames for mu and sigma; a common scale cannot change an AUROC, so a few are enough."""
 
 _Search = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
@@ -38,7 +38,7 @@ def prepare(good: list[npt.NDArray[np.uint8]], *, weights: str, seed: int, cache
         cache: an own folder for these frames, weights and seed.
 
     Returns:
-        what is known of the bank: `vectors`, `dimension`.
+        facts about the bank: `vectors`, `dimension`.
     """
     if not (cache / _BANK).is_file():
         cache.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def prepare(good: list[npt.NDArray[np.uint8]], *, weights: str, seed: int, cache
         vectors = embeddings[np.sort(rng.permutation(len(embeddings))[:VECTORS])]
         search = _sklearn(vectors)
         chosen = rng.permutation(len(good))[:_CALIBRATED_ON]
-        distances = np.concatenate([search(embed(good[at])) for at in progress(chosen.tolist(), "calibrating")])
+        distances = np.concatenate([search(embed(good[number])) for number in progress(chosen.tolist(), "calibrating")])
         part = cache / f"part-{_BANK}"
         np.savez(part, vectors=vectors, mean=distances.mean(), std=distances.std())
         part.rename(cache / _BANK)

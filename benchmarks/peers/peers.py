@@ -1,9 +1,9 @@
-"""Peers: anomalib's PatchCore, the paper's way and goodpart's bundles on the same frames, in turns.
+"""Peers: anomalib's PatchCore, the paper's method and goodpart's bundles on the same frames, in turns.
 
-Every contender is a process of its own (see `worker.py`) with the same good images and the same weights. In every round
-each of them scores and maps a few frames, one at a time, in an order drawn anew; `ratio` is a bundle's p50 over a
-peer's. Frames are test images enlarged to --frame-size before any clock runs. A peer's own way of resizing is part of
-its time; anomalib's map has 256x256 pixels, as it ships, all others have the frame's.
+Every contender is a process of its own (see `worker.py`) with the same good images and the same weights. In every
+round, each contender scores and maps a few frames, one at a time, in a new random order. `ratio` is a bundle's p50
+divided by a peer's. Frames are test images, enlarged to --frame-size before any time is measured. A peer's own resize
+is part of its time. The maps of anomalib have 256x256 pixels, as it ships; all other maps have the size of the frame.
 
     python benchmarks/peers/peers.py --data CATEGORY --weights FILE --goodpart default=BUNDLE --cache DIR --accuracy
 """
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what all benchmarks share lies one folder up
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the shared code of the benchmarks
 
 from contestants import Contestant, ask_once
 
@@ -56,13 +56,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     made.add_argument("--goodpart", type=_named, nargs="*", default=[], metavar="NAME=BUNDLE", help="of this category")
     made.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, metavar="PEER", help="default: all")
-    made.add_argument("--cache", type=Path, metavar="DIR", help="keep the peers' banks here (default: thrown away)")
+    made.add_argument("--cache", type=Path, metavar="DIR", help="keep the peers' banks here (default: not kept)")
     made.add_argument("--threads", type=count, nargs="+", default=[1, 2], help="default %(default)s")
-    made.add_argument("--frames", type=count, default=100, help="of each contender, in all (default %(default)s)")
-    made.add_argument("--rounds", type=count, default=20, help="that these frames are split into (default %(default)s)")
+    made.add_argument(
+        "--frames", type=count, default=100, help="frames per contender, over all rounds (default %(default)s)"
+    )
+    made.add_argument(
+        "--rounds", type=count, default=20, help="rounds over which the frames are spread (default %(default)s)"
+    )
     made.add_argument("--frame-size", type=size, default=(900, 900), metavar="HxW", help="default 900x900")
     made.add_argument("--accuracy", action="store_true", help="all test images, once per contender")
-    made.add_argument("--no-timing", action="store_true", help="accuracy alone")
+    made.add_argument("--no-timing", action="store_true", help="measure accuracy only")
     made.add_argument("--seed", type=int, default=0, help="of banks, frames and orders (default %(default)s)")
     return run(_peers, made, argv)
 
@@ -120,7 +124,7 @@ def _names(peers: Sequence[str], bundles: dict[str, Path]) -> list[tuple[str, Pa
 
 
 def _cache_folder(options: argparse.Namespace, scratch: Path) -> Path:
-    """A folder that no other images, weights or seed share."""
+    """A cache folder for these images, weights and seed."""
     facts = hashlib.sha256(options.weights.read_bytes())
     for path in find_images(options.data / "train" / "good"):
         facts.update(f"{path.name}\0{path.stat().st_size}\n".encode())
@@ -165,19 +169,19 @@ def _frames(options: argparse.Namespace) -> npt.NDArray[np.uint8]:
     paths = find_images(options.data / "test")
     chosen = np.random.default_rng(options.seed).permutation(len(paths))[:_DISTINCT]
     height_px, width_px = options.frame_size
-    return np.stack([cv2.resize(read_image(paths[at], spec), (width_px, height_px)) for at in chosen])
+    return np.stack([cv2.resize(read_image(paths[number], spec), (width_px, height_px)) for number in chosen])
 
 
 def _take_turns(contestants: list[Contestant], options: argparse.Namespace, threads: int) -> list[dict[str, Any]]:
-    """Timings of all contestants, round by round in an order drawn anew."""
+    """Timings of all contestants, in a new random order in every round."""
     rng = np.random.default_rng(options.seed)
     frames = -(-options.frames // options.rounds)
     rounds: dict[str, list[list[float]]] = {one.name: [] for one in contestants}
     for done in range(options.rounds):
         tell(f"{threads} threads: round {done + 1} of {options.rounds}")
         numbers = list(range(done * frames, (done + 1) * frames))
-        for at in rng.permutation(len(contestants)):
-            one = contestants[at]
+        for turn in rng.permutation(len(contestants)):
+            one = contestants[turn]
             rounds[one.name].append(one.ask({"do": "time", "frames": numbers})["spent_ms"])
     everything = {name: [spent for taken in own for spent in taken] for name, own in rounds.items()}
     p50 = {name: float(np.median(spent)) for name, spent in everything.items()}

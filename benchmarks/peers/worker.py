@@ -1,8 +1,8 @@
-"""One contender in a process of its own: it waits for a line of JSON on stdin, does it, and answers with one on stdout.
+"""One contender in a process of its own: it reads tasks from stdin and answers on stdout, one JSON object per line.
 
-A process each, because torch, scikit-learn, faiss, OpenVINO and onnxruntime keep pools of threads that get into each
-other's way, and because memory and cold start can be told apart only so. Started by `peers.py`, with a job as its only
-argument; nothing heavy is imported before the contender needs it.
+Every contender has its own process, because the thread pools of torch, scikit-learn, faiss, OpenVINO and onnxruntime
+disturb each other, and because memory and cold start are properties of a process. `peers.py` starts it with a job as
+its only argument. Heavy packages are imported only when the contender needs them.
 """
 
 import json
@@ -19,7 +19,7 @@ from contender import Found, Score, numbers, progress
 
 def main() -> int:
     """Serves until stdin ends; returns the exit code."""
-    # whatever a library prints must not come between the answers
+    # the output of libraries must not mix with the answers
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     job = json.loads(sys.argv[1])
@@ -31,12 +31,12 @@ def main() -> int:
     score, facts = _contender(job)
     _check(score(first), first)
     _answer(answers, {"facts": facts})
-    # only now, so that a cold start does not pay for it
+    # only now, so that it does not count as cold start
     loaded = [np.array(frame) for frame in frames]
     for line in sys.stdin:
         task = json.loads(line)
         if task["do"] == "time":
-            _answer(answers, {"spent_ms": _timed(score, [loaded[at % len(loaded)] for at in task["frames"]])})
+            _answer(answers, {"spent_ms": _timed(score, [loaded[number % len(loaded)] for number in task["frames"]])})
         elif task["do"] == "memory":
             _answer(answers, _memory(sum(frame.nbytes for frame in loaded)))
         else:

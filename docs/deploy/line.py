@@ -61,14 +61,14 @@ def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int)
         notify("WATCHDOG=1")
         if signal.SIGHUP in asked:
             asked.discard(signal.SIGHUP)
-            # trying a new bundle takes seconds, and frames go on meanwhile
+            # the trial of a new bundle takes seconds, during which frames are still judged
             threading.Thread(target=_refresh, args=(live,), daemon=True).start()
         if asked:
             notify("STOPPING=1")
             return
         if path is not None:
             print(json.dumps(_result(live, guard, path)), flush=True)
-            # the program that put it there may have taken it away meanwhile
+            # the program that wrote the file may have removed it
             with contextlib.suppress(FileNotFoundError):
                 judged.append(path.replace(done / path.name))
             while len(judged) > keep:
@@ -86,7 +86,7 @@ def frames(folder: Path) -> Iterator[Path | None]:
 
 
 def _result(live: LiveInspector, guard: FrozenGuard, path: Path) -> dict[str, object]:
-    """Whatever happens, only a GOOD verdict reads as good."""
+    """The result of one file; only a GOOD verdict ever reads as good."""
     try:
         inspection = guard.inspect(read_image(path, live.inspector.backbone.spec.frame))
     except FrameError as error:

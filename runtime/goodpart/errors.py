@@ -42,7 +42,7 @@ class GoodpartError(Exception):
 
 
 class UsageError(GoodpartError):
-    """A path, option or value that the caller gave cannot work."""
+    """A path, option or value of the caller cannot be used."""
 
 
 class MissingExtraError(UsageError):
@@ -60,7 +60,7 @@ class BundleError(GoodpartError):
 
 
 class BundleMissingError(BundleError):
-    """The bundle folder, or a file that it must have, is not there or cannot be read."""
+    """The bundle folder or a required file is missing or cannot be read."""
 
 
 class ManifestError(BundleError):
@@ -76,15 +76,15 @@ class IntegrityError(BundleError):
 
 
 class SignatureError(BundleError):
-    """A key is configured, and the bundle is unsigned or was signed by another one."""
+    """A key is configured, and the bundle is unsigned or signed with another key."""
 
 
 class RollbackError(BundleError):
-    """The bundle's serial is lower than the lowest that is still accepted."""
+    """The bundle's serial is lower than the minimum serial."""
 
 
 class ContractError(BundleError):
-    """The files are whole, but do not fit together (for example a backbone of another width)."""
+    """The files are intact, but do not fit together (for example, the backbone has another width)."""
 
 
 class SelfTestError(BundleError):
@@ -92,7 +92,7 @@ class SelfTestError(BundleError):
 
 
 class TrialError(BundleError):
-    """The child process in which a bundle was tried crashed or took too long: it said neither yes nor no."""
+    """The child process of a trial crashed or took too long, so the bundle neither passed nor failed."""
 
 
 class FrameError(GoodpartError):
@@ -106,7 +106,7 @@ class ImageFileError(FrameError):
 
 
 class InferenceError(FrameError):
-    """A native library failed, or gave non-finite numbers, on this frame: it has no verdict."""
+    """A native library failed or gave non-finite numbers for this frame, so it has no verdict."""
 
 
 def missing_extra(purpose: str, library: str, extra: str) -> MissingExtraError:
@@ -126,7 +126,7 @@ def missing_extra(purpose: str, library: str, extra: str) -> MissingExtraError:
 
 
 def found_at(path: Path) -> str:
-    """What lies at a path, for messages: "a file", "a folder" or "nothing", with the reason if the system refuses."""
+    """Describes a path for messages: "a file", "a folder" or "nothing", with the reason if it cannot be read."""
     try:
         return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"
     except OSError as error:

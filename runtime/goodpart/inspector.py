@@ -269,7 +269,7 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
 
 
 def _judge(score: float, threshold: float) -> Verdict:
-    """GOOD has to be earned: whatever does not compare as at most the threshold is a DEFECT."""
+    """GOOD only if the score is at most the threshold; NaN, for example, gives DEFECT."""
     return Verdict.GOOD if score <= threshold else Verdict.DEFECT
 
 

@@ -63,14 +63,16 @@ def array(draft: Draft) -> None:
         draft.words = f"{name}: {changed}"[:100]
         return
     flat = values.reshape(-1)
-    at = dice.randrange(flat.size)
+    position = dice.randrange(flat.size)
     if chance < 0.75:
         if values.dtype.kind == "f":
-            near = [flat[at] * np.float32(1 + sign * tiny) for tiny in (1e-7, 1e-5, 1e-3, 0.1) for sign in (-1, 1)]
-            flat[at] = dice.choice([0.0, -0.0, np.nan, np.inf, 1e-40, 3e38, -flat[at], 0.004, *near, *near])
+            near = [
+                flat[position] * np.float32(1 + sign * tiny) for tiny in (1e-7, 1e-5, 1e-3, 0.1) for sign in (-1, 1)
+            ]
+            flat[position] = dice.choice([0.0, -0.0, np.nan, np.inf, 1e-40, 3e38, -flat[position], 0.004, *near, *near])
         else:
-            flat[at] = dice.choice([0, 1, 7, 255])
-        draft.words = f"{name}: [{at}] = {flat[at]}"
+            flat[position] = dice.choice([0, 1, 7, 255])
+        draft.words = f"{name}: [{position}] = {flat[position]}"
     elif chance < 0.85:
         scale = dice.choice([1 + 1e-7, 1 + 1e-5, 1 + 5e-4, 1.01, -1, 0])
         scaled = values.astype(np.float64) * scale
@@ -115,14 +117,14 @@ def index_header(draft: Draft) -> None:
     header: list[Any] = list(HEADER.unpack_from(data))
     names = dice.choices(_FIELDS, k=dice.choice([1, 1, 2]))
     for name in names:
-        at = _FIELDS.index(name)
-        value = dice.choice([*_NUMBERS, header[at] + 1, abs(header[at] - 1)])
+        position = _FIELDS.index(name)
+        value = dice.choice([*_NUMBERS, header[position] + 1, abs(header[position] - 1)])
         if name == "factor":
             value = dice.choice([0.0, -1.0, float("nan"), float("inf"), 1e308])
         elif name == "top":
             value = dice.choice([-(2**31), -1, 0, 1, 2, 3, 4, 5, 100, 2**31 - 1])
-        header[at] = value % 2**32 if name == "entry" else min(value, 2**64 - 1)
-        draft.words += f"{name} = {header[at]} "
+        header[position] = value % 2**32 if name == "entry" else min(value, 2**64 - 1)
+        draft.words += f"{name} = {header[position]} "
     HEADER.pack_into(data, 0, *header)
     draft.entries["bank.hnsw"] = bytes(data)
 
@@ -159,8 +161,10 @@ def index_links(draft: Draft) -> None:
             values[first], values[second] = values[second].copy(), values[first].copy()
     else:
         values = elements[vector, _LEVEL0:-8].view("<f4")
-        at = dice.randrange(_DIMENSION)
-        values[at] = dice.choice([0, np.nan, np.inf, 1e30, values[at] + 1e-4, values[at] + 9e-4, values[at] + 2e-3])
+        position = dice.randrange(_DIMENSION)
+        values[position] = dice.choice(
+            [0, np.nan, np.inf, 1e30, values[position] + 1e-4, values[position] + 9e-4, values[position] + 2e-3]
+        )
     draft.words = f"{how} (vector {vector}, link {link})"
     draft.entries["bank.hnsw"] = bytes(data)
 
@@ -169,27 +173,27 @@ def index_lists(draft: Draft) -> None:
     """The link lists above level 0: words of them, one more or one less."""
     data, dice = bytearray(draft.data("bank.hnsw")), draft.dice
     start = HEADER.size + _COUNT * _ELEMENT
-    lists = [at for at in _list_heads(data, start) if struct.unpack_from("<I", data, at)[0]]
-    at = dice.choice(lists)
+    lists = [position for position in _list_heads(data, start) if struct.unpack_from("<I", data, position)[0]]
+    position = dice.choice(lists)
     how = dice.choice(["word", "word", "word", "gone", "level more", "level less", "any word"])
     if how == "word":
-        place = at + 4 * dice.randrange(_LIST // 4 + 1)
+        place = position + 4 * dice.randrange(_LIST // 4 + 1)
         struct.pack_into("<I", data, place, dice.choice([*lists, *_NUMBERS, dice.randrange(_COUNT)]) % 2**32)
     elif how == "any word":
         place = start + 4 * dice.randrange((len(data) - start) // 4)
         struct.pack_into("<I", data, place, dice.choice([*_NUMBERS, _LIST, 2 * _LIST]) % 2**32)
     else:
-        (length,) = struct.unpack_from("<I", data, at)
+        (length,) = struct.unpack_from("<I", data, position)
         level = {"gone": -length, "level more": _LIST, "level less": -_LIST}[how]
         rest = bytes(level) if level > 0 else b""
-        data[at : at + 4 + max(0, -level)] = struct.pack("<I", length + level) + rest
-    draft.words = f"{how} at {at}"
+        data[position : position + 4 + max(0, -level)] = struct.pack("<I", length + level) + rest
+    draft.words = f"{how} at {position}"
     draft.entries["bank.hnsw"] = bytes(data)
 
 
-def _list_heads(data: bytearray, at: int) -> list[int]:
+def _list_heads(data: bytearray, position: int) -> list[int]:
     heads = []
     for _ in range(_COUNT):
-        heads.append(at)
-        at += 4 + struct.unpack_from("<I", data, at)[0]
+        heads.append(position)
+        position += 4 + struct.unpack_from("<I", data, position)[0]
     return heads

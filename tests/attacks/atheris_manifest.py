@@ -49,8 +49,8 @@ def main() -> None:
     device = json.dumps({"bundle": "0" * 64, "threshold": 1, "pixel_threshold": 2, "threads": None, "spinning": None})
     with tempfile.TemporaryDirectory() as corpus:
         seeds = [manifest, (fixture / "calibration.json").read_bytes(), device.encode(), backbone]
-        for at, seed in enumerate(seeds):
-            Path(corpus, str(at)).write_bytes(bytes([at]) + seed)
+        for index, seed in enumerate(seeds):
+            Path(corpus, str(index)).write_bytes(bytes([index]) + seed)
         atheris.Setup([*sys.argv, corpus], one_input)
         atheris.Fuzz()
 

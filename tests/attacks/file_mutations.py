@@ -36,10 +36,10 @@ def block(draft: Draft) -> None:
     name = _file(draft)
     data = bytearray(draft.data(name))
     size = min(len(data), draft.dice.choice([1, 2, 4, 8, 64, 512, 4096]))
-    at = draft.dice.randrange(len(data) - size + 1)
+    position = draft.dice.randrange(len(data) - size + 1)
     filling = draft.dice.choice([bytes(size), b"\xff" * size, draft.dice.randbytes(size)])
-    data[at : at + size] = filling
-    _put(draft, name, bytes(data), f"{size} bytes at {at}: {filling[:4].hex()}...")
+    data[position : position + size] = filling
+    _put(draft, name, bytes(data), f"{size} bytes at {position}: {filling[:4].hex()}...")
 
 
 def resize(draft: Draft) -> None:
@@ -62,10 +62,15 @@ def splice(draft: Draft) -> None:
     name, other = _file(draft), draft.some_file()
     data, source = draft.data(name), draft.data(other)
     size = draft.dice.randrange(1, min(len(data), len(source)) + 1)
-    at, start = draft.dice.randrange(len(data) - size + 1), draft.dice.randrange(len(source) - size + 1)
+    position, start = draft.dice.randrange(len(data) - size + 1), draft.dice.randrange(len(source) - size + 1)
     inserted = draft.dice.random() < 0.3
-    rest = data[at:] if inserted else data[at + size :]
-    _put(draft, name, data[:at] + source[start : start + size] + rest, f"{size} bytes at {at} from {other} at {start}")
+    rest = data[position:] if inserted else data[position + size :]
+    _put(
+        draft,
+        name,
+        data[:position] + source[start : start + size] + rest,
+        f"{size} bytes at {position} from {other} at {start}",
+    )
 
 
 def delete(draft: Draft) -> None:

@@ -67,8 +67,8 @@ def restated(draft: Draft) -> None:
         text[key] = sorted(dice.gauss(1, 2) for _ in range(count))
     text["false_reject_rate"] = rate = dice.uniform(0, 1)
     rank = max(1, math.ceil((count + 1) * (1 - rate) - 1e-9))
-    at = min(rank, count) - 1  # now and then a rate that so few parts do not support
-    text |= {"threshold": text["scores"][at], "pixel_threshold": text["peaks"][at]}
+    position = min(rank, count) - 1  # now and then a rate that so few parts do not support
+    text |= {"threshold": text["scores"][position], "pixel_threshold": text["peaks"][position]}
     if dice.random() < 0.4:
         text[dice.choice(["mean", "std"])] *= 1 + dice.choice([1e-9, 1e-5, 1e-3, 0.1]) * dice.gauss(0, 1)
     draft.entries["calibration.json"] = json.dumps(text).encode()
@@ -93,7 +93,7 @@ def golden(draft: Draft) -> None:
         text["golden_tolerance"] = dice.choice([1e-12, 0.019, 0.021, 1, 1.001, 1e9, 1.7e308])
         frames[dice.randrange(3)]["score"] += dice.choice([0, 0.02, 0.9, 5])
         draft.words = f"golden scores {[frame['score'] for frame in frames]} within {text['golden_tolerance']}"
-    for name in {f"golden/00{at}.npy" for at in range(3)} - {frame["file"] for frame in frames}:
+    for name in {f"golden/00{position}.npy" for position in range(3)} - {frame["file"] for frame in frames}:
         del text["files"][name]
     draft.entries["manifest.json"] = json.dumps(text).encode()
 
@@ -175,9 +175,9 @@ def _near(holder: Any, key: Any, document: Any, dice: random.Random) -> str:
             + [value * (1 + tiny * dice.choice([-1, 1])) for tiny in (1e-12, 1e-7, 1e-4, 0.01, 0.5)]
         )
     elif isinstance(value, str):
-        at = dice.randrange(len(value) + 1)
+        position = dice.randrange(len(value) + 1)
         holder[key] = dice.choice(
-            [value.upper(), value + "x", value[:-1], value[:at] + "é" + value[at + 1 :], value * 2]
+            [value.upper(), value + "x", value[:-1], value[:position] + "é" + value[position + 1 :], value * 2]
         )
     elif isinstance(value, list):
         holder[key] = dice.choice([value[:-1], value[1:], value + value[-1:], value[::-1], value * 2])

@@ -47,9 +47,9 @@ class Scene:
         self.built = folder / "built"
 
     def make(self) -> None:
-        for at in range(2):
-            make_keys(self.keys[at])
-            small_bundle(self.folder / "from", self.bundles[at], serial=at, seed=at)
+        for index in range(2):
+            make_keys(self.keys[index])
+            small_bundle(self.folder / "from", self.bundles[index], serial=index, seed=index)
         small_bundle(self.folder / "from", self.built)
         sign_bundle(self.bundles[0], self.keys[0])
         self.prepare()
@@ -60,8 +60,8 @@ class Scene:
 
     def prepare(self) -> None:
         """Undisturbed: both bundles in the store, the one of this turn was active before the other one."""
-        for at in (self.turn, self.turn + 1):
-            self.store.activate(self.store.add(self.bundles[at % 2]).digest)
+        for index in (self.turn, self.turn + 1):
+            self.store.activate(self.store.add(self.bundles[index % 2]).digest)
 
     @property
     def store(self) -> Store:

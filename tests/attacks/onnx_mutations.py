@@ -18,8 +18,8 @@ def onnx_node(draft: Draft) -> None:
     """Another operator, other inputs, a node more or less, or in another place."""
     model, dice = parsed(draft.data("backbone.onnx")), draft.dice
     nodes = model.graph.node
-    at = dice.randrange(len(nodes))
-    node, chance = nodes[at], dice.random()
+    position = dice.randrange(len(nodes))
+    node, chance = nodes[position], dice.random()
     draft.words = f"{node.op_type}: "
     if chance < 0.3:
         node.op_type = dice.choice(ALL_OPERATORS)
@@ -31,10 +31,10 @@ def onnx_node(draft: Draft) -> None:
             which[dice.randrange(len(which))] = dice.choice([*names, *TEXTS])
         draft.words += f"from {list(node.input)} to {list(node.output)}"[:60]
     elif chance < 0.7:
-        del nodes[at]
+        del nodes[position]
         draft.words += "gone"
     elif chance < 0.8:
-        nodes.insert(dice.randrange(len(nodes) + 1), nodes[at])
+        nodes.insert(dice.randrange(len(nodes) + 1), nodes[position])
         draft.words += "twice"
     elif chance < 0.9:
         node.input.append(dice.choice(["frame", "weight", "constant_1", ""]))
@@ -91,14 +91,14 @@ def onnx_weight(draft: Draft) -> None:
     else:
         values = numpy_helper.to_array(tensor).copy()
         flat = values.reshape(-1)
-        at = dice.randrange(flat.size)
+        position = dice.randrange(flat.size)
         if values.dtype.kind == "f":
-            tiny = flat[at] * np.float32(1 + dice.choice([1e-7, 1e-5, 1e-3, 0.1]))
-            flat[at] = dice.choice([*FLOATS, tiny, tiny, tiny, -flat[at]])
+            tiny = flat[position] * np.float32(1 + dice.choice([1e-7, 1e-5, 1e-3, 0.1]))
+            flat[position] = dice.choice([*FLOATS, tiny, tiny, tiny, -flat[position]])
         else:
-            flat[at] = dice.choice(INTEGERS)
+            flat[position] = dice.choice(INTEGERS)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-        draft.words += f"[{at}] = {flat[at]}"
+        draft.words += f"[{position}] = {flat[position]}"
     put(draft, model)
 
 
@@ -108,14 +108,14 @@ def onnx_extra(draft: Draft) -> None:
     graph = model.graph
     node = onnx.NodeProto(op_type=dice.choice(ALLOWED), name="extra", output=["extra"])
     schema = onnx.defs.get_schema(node.op_type, 18)
-    for at in range(dice.randint(schema.min_input, min(schema.max_input, 5))):
+    for position in range(dice.randint(schema.min_input, min(schema.max_input, 5))):
         if dice.random() < 0.3:
             known = [value for other in graph.node for value in other.output] + [one.name for one in graph.initializer]
             node.input.append(dice.choice([*known, "frame", ""]))
         else:
-            kinds = set(schema.inputs[min(at, len(schema.inputs) - 1)].types)
-            graph.initializer.append(_odd_constant(dice, f"odd_{at}", kinds if dice.random() < 0.9 else set()))
-            node.input.append(f"odd_{at}")
+            kinds = set(schema.inputs[min(position, len(schema.inputs) - 1)].types)
+            graph.initializer.append(_odd_constant(dice, f"odd_{position}", kinds if dice.random() < 0.9 else set()))
+            node.input.append(f"odd_{position}")
     for attribute in schema.attributes.values():
         kind = KINDS.get(attribute.type.value)
         if kind is not None and (attribute.required or dice.random() < 0.3):
@@ -124,10 +124,10 @@ def onnx_extra(draft: Draft) -> None:
             )
             value = value or dice.choice({"i": INTEGERS, "f": FLOATS, "s": MODES}.get(kind, [[1, 1]]))
             node.attribute.append(onnx.helper.make_attribute(attribute.name, value))
-    at = dice.randrange(len(graph.node) + 1)
-    graph.node.insert(at, node)
-    if dice.random() < 0.7 and at + 1 < len(graph.node):
-        later = graph.node[dice.randrange(at + 1, len(graph.node))]
+    position = dice.randrange(len(graph.node) + 1)
+    graph.node.insert(position, node)
+    if dice.random() < 0.7 and position + 1 < len(graph.node):
+        later = graph.node[dice.randrange(position + 1, len(graph.node))]
         if later.input:
             later.input[dice.randrange(len(later.input))] = "extra"
     draft.words = f"{node.op_type} of {list(node.input)} {[str(one) for one in node.attribute]}"[:200]

@@ -106,8 +106,8 @@ def near(draw, name):
             break
     text = json.dumps(document, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 4)) == 0:
-        at = draw(st.integers(0, len(text)))
-        text = text[:at] + draw(st.binary(max_size=3)) + text[at + draw(st.integers(0, 3)) :]
+        position = draw(st.integers(0, len(text)))
+        text = text[:position] + draw(st.binary(max_size=3)) + text[position + draw(st.integers(0, 3)) :]
     return text
 
 

@@ -101,7 +101,7 @@ def test_a_pickle_in_an_arrays_place_is_never_run(bar, tmp_path, name, how):
 
 @pytest.mark.parametrize("how", ["absolute", "relative", "hop"])
 def test_links_to_the_right_bytes_outside(tmp_path, how):
-    bars = [Path(shutil.copytree(FORMAT_1, tmp_path / str(at) / "bar")) for at in range(len(FILES))]
+    bars = [Path(shutil.copytree(FORMAT_1, tmp_path / str(index) / "bar")) for index in range(len(FILES))]
     for bar, name in zip(bars, FILES, strict=True):
         bait = bar.parent / "bait"
         shutil.move(bar / name, bait)
@@ -203,7 +203,7 @@ def baited(bar, name):
 
 
 def test_frames_of_other_names(tmp_path):
-    bars = [Path(shutil.copytree(FORMAT_1, tmp_path / str(at) / "bar")) for at in range(len(NAMES))]
+    bars = [Path(shutil.copytree(FORMAT_1, tmp_path / str(index) / "bar")) for index in range(len(NAMES))]
     for bar, name in zip(bars, NAMES, strict=True):
         real = baited(bar, name)
         if "bait" in real and real.startswith(("../", "/", "golden/../")):

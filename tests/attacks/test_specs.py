@@ -138,7 +138,7 @@ finite = st.floats(-1e6, 1e6)
 @specs
 @given(st.data(), st.lists(st.tuples(finite, finite), max_size=12), st.floats(-0.1, 1.1), finite, st.floats(0, 1))
 def test_calibrations(data, pairs, rate, mean, std):
-    scores, peaks = (tuple(sorted(pair[at] for pair in pairs)) for at in (0, 1))
+    scores, peaks = (tuple(sorted(pair[number] for pair in pairs)) for number in (0, 1))
     facts = {
         "method": CalibrationMethod.SPLIT,
         "promise": "",

@@ -15,11 +15,11 @@ def category(tmp_path: Path) -> Path:
     folder = tmp_path / "data" / "washer"
     for kind, draw in (("good", draw_good), ("block", draw_defect)):
         (folder / "test" / kind).mkdir(parents=True)
-        for at in range(6 if kind == "good" else 5):
-            cv2.imwrite(str(folder / "test" / kind / f"{at:03}.png"), draw(500 + at)[:, :, ::-1])
+        for index in range(6 if kind == "good" else 5):
+            cv2.imwrite(str(folder / "test" / kind / f"{index:03}.png"), draw(500 + index)[:, :, ::-1])
     (folder / "ground_truth" / "block").mkdir(parents=True)
     mask = np.zeros((90, 70), np.uint8)
     mask[30:44, 40:52] = 255
-    for at in range(5):
-        cv2.imwrite(str(folder / "ground_truth" / "block" / f"{at:03}_mask.png"), mask)
+    for index in range(5):
+        cv2.imwrite(str(folder / "ground_truth" / "block" / f"{index:03}_mask.png"), mask)
     return folder

@@ -100,18 +100,18 @@ def test_only_unreadable_images_are_an_error(config, tmp_path):
 
 def test_images_are_found_in_subfolders_and_of_every_kind(config, tmp_path):
     folder = tmp_path / "kinds"
-    for at, suffix in enumerate(["png", "jpg", "tif", "bmp", "PNG"] * 3):
-        path = folder / f"shift{at % 2}" / f"{at:02}.{suffix}"
+    for index, suffix in enumerate(["png", "jpg", "tif", "bmp", "PNG"] * 3):
+        path = folder / f"shift{index % 2}" / f"{index:02}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), draw_good(at)[:, :, ::-1])
+        cv2.imwrite(str(path), draw_good(index)[:, :, ::-1])
     assert build_bundle(BuildSettings(**{**config, "good_dir": folder})).images == 15
 
 
 def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path):
     folder = tmp_path / "grey"
     folder.mkdir()
-    for at in range(12):
-        cv2.imwrite(str(folder / f"{at:02}.png"), draw_good(at, 60 + 7 * at, 90 - 3 * at)[:, :, 0])
+    for index in range(12):
+        cv2.imwrite(str(folder / f"{index:02}.png"), draw_good(index, 60 + 7 * index, 90 - 3 * index)[:, :, 0])
     report = build_bundle(BuildSettings(**{**config, "good_dir": folder}))
     assert report.images == 12
     assert np.isfinite(Inspector.load(config["out"]).inspect(draw_defect(0)).score)

@@ -40,12 +40,12 @@ def report_of(built):
 def twins(tmp_path_factory):
     """12 parts, of which four were photographed twice: `a00.png` and, a moment later, `b00.png`."""
     folder = tmp_path_factory.mktemp("twins")
-    for at in range(12):
-        frame = draw_blotched(at)
-        cv2.imwrite(str(folder / f"a{at:02}.png"), frame)
-        if at < 4:
-            again = frame.astype(np.int16) + np.random.default_rng(at).integers(-1, 2, frame.shape)
-            cv2.imwrite(str(folder / f"b{at:02}.png"), np.clip(again, 0, 255).astype(np.uint8))
+    for index in range(12):
+        frame = draw_blotched(index)
+        cv2.imwrite(str(folder / f"a{index:02}.png"), frame)
+        if index < 4:
+            again = frame.astype(np.int16) + np.random.default_rng(index).integers(-1, 2, frame.shape)
+            cv2.imwrite(str(folder / f"b{index:02}.png"), np.clip(again, 0, 255).astype(np.uint8))
     return folder
 
 
@@ -59,8 +59,8 @@ def test_every_part_has_one_score(build, twins, tmp_path):
 
 def test_neighbouring_numbers_are_one_part_when_asked(build, good_dir, tmp_path):
     (tmp_path / "numbered").mkdir()
-    for at, path in enumerate(find_images(good_dir)):
-        shutil.copy(path, tmp_path / "numbered" / f"{at // 2 * 10 + at % 2}.png")  # 0, 1, 10, 11, 20, 21 ...
+    for index, path in enumerate(find_images(good_dir)):
+        shutil.copy(path, tmp_path / "numbered" / f"{index // 2 * 10 + index % 2}.png")  # 0, 1, 10, 11, 20, 21 ...
     report = report_of(build("--group", r"(\d+)", "--group-gap", 8, "--json", folder=tmp_path / "numbered"))
     assert (report["images"], report["parts"]) == (24, 12)
 
@@ -158,9 +158,9 @@ def test_the_bank_and_the_calibration_know_nothing_of_what_is_ignored(good_dir, 
     """Good images that look otherwise there give the same bank, scale and thresholds."""
     folder = tmp_path / "good"
     folder.mkdir()
-    for at, path in enumerate(find_images(good_dir)):
+    for index, path in enumerate(find_images(good_dir)):
         picture = cv2.imread(str(path))
-        picture[80:] = np.random.default_rng(at).integers(0, 256, (10, 70, 3))
+        picture[80:] = np.random.default_rng(index).integers(0, 256, (10, 70, 3))
         cv2.imwrite(str(folder / path.name), picture)
     mask = tmp_path / "mask.png"
     picture = np.zeros((90, 70), np.uint8)

@@ -19,7 +19,7 @@ CROSS = CalibrationMethod.CROSS_CONFORMAL
 
 def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
     """From `(images, P)` distances; every image its own part unless told otherwise."""
-    paths = [Path(f"{at:03}.png") for at in range(len(distances))]
+    paths = [Path(f"{index:03}.png") for index in range(len(distances))]
     return make_calibration(
         dict(zip(paths, distances, strict=True)),
         dict(zip(paths, parts or map(str, paths), strict=True)),
@@ -42,7 +42,7 @@ def test_mean_and_deviation_are_those_of_all_patches_and_scores_are_top_k_means(
 
 def test_a_part_counts_once_with_its_worst_image():
     distances = np.random.default_rng(0).uniform(0, 1, (60, 9))
-    parts = [f"part {at // 3}" for at in range(60)]
+    parts = [f"part {index // 3}" for index in range(60)]
     made = calibration(distances, parts)
     calibrated = ((distances - distances.mean()) / distances.std()).reshape(20, 3, 9)
     worst = np.sort(calibrated, axis=2)[:, :, -2:].mean(axis=2).max(axis=1)
@@ -61,7 +61,7 @@ def test_which_images_are_worst_may_differ_between_score_and_peak():
 
 def test_the_order_of_images_makes_no_difference():
     distances = np.random.default_rng(0).uniform(0, 1, (12, 5))
-    parts = [str(at % 6) for at in range(12)]
+    parts = [str(index % 6) for index in range(12)]
     forward, backward = (calibration(distances[::step], parts[::step], rate=0.3) for step in (1, -1))
     assert forward.scores == pytest.approx(backward.scores)
     assert forward.threshold == pytest.approx(backward.threshold)
@@ -92,7 +92,7 @@ def test_images_taken_for_parts_would_break_the_promise():
     every = rng.gumbel(size=(200, 5, 6))
     as_parts, as_images = (
         calibration(every[:100].reshape(-1, 6), parts, rate=0.1)
-        for parts in ([str(at // 5) for at in range(500)], None)
+        for parts in ([str(index // 5) for index in range(500)], None)
     )
 
     def rejected(made):
@@ -106,7 +106,7 @@ def test_parts_and_not_images_support_the_rate():
     distances = np.random.default_rng(0).uniform(0, 1, (20, 5))
     calibration(distances, rate=0.05)
     with pytest.raises(UsageError, match="10 held-out good parts support no rate below"):
-        calibration(distances, [str(at // 2) for at in range(20)], rate=0.05)
+        calibration(distances, [str(index // 2) for index in range(20)], rate=0.05)
 
 
 def test_identical_images_do_not_make_the_scale_vanish():

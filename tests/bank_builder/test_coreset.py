@@ -93,8 +93,8 @@ def test_a_random_coreset_holds_the_lowest_keys_of_all_however_it_was_chunked(co
     merged = merged_in_chunks(embeddings, cuts, method=RANDOM, size=size, seed=seed)
     keys = np.random.default_rng(seed).random(count)
     lowest = {}
-    for at in np.argsort(keys):
-        lowest.setdefault(embeddings[at].tobytes(), at)
+    for index in np.argsort(keys):
+        lowest.setdefault(embeddings[index].tobytes(), index)
     expected = sorted(list(lowest.values())[:size])
     np.testing.assert_array_equal(merged.vectors, embeddings[expected])
     np.testing.assert_array_equal(merged.keys, keys[expected])
@@ -218,7 +218,7 @@ few_values = st.lists(st.tuples(*[st.sampled_from([-1.0, -0.0, 0.0, 0.5])] * 2),
 def test_distinct_rows_are_those_of_comparing_all_also_when_hashes_collide(values, hashes):
     vectors = np.array(values, np.float32)
     # -0 and 0 are one value
-    expected = sorted({row: at for at, row in reversed(list(enumerate(values)))}.values())
+    expected = sorted({row: index for index, row in reversed(list(enumerate(values)))}.values())
     with pytest.MonkeyPatch.context() as patch:
         if hashes is not None:
             honest = coreset_module._hashes

@@ -18,11 +18,10 @@ from goodpart_bank_builder.demo.demo_data import (
     LEAST_MASK_PX,
     MASK_LEVEL,
     DemoDataSummary,
-    draw_part,
     draw_sample,
-    render,
     write_demo_data,
 )
+from goodpart_bank_builder.demo.flange import draw_part, render
 
 SEED = 3
 KINDS = sorted(DEFECTS)

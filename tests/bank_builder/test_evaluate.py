@@ -26,7 +26,7 @@ def figures_of(inspector, folder):
 
 def test_figures_are_those_of_scikit_learn_on_the_scores(inspector, category):
     figures = figures_of(inspector, category)
-    frames = [draw_defect(500 + at) for at in range(5)] + [draw_good(500 + at) for at in range(6)]
+    frames = [draw_defect(500 + number) for number in range(5)] + [draw_good(500 + number) for number in range(6)]
     inspections = [inspector.inspect(frame) for frame in frames]
     assert figures.image_auroc == roc_auc_score([1] * 5 + [0] * 6, [inspection.score for inspection in inspections])
     maps = np.stack([inspection.calibrated_map() for inspection in inspections])
@@ -59,7 +59,9 @@ def test_every_kind_of_defect_is_compared_with_all_good_images(inspector, catego
     assert list(result.figures.kinds) == ["block", "dot"]
     dot = result.figures.kinds["dot"]
     inspections = [
-        inspector.inspect(draw(500 + at)) for draw, count in ((draw_defect, 2), (draw_good, 6)) for at in range(count)
+        inspector.inspect(draw(500 + number))
+        for draw, count in ((draw_defect, 2), (draw_good, 6))
+        for number in range(count)
     ]
     assert (dot.images, dot.escapes.of) == (2, 2)
     assert dot.image_auroc == roc_auc_score([1] * 2 + [0] * 6, [inspection.score for inspection in inspections])

@@ -9,7 +9,7 @@ from goodpart.facts.profile import IndexSpec
 from goodpart_bank_builder.build.index import (
     build_index,
     measure_recall,
-    principal_directions,
+    principal_projection,
     save_index,
     search_method,
 )
@@ -19,14 +19,14 @@ SPEC = IndexSpec(directions=16, links=8, ef_construction=40, ef_search=10, candi
 
 
 def build(vectors, count=16, seed=0, ef_search=4):
-    directions = principal_directions(vectors, count)
-    return Graph(build_index(vectors, directions, SPEC, seed=seed), directions, ef_search=ef_search)
+    projection = principal_projection(vectors, count)
+    return Graph(build_index(vectors, projection, SPEC, seed=seed), projection, ef_search=ef_search)
 
 
 def test_the_same_vectors_give_the_same_bytes(tmp_path):
     vectors = unit_vectors(1, 1200, 16)[0]
     for name in ("one", "two"):
-        save_index(build_index(vectors, principal_directions(vectors, 8), SPEC, seed=3), tmp_path / name)
+        save_index(build_index(vectors, principal_projection(vectors, 8), SPEC, seed=3), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -38,8 +38,8 @@ def test_labels_are_positions():
 def test_the_last_vectors_go_in_first(tmp_path):
     """A greedy coreset ends in its dense middle, and a graph that begins there reaches every corner."""
     vectors = unit_vectors(1, 700, 16)[0]
-    directions = principal_directions(vectors, 16)
-    save_index(build_index(vectors, directions, SPEC, seed=0), tmp_path / "graph")
+    projection = principal_projection(vectors, 16)
+    save_index(build_index(vectors, projection, SPEC, seed=0), tmp_path / "graph")
     element_bytes = 8 * SPEC.links + 4 + 4 * 16 + 8
     elements = np.fromfile(tmp_path / "graph", np.uint8, count=700 * element_bytes, offset=96)
     labels = elements.reshape(700, element_bytes)[:, -8:].copy().view("<u8").ravel()
@@ -48,7 +48,7 @@ def test_the_last_vectors_go_in_first(tmp_path):
 
 def test_directions_hold_the_most_that_so_many_can():
     vectors = unit_vectors(1, 300, 12)[0] * np.linspace(3, 0.1, 12, dtype=np.float32)
-    found = principal_directions(vectors, 5)
+    found = principal_projection(vectors, 5)
     assert found.shape == (12, 5)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.T @ found, np.eye(5), atol=1e-5)
@@ -58,8 +58,8 @@ def test_directions_hold_the_most_that_so_many_can():
 
 
 def test_no_more_directions_than_there_can_be():
-    assert principal_directions(unit_vectors(1, 300, 12)[0], 64).shape == (12, 12)
-    assert principal_directions(unit_vectors(1, 7, 12)[0], 64).shape == (12, 7)
+    assert principal_projection(unit_vectors(1, 300, 12)[0], 64).shape == (12, 12)
+    assert principal_projection(unit_vectors(1, 7, 12)[0], 64).shape == (12, 7)
 
 
 def test_small_banks_are_searched_without_the_graph():

@@ -123,8 +123,8 @@ def test_too_few_readable_images_are_refused(whole, good_dir, tmp_path, method):
 def test_parts_that_cannot_be_read_support_no_rate(whole, good_dir, tmp_path):
     folder = tmp_path / "some"
     folder.mkdir()
-    for at, path in enumerate(find_images(good_dir)[:10]):
-        (folder / path.name).write_bytes(path.read_bytes() if at else b"not a picture")
+    for index, path in enumerate(find_images(good_dir)[:10]):
+        (folder / path.name).write_bytes(path.read_bytes() if index else b"not a picture")
     with pytest.raises(UsageError, match=r"9 held-out good parts support no rate below 0\.1"):
         learned(whole, folder, rate=0.095, skip_unreadable=True)
 
@@ -149,9 +149,9 @@ def test_how_many_embeddings_are_kept_in_memory_changes_no_byte(
 ):
     backbone = tiny_backbone if method is CoresetMethod.RANDOM else greedy_backbone
     expected = build(good_dir, backbone, tmp_path / "washer")
-    for at, kept_bytes in enumerate([0, 7 * ONE_IMAGE_BYTES]):
+    for index, kept_bytes in enumerate([0, 7 * ONE_IMAGE_BYTES]):
         monkeypatch.setattr(embed, "KEPT_BYTES", kept_bytes)
-        assert build(good_dir, backbone, tmp_path / str(at) / "washer") == expected
+        assert build(good_dir, backbone, tmp_path / str(index) / "washer") == expected
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 2 * ONE_IMAGE_BYTES])

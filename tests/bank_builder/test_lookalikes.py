@@ -20,7 +20,7 @@ NONE = LookalikePairs(count=0, nearest=())
 def seen(tiny_backbone, tmp_path_factory):
     """The lookalikes of 12 washers, of which `again.png` shows number 5 a moment later; and all paths."""
     folder = tmp_path_factory.mktemp("washers")
-    frames = {f"{at:02}.png": draw_blotched(at) for at in range(12)}
+    frames = {f"{index:02}.png": draw_blotched(index) for index in range(12)}
     noise = np.random.default_rng(99).normal(0, 1.5, frames["05.png"].shape)
     frames["again.png"] = np.clip(np.roll(frames["05.png"], 1, axis=0) + noise, 0, 255).astype(np.uint8)
     for name, frame in frames.items():
@@ -65,8 +65,8 @@ def test_images_that_were_never_read_are_left_out(seen, tmp_path):
 def sketched(*grids, counted=EVERY):
     """Lookalikes of `(48, D)` grids, by name."""
     made = Lookalikes(*GRID, counted)
-    for at, grid in enumerate(grids):
-        made.add(f"{at}", grid[counted])
+    for index, grid in enumerate(grids):
+        made.add(f"{index}", grid[counted])
     return made
 
 
@@ -84,7 +84,7 @@ def test_the_nearest_pair_comes_first():
 def test_every_pair_of_several_lookalikes_is_found():
     grids = random_grids(6)
     made = sketched(*grids, grids[0] + np.float32(0.001), grids[0] - np.float32(0.001))
-    pairs = made.across([[str(at)] for at in range(8)])
+    pairs = made.across([[str(index)] for index in range(8)])
     assert {frozenset(pair) for pair in pairs.nearest} == {
         frozenset(pair) for pair in (("0", "6"), ("0", "7"), ("6", "7"))
     }

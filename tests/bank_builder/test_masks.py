@@ -39,20 +39,20 @@ def test_masks_that_hardly_mean_what_they_say_are_noted(inspector, category):
         2: np.full((90, 70), 255, np.uint8),
         4: np.dstack([np.full((90, 70), 255, np.uint8)] * 3 + [np.zeros((90, 70), np.uint8)]),
     }
-    for at, mask in masks.items():
-        cv2.imwrite(str(category / "ground_truth" / "block" / f"{at:03}_mask.png"), mask)
+    for index, mask in masks.items():
+        cv2.imwrite(str(category / "ground_truth" / "block" / f"{index:03}_mask.png"), mask)
     assert figures_of(inspector, category).notes == (
         "masks all black, so that every pixel of a defective image counts as good: 2, such as block/000_mask.png",
         "masks all white, so that every pixel counts as defective: 2, such as block/002_mask.png",
-        "masks with an alpha channel, which is not looked at: 1, such as block/004_mask.png",
+        "masks with an alpha channel, which is not used: 1, such as block/004_mask.png",
     )
 
 
 def test_coloured_and_16_bit_masks_count_like_grey_ones(inspector, category):
     before = figures_of(inspector, category).pixel_auroc
     changes = [lambda mask: np.dstack([mask * 0, mask // 200, mask * 0]), lambda mask: mask.astype(np.uint16)]
-    for at, change in enumerate(changes):
-        path = str(category / "ground_truth" / "block" / f"{at:03}_mask.png")
+    for index, change in enumerate(changes):
+        path = str(category / "ground_truth" / "block" / f"{index:03}_mask.png")
         cv2.imwrite(path, change(cv2.imread(path, cv2.IMREAD_GRAYSCALE)))
     assert figures_of(inspector, category).pixel_auroc == before
 
@@ -61,10 +61,10 @@ def test_masks_of_nested_images_are_their_own(inspector, category):
     before = figures_of(inspector, category).pixel_auroc
     for folder in ("test", "ground_truth"):
         (category / folder / "block" / "a").mkdir()
-        for at in (3, 4):
-            name = f"{at:03}.png" if folder == "test" else f"{at:03}_mask.png"
+        for index in (3, 4):
+            name = f"{index:03}.png" if folder == "test" else f"{index:03}_mask.png"
             (category / folder / "block" / name).rename(
-                category / folder / "block" / "a" / name.replace(f"{at:03}", f"{at - 3:03}")
+                category / folder / "block" / "a" / name.replace(f"{index:03}", f"{index - 3:03}")
             )
     assert figures_of(inspector, category).pixel_auroc == pytest.approx(before)
 

@@ -140,7 +140,9 @@ def test_chains_are_those_of_walking_the_numbers(numbers, gap):
 def scenes(draw):
     """Images of up to 60 parts, a method, a rate that they support, a seed."""
     sizes = draw(st.lists(st.integers(1, 3), min_size=2, max_size=60))
-    parts = {FOLDER / f"{part:02}_{at}.png": f"part {part}" for part, size in enumerate(sizes) for at in range(size)}
+    parts = {
+        FOLDER / f"{part:02}_{index}.png": f"part {part}" for part, size in enumerate(sizes) for index in range(size)
+    }
     method = draw(st.sampled_from(CalibrationMethod))
     scored = len(sizes) if method is CROSS else len(sizes) // 2
     rate = draw(st.floats(min(1 / (scored + 1) + 1e-6, 0.99), 0.995))
@@ -163,7 +165,7 @@ def test_folds_are_a_partition_that_splits_no_part(scene):
 
 
 def one_part_each(count):
-    return {FOLDER / f"{at:03}.png": f"{at:03}" for at in range(count)}
+    return {FOLDER / f"{index:03}.png": f"{index:03}" for index in range(count)}
 
 
 @pytest.mark.parametrize(("count", "expected"), [(3, 3), (5, 5), (23, FOLDS), (200, FOLDS)])
@@ -229,6 +231,6 @@ def test_too_few_parts_for_the_rate_name_the_best_one(method, count, best):
 
 def test_parts_and_not_images_support_a_rate():
     """Three photographs of each of 10 parts are 10 independent scores, not 30."""
-    parts = {FOLDER / f"{part}_{at}.png": str(part) for part in range(10) for at in range(3)}
+    parts = {FOLDER / f"{part}_{index}.png": str(part) for part in range(10) for index in range(3)}
     with pytest.raises(UsageError, match=r"10 held-out good parts support no rate below 0\.09091"):
         make_folds(parts, learning(CROSS, 0.05))

@@ -38,7 +38,7 @@ def flat(maps):
 
 def regions_of(mask):
     """Sets of pixels that touch over sides or corners, by flooding."""
-    left, found = {tuple(at) for at in np.argwhere(mask)}, []
+    left, found = {tuple(pixel) for pixel in np.argwhere(mask)}, []
     while left:
         region, waiting = set(), [left.pop()]
         while waiting:
@@ -55,7 +55,7 @@ def slow_aupro(maps, limit):
     """The definition: mean overlap of regions against false positives, trapezoids from threshold to threshold."""
     good = np.concatenate([scores[counted & ~mask] for scores, mask, counted in maps])
     regions = [
-        np.array([scores[at] for at in region if counted[at]])
+        np.array([scores[pixel] for pixel in region if counted[pixel]])
         for scores, mask, counted in maps
         for region in regions_of(mask)
     ]

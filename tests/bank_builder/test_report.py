@@ -113,7 +113,7 @@ def test_escapes_and_false_rejects_come_first_and_worst_first(built_bundle, cate
         )
         names = [name for _, name in (expected if defective else reversed(expected))]
         assert re.findall(r'alt="Photograph ([^"]+)"', sections[section]) == names
-    assert "moved by hand" in sections["figures"]
+    assert "set on this device" in sections["figures"]
 
 
 def test_names_are_text_whatever_they_hold(inspector, category, tmp_path):
@@ -149,12 +149,12 @@ def test_several_categories_get_an_overview_beside_published_figures(inspector, 
     }  # fmt: skip
     assert all((index.parent / f"{name}.html").is_file() for name in ("magnetic_tile", "mvtec_bottle_half", "washer"))
     assert "No bundle for: nut" in page.text
-    assert "published figures are for MVTec AD" in page.text
+    assert "match categories of MVTec AD" in page.text
     assert "MVTec AD bottle" in page.text
     assert "MVTec AD tile" not in page.text
     assert "UNTRAINED WEIGHTS" in page.text
     text = (index.parent / "mvtec_bottle_half.html").read_text(encoding="utf-8")
-    assert "published figures are for MVTec AD's bottle at full size" in re.sub(r"\s+", " ", Page(text).text)
+    assert "The folder's name matches MVTec AD's bottle." in re.sub(r"\s+", " ", Page(text).text)
 
 
 def test_one_category_of_several_with_a_bundle_still_names_the_others(inspector, category, tmp_path):

@@ -16,19 +16,19 @@ from goodpart_bank_builder.report.pictures import draw_triples
 from goodpart_bank_builder.report.published import load_published
 
 
-def result(at: int, *, kind: str = "scratch", verdict: Verdict = Verdict.GOOD) -> ImageResult:
+def result(index: int, *, kind: str = "scratch", verdict: Verdict = Verdict.GOOD) -> ImageResult:
     return ImageResult(
-        part=f"{kind}/{at:03}",
-        path=Path(f"{kind}/{at:03}.png"), kind=kind, is_defective=kind != "good", mask=None, score=float(at),
+        part=f"{kind}/{index:03}",
+        path=Path(f"{kind}/{index:03}.png"), kind=kind, is_defective=kind != "good", mask=None, score=float(index),
         p_value=0.5, verdict=verdict,
     )  # fmt: skip
 
 
 def test_pictures_are_limited_and_the_others_listed():
-    images = [result(at) for at in range(MOST_WRONG + 6)]
-    images += [result(at, kind="good", verdict=Verdict.DEFECT) for at in range(MOST_WRONG + 1)]
-    images += [result(at, kind="good") for at in range(50)] + [
-        result(at, verdict=Verdict.DEFECT) for at in range(50, 99)
+    images = [result(index) for index in range(MOST_WRONG + 6)]
+    images += [result(index, kind="good", verdict=Verdict.DEFECT) for index in range(MOST_WRONG + 1)]
+    images += [result(index, kind="good") for index in range(50)] + [
+        result(index, verdict=Verdict.DEFECT) for index in range(50, 99)
     ]
     choice = choose_images(images)
     assert [image.score for image in choice.escapes.shown] == list(range(MOST_WRONG))
@@ -44,7 +44,7 @@ def test_pictures_are_limited_and_the_others_listed():
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_few_images_are_shown_once_each(count):
-    shown = choose_images([result(at, verdict=Verdict.DEFECT) for at in range(count)]).shown()
+    shown = choose_images([result(index, verdict=Verdict.DEFECT) for index in range(count)]).shown()
     assert [image.score for image in shown] == list(range(count))
 
 

@@ -21,10 +21,10 @@ def images(tmp_path) -> Path:
     """Twelve tall photographs, 200x100 pixels, some of them grey."""
     folder = tmp_path / "good"
     folder.mkdir()
-    for at in range(12):
-        shape = (200, 100) if at % 3 == 0 else (200, 100, 3)
-        pixels = np.random.default_rng(at).integers(0, 255, shape, np.uint8)
-        cv2.imwrite(str(folder / f"{at:02}.png"), pixels)
+    for index in range(12):
+        shape = (200, 100) if index % 3 == 0 else (200, 100, 3)
+        pixels = np.random.default_rng(index).integers(0, 255, shape, np.uint8)
+        cv2.imwrite(str(folder / f"{index:02}.png"), pixels)
     return folder
 
 
@@ -89,8 +89,8 @@ def test_the_region_of_interest_is_what_counts(export, images, capsys):
 
 
 def test_images_of_all_shapes_are_a_warning(export, images, capsys):
-    for at in range(12):
-        write_pgm(images / f"flat{at}.pgm", 50, 100)
+    for index in range(12):
+        write_pgm(images / f"flat{index}.pgm", 50, 100)
     code, out = export("--size", "auto", "--images", str(images))
     assert code == 0
     assert "warning: the images' aspects differ 4-fold" in capsys.readouterr().err
@@ -156,8 +156,8 @@ def test_an_image_that_the_backbone_could_not_take_is_named(export, images, caps
 
 
 def test_of_many_images_an_even_sample_is_looked_at(tmp_path):
-    for at in range(401):
-        write_pgm(tmp_path / f"{at:03}.pgm", at + 1, 1)
+    for index in range(401):
+        write_pgm(tmp_path / f"{index:03}.pgm", index + 1, 1)
     seen, found = survey(tmp_path, RGB)
     heights = [height for height, _ in seen]
     assert (len(seen), found) == (200, 401)
@@ -167,9 +167,9 @@ def test_of_many_images_an_even_sample_is_looked_at(tmp_path):
 
 
 def test_of_a_few_images_all_are_looked_at(tmp_path):
-    for at in range(200):
-        write_pgm(tmp_path / f"{at:03}.pgm", at + 1, 1)
-    assert survey(tmp_path, RGB) == ([(at + 1, 1) for at in range(200)], 200)
+    for index in range(200):
+        write_pgm(tmp_path / f"{index:03}.pgm", index + 1, 1)
+    assert survey(tmp_path, RGB) == ([(index + 1, 1) for index in range(200)], 200)
 
 
 @pytest.mark.real

@@ -237,8 +237,8 @@ def test_promise(bench, tiny_backbone, good_dir, tmp_path):
 
 def test_promise_by_part(bench, tiny_backbone, good_dir, tmp_path):
     (tmp_path / "washer" / "train" / "good").mkdir(parents=True)
-    for at, path in enumerate(sorted(good_dir.iterdir())):
-        (tmp_path / "washer" / "train" / "good" / f"{at // 2:02}_{at % 2}.png").symlink_to(path)
+    for number, path in enumerate(sorted(good_dir.iterdir())):
+        (tmp_path / "washer" / "train" / "good" / f"{number // 2:02}_{number % 2}.png").symlink_to(path)
     (tmp_path / "washer" / "test" / "good").mkdir(parents=True)
     np.save(tmp_path / "washer" / "test" / "good" / "0.npy", draw_good(60))
     found = bench(

@@ -71,7 +71,9 @@ def drained(station: Station) -> set[str]:
 
 
 def test_it_goes_on_when_nobody_reads_what_it_tells(station):
-    assert [station.judge(f"a{at}", draw_small(at))["file"] for at in range(30)] == [f"a{at}.npy" for at in range(30)]
+    assert [station.judge(f"a{index}", draw_small(index))["file"] for index in range(30)] == [
+        f"a{index}.npy" for index in range(30)
+    ]
 
 
 def test_it_judges_goes_over_and_ends(station, store, tmp_path):

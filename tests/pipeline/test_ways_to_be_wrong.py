@@ -54,8 +54,8 @@ def test_empty_folder(tiny_backbone, tmp_path, expect_one_line):
 
 def test_unreadable_image(tiny_backbone, tmp_path, expect_one_line):
     (tmp_path / "good").mkdir()
-    for at in range(30):
-        (tmp_path / "good" / f"{at:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    for number in range(30):
+        (tmp_path / "good" / f"{number:02}.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     code = build(tmp_path / "good", tiny_backbone, tmp_path / "out")
     expect_one_line(code, 4, "00.png", "expected", "truncated")
 

@@ -186,14 +186,14 @@ def test_any_array_that_hypothesis_thinks_of(one_of_each, frame):
 @given(
     value=st.sampled_from([np.nan, np.inf, -np.inf, complex(0, np.nan), complex(np.inf, 1)]),
     dtype=st.sampled_from(["<f2", ">f2", "<f4", "<f8", ">f8", "g", "<c8", "<c16", "O"]),
-    at=st.tuples(st.integers(0, HEIGHT_PX - 1), st.integers(0, WIDTH_PX - 1)),
+    pixel=st.tuples(st.integers(0, HEIGHT_PX - 1), st.integers(0, WIDTH_PX - 1)),
     which=st.integers(0, 2),
 )
-def test_one_pixel_that_is_no_number_is_never_judged(one_of_each, value, dtype, at, which):
+def test_one_pixel_that_is_no_number_is_never_judged(one_of_each, value, dtype, pixel, which):
     part = draw_small(100) if which == 0 else draw_small(100)[:, :, 1]
     frame = part.astype(dtype)
     if np.dtype(dtype).kind == "f":
         value = np.real(value) if not np.isfinite(np.real(value)) else np.nan
-    frame[at] = value
+    frame[pixel] = value
     with pytest.raises(FrameError):
         one_of_each[which].inspect(frame)

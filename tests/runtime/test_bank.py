@@ -84,11 +84,11 @@ def test_the_worst_patches_are_those_of_brute_force(scene):
 
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(scenes(), st.floats(-0.05, 1.05))
-def test_every_patch_above_a_limit_is_that_of_brute_force(scene, at):
+def test_every_patch_above_a_limit_is_that_of_brute_force(scene, share):
     vectors, queries, neighbours, top_k, graph = scene
     bank = make_bank(vectors, neighbours, **graph)
     true = brute_force(bank.vectors, queries, neighbours)
-    limit = true.min() + at * (true.max() - true.min())  # from below all to above all
+    limit = true.min() + share * (true.max() - true.min())  # from below all to above all
     found = bank.search(queries, top_k=top_k, exact_above=limit)
     above = true > limit + 2e-7
     np.testing.assert_allclose(found.distances[above], true[above], atol=1e-7)

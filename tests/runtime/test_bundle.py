@@ -54,10 +54,10 @@ def test_missing_file(bundle, name):
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("at", [0.0, 0.5, 1.0])
-def test_flipped_bit(bundle, name, at):
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_flipped_bit(bundle, name, share):
     data = bytearray((bundle / name).read_bytes())
-    data[int(at * (len(data) - 1))] ^= 0x10
+    data[int(share * (len(data) - 1))] ^= 0x10
     (bundle / name).write_bytes(data)
     refused(bundle, IntegrityError, name, "sha256")
 

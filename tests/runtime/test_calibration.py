@@ -20,7 +20,7 @@ from small_parts import CALIBRATION
 )
 def test_the_threshold_is_the_conformal_quantile(count, rate, rank):
     assert quantile_rank(count, rate) == rank
-    assert threshold_for(tuple(float(at) for at in range(1, count + 1)), rate) == rank
+    assert threshold_for(tuple(float(index) for index in range(1, count + 1)), rate) == rank
 
 
 @pytest.mark.parametrize(("count", "rate"), [(18, 0.05), (98, 0.01), (0, 0.5)])
@@ -173,7 +173,7 @@ def test_the_split_bound_holds_exactly_for_exchangeable_scores(scores, rate):
 
     Whatever the scores are and wherever they come from; this is the proof itself (Papadopoulos et al., 2002), by count.
     """
-    others = [tuple(sorted(scores[:at] + scores[at + 1 :])) for at in range(len(scores))]
+    others = [tuple(sorted(scores[:index] + scores[index + 1 :])) for index in range(len(scores))]
     if rate * len(scores) < 1 - 1e-9:
         with pytest.raises(UsageError, match="support no rate below"):
             threshold_for(others[0], rate)

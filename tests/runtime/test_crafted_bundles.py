@@ -161,8 +161,8 @@ except BundleMissingError as error:
 @given(st.data())
 def test_a_manifest_with_any_other_bytes_is_refused_or_means_the_same(built_bundle, tmp_path_factory, data):
     text = (built_bundle / "manifest.json").read_bytes()
-    at = data.draw(st.integers(0, len(text) - 1))
-    changed = text[:at] + data.draw(st.binary(max_size=3)) + text[at + data.draw(st.integers(1, 3)) :]
+    position = data.draw(st.integers(0, len(text) - 1))
+    changed = text[:position] + data.draw(st.binary(max_size=3)) + text[position + data.draw(st.integers(1, 3)) :]
     folder = tmp_path_factory.getbasetemp() / "mutated"
     if not folder.exists():
         shutil.copytree(built_bundle, folder)

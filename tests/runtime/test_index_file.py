@@ -40,13 +40,13 @@ def refused(bundle, data, *words):
 
 def upper_lists(data):
     """Of every vector that has them: its number, where its lists above level 0 begin, and its top level."""
-    at = ELEMENTS_END
+    position = ELEMENTS_END
     for vector in range(300):
-        (length,) = struct.unpack_from("<I", data, at)
+        (length,) = struct.unpack_from("<I", data, position)
         if length:
-            yield vector, at + 4, length // LIST_BYTES
-        at += 4 + length
-    assert at == len(data)
+            yield vector, position + 4, length // LIST_BYTES
+        position += 4 + length
+    assert position == len(data)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +94,16 @@ def test_a_link_to_a_vector_that_is_not_there(bundle, index):
 
 
 def test_an_upper_link_to_a_vector_that_is_not_there(bundle, index):
-    _, at, _ = next(upper_lists(index))
-    struct.pack_into("<II", index, at, 1, 300)
+    _, position, _ = next(upper_lists(index))
+    struct.pack_into("<II", index, position, 1, 300)
     refused(bundle, index, "links between 300 vectors")
 
 
 def test_an_upper_link_to_a_vector_that_does_not_reach_that_level(bundle, index):
     reaching = {vector for vector, _, _ in upper_lists(index)}
     low = next(vector for vector in range(300) if vector not in reaching)
-    _, at, _ = next(upper_lists(index))
-    struct.pack_into("<II", index, at, 1, low)
+    _, position, _ = next(upper_lists(index))
+    struct.pack_into("<II", index, position, 1, low)
     refused(bundle, index, "links between 300 vectors")
 
 

@@ -33,8 +33,8 @@ def with_threshold(inspector, threshold):
 def test_a_score_at_the_threshold_is_good_and_the_next_number_above_is_not(inspector):
     frame = draw_good(5)
     score = inspector.inspect(frame).score
-    at = with_threshold(inspector, score).inspect(frame)
-    assert (at.verdict, at.margin, at.score) == (Verdict.GOOD, 0.0, score)
+    inspection = with_threshold(inspector, score).inspect(frame)
+    assert (inspection.verdict, inspection.margin, inspection.score) == (Verdict.GOOD, 0.0, score)
     assert with_threshold(inspector, math.nextafter(score, -math.inf)).inspect(frame).verdict is Verdict.DEFECT
 
 

@@ -18,7 +18,7 @@ from goodpart.scoring.inspection import Verdict
 from native_threads import native_threads, settled
 from small_frames import draw_small
 
-FRAMES = [draw_small(200 + at, defect=at % 3 == 0) for at in range(50)]
+FRAMES = [draw_small(200 + number, defect=number % 3 == 0) for number in range(50)]
 WAYS = [(search, threads) for search in SearchMethod for threads in (1, 2)]
 
 

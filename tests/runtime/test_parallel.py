@@ -9,7 +9,9 @@ from goodpart._host.parallel import in_order
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_results_come_in_the_items_order(workers):
-    assert list(in_order(lambda item: item * item, range(40), workers=workers)) == [(at, at * at) for at in range(40)]
+    assert list(in_order(lambda item: item * item, range(40), workers=workers)) == [
+        (index, index * index) for index in range(40)
+    ]
 
 
 def test_several_are_under_way_at_a_time():
@@ -23,9 +25,9 @@ def test_it_does_not_run_far_ahead(workers):
     taken = []
 
     def items():
-        for at in range(100):
-            taken.append(at)
-            yield at
+        for index in range(100):
+            taken.append(index)
+            yield index
 
     results = in_order(lambda item: item, items(), workers=workers)
     for done in range(50):

@@ -53,10 +53,10 @@ def test_a_signature_of_another_key(signed, tmp_path):
     refused(signed, SignatureError, "manifest.sig", "found another", key=other)
 
 
-@pytest.mark.parametrize("at", [0, 31, 32, 63])
-def test_a_flipped_bit_in_the_signature(signed, at):
+@pytest.mark.parametrize("offset", [0, 31, 32, 63])
+def test_a_flipped_bit_in_the_signature(signed, offset):
     data = bytearray((signed / "manifest.sig").read_bytes())
-    data[at] ^= 1
+    data[offset] ^= 1
     (signed / "manifest.sig").write_bytes(data)
     refused(signed, SignatureError, "manifest.sig")
 
@@ -119,9 +119,9 @@ def other_keys(folder):
     yield "huge", bytes(1 << 17)
 
 
-@pytest.mark.parametrize("at", range(5))
-def test_a_public_key_that_is_none(signed, tmp_path, at):
-    name, data = list(other_keys(tmp_path))[at]
+@pytest.mark.parametrize("number", range(5))
+def test_a_public_key_that_is_none(signed, tmp_path, number):
+    name, data = list(other_keys(tmp_path))[number]
     (tmp_path / name).write_bytes(data)
     refused(signed, UsageError, name, "expected", key=tmp_path / name)
 

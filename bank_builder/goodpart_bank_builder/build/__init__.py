@@ -1,1 +1,1 @@
-"""Good images and a backbone become a bundle, and a bundle is signed."""
+"""Building a bundle from good images and a backbone, and signing it."""

@@ -1,4 +1,4 @@
-"""Build: good images and a backbone become a bundle."""
+"""Build: makes a bundle from good images and a backbone."""
 
 import dataclasses
 import importlib.metadata
@@ -30,7 +30,7 @@ from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.build.index import (
     build_index,
     measure_recall,
-    principal_directions,
+    principal_projection,
     save_index,
     search_method,
 )
@@ -48,17 +48,17 @@ class BuildReport:
 
     Attributes:
         bundle: the folder.
-        digest: its identity.
-        images, skipped_images: good images that went in, and that could not be read.
-        parts: good parts that they show.
-        lookalike_pairs: how many pairs of near-identical images were held out apart as if they showed two parts.
+        digest: the bundle's identity.
+        images, skipped_images: good images that were learned, and images that could not be read.
+        parts: good parts that the learned images show.
+        lookalike_pairs: pairs of near-identical images that were held out in different folds, as two parts.
         lookalikes: at most 20 of these pairs, the nearest first.
-        bank: vectors and values per vector.
-        duplicates: patches left out because an identical one is in the bank.
+        bank: number of vectors, and values per vector.
+        duplicates: patches left out because the bank holds an identical one.
         ignored_patches: patches of a frame that never count.
-        recall: of plain HNSW for good patches, 0 to 1.
+        recall: share of nearest neighbours that plain HNSW finds for good patches, 0 to 1.
         calibration: scale and thresholds.
-        warning: what results of the bundle must be marked with (untrained weights), or None.
+        warning: the warning that marks all results of the bundle (untrained weights), or None.
     """
 
     bundle: str
@@ -77,10 +77,10 @@ class BuildReport:
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
-    """Builds a bundle; it appears at `settings.out` whole, after its own self-test, or not at all.
+    """Builds a bundle; it appears at `settings.out` complete, after its own self-test, or not at all.
 
     Raises:
-        UsageError: folders, parts, rate, mask or target that cannot work.
+        UsageError: the folders, the parts, the rate, the mask or the target cannot be used.
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
@@ -92,9 +92,9 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     backbone = Backbone.load(settings.backbone, threads=1)
     learned = learn(backbone, parts, folds, settings)
     vectors, profile = learned.bank.vectors, backbone.spec.profile
-    directions = principal_directions(vectors, profile.index.directions)
-    index = build_index(vectors, directions, profile.index, seed=settings.seed)
-    graph = Graph(index, directions, ef_search=profile.index.ef_search, threads=settings.threads)
+    projection = principal_projection(vectors, profile.index.directions)
+    index = build_index(vectors, projection, profile.index, seed=settings.seed)
+    graph = Graph(index, projection, ef_search=profile.index.ef_search, threads=settings.threads)
     facts = _bank_facts(learned, graph, profile)
     bank = Bank(
         vectors,
@@ -118,12 +118,12 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
     )
-    digest = _publish(settings, manifest, index=index, directions=directions, learned=learned, golden=golden)
+    digest = _publish(settings, manifest, index=index, projection=projection, learned=learned, golden=golden)
     return _report(settings, digest, learned, manifest)
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
-    """What the manifest states of the bank."""
+    """The facts about the bank that the manifest states."""
     vectors = learned.bank.vectors
     recall = measure_recall(
         graph,
@@ -145,11 +145,11 @@ def _publish(
     manifest: Manifest,
     *,
     index: hnswlib.Index,
-    directions: npt.NDArray[np.float32],
+    projection: npt.NDArray[np.float32],
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
 ) -> str:
-    """Writes everything beside the target, reads it back, and only then lets it appear; returns the digest."""
+    """Writes all files beside the target, reads them back, then moves them to the target; returns the digest."""
     with staged_folder(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
         (staging / "golden").mkdir()
         for file, frame in golden.items():
@@ -157,11 +157,11 @@ def _publish(
         if learned.ignored is not None:
             np.save(staging / IGNORE, learned.ignored, allow_pickle=False)
         np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
-        np.save(staging / DIRECTIONS, directions, allow_pickle=False)
+        np.save(staging / DIRECTIONS, projection, allow_pickle=False)
         save_index(index, staging / INDEX)
         backbone = settings.backbone.read_bytes()
         digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration)
-        # hnswlib reports success on a full disk: only reading everything back shows that the bundle is whole
+        # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
         Inspector.load(staging, threads=settings.threads).close()
     return digest
 

@@ -11,37 +11,35 @@ from goodpart.facts.spec import FrameSpec
 from goodpart.frames.images import read_image
 
 TOLERANCE_SIGMAS = 0.02
-"""How far a golden score may be off on another CPU: float32 convolutions differ by about 1e-4 sigmas between CPUs."""
+"""Largest accepted deviation of a golden score on another CPU. Convolutions in float32 differ by about 1e-4 sigmas."""
 
 _LONG_SIDE_PX = 512
 
 
 def choose_golden(paths: Sequence[Path], scores: Sequence[float], spec: FrameSpec) -> list[npt.NDArray[Any]]:
-    """A typical good frame, the good frame with the highest score, and the typical one with a planted defect.
+    """Chooses a typical good frame, the good frame with the highest score, and the typical frame with a planted defect.
 
     Args:
         paths: the good images.
         scores: their held-out image scores, in the same order.
-        spec: what a frame must be.
+        spec: the specification of a frame.
 
     Returns:
-        three frames; large ones are thinned, so that the bundle stays small.
+        three frames; large frames are thinned, so that the bundle stays small.
     """
     order = np.argsort(scores, kind="stable")
-    typical, hardest = (
-        _thinned(read_image(paths[position], spec), spec) for position in (order[len(order) // 2], order[-1])
-    )
+    typical, hardest = (_thinned(read_image(paths[rank], spec), spec) for rank in (order[len(order) // 2], order[-1]))
     return [typical, hardest, _planted(typical, spec)]
 
 
 def _thinned(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
-    """Every n-th pixel of a large frame; with a region of interest the frame is needed as it is."""
+    """Every n-th pixel of a large frame; a frame with a region of interest stays as it is."""
     step = 1 if spec.roi is not None else -(-max(frame.shape[:2]) // _LONG_SIDE_PX)
     return np.ascontiguousarray(frame[::step, ::step])
 
 
 def _planted(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
-    """The frame with a checkerboard in the middle of what is inspected: a defect that no bank knows."""
+    """The frame with a checkerboard in the middle of the inspected area: a defect that no bank holds."""
     planted = np.array(frame)
     area = spec.inspected(planted)
     height, width = area.shape[0], area.shape[1]

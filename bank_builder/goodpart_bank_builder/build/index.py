@@ -1,4 +1,4 @@
-"""The HNSW graph of a bank, built so that the same vectors give the same bytes."""
+"""The HNSW graph of a bank; the same vectors give the same bytes."""
 
 import os
 from pathlib import Path
@@ -17,28 +17,28 @@ from goodpart_bank_builder.progress import progress
 _BLOCK = 500
 
 _FEW_VECTORS = 200
-"""Up to here exact products are faster than a graph (benchmarks/search.py)."""
+"""Up to this many vectors, exact products are faster than a graph (benchmarks/search.py)."""
 
 
 def search_method(vectors: int) -> SearchMethod:
-    """How a bank of so many vectors is searched fastest."""
+    """The fastest search of a bank with this many vectors."""
     return SearchMethod.EXACT if vectors <= _FEW_VECTORS else SearchMethod.GRAPH
 
 
-def principal_directions(vectors: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
-    """The directions that hold most of the vectors' squared lengths (uncentred principal components).
+def principal_projection(vectors: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.float32]:
+    """The projection onto the uncentred principal components, which hold most of the vectors' squared lengths.
 
     Args:
         vectors: `(N, D) float32`.
-        count: the most wanted.
+        count: the maximum number of components.
 
     Returns:
-        `(D, M) float32` orthonormal columns, the strongest first, M the least of `count`, D and N.
+        `(D, M) float32` orthonormal columns, the strongest first; M is the minimum of `count`, D and N.
     """
     wide = vectors.astype(np.float64)
     _, found = np.linalg.eigh(wide.T @ wide)
     strongest = found[:, ::-1][:, : min(count, *vectors.shape)]
-    # an eigenvector may as well point the other way, and which way it does is up to the machine
+    # the sign of an eigenvector is arbitrary and depends on the machine, so the largest component is made positive
     largest = np.take_along_axis(strongest, np.abs(strongest).argmax(axis=0)[np.newaxis], axis=0)
     return np.ascontiguousarray(strongest * np.sign(largest), dtype=np.float32)
 
@@ -46,17 +46,17 @@ def principal_directions(vectors: npt.NDArray[np.float32], count: int) -> npt.ND
 def build_index(
     vectors: npt.NDArray[np.float32], projection: npt.NDArray[np.float32], spec: IndexSpec, *, seed: int
 ) -> hnswlib.Index:
-    """Builds on one thread, because several would give another graph every time.
+    """Builds the graph on one thread, because several threads would build a different graph every time.
 
-    The vectors go in from the last to the first. A greedy coreset begins with the odd ones and ends in the dense
-    middle; begun there, the graph reaches every corner: of the bottles' patches 0.1 % then miss their neighbourhood
-    instead of 2 %.
+    The vectors are added from the last to the first. A greedy coreset begins with the outliers and ends in the dense
+    middle. A graph that is built from the dense middle outwards reaches every region: 0.1 % of the bottles' patches
+    then miss their neighbourhood instead of 2 %.
 
     Args:
         vectors: `(N, D) float32` distinct unit vectors; their labels become 0 to N - 1.
         projection: `(D, M) float32`; the graph is built over the projected vectors.
-        spec: the graph.
-        seed: of its levels.
+        spec: the parameters of the graph.
+        seed: of the graph's levels.
     """
     projected = inner_products(vectors, np.ascontiguousarray(projection.T))
     index = hnswlib.Index("cosine", projection.shape[1])
@@ -77,14 +77,16 @@ def measure_recall(
     neighbours: int,
     candidates: int,
 ) -> float:
-    """Share of the K nearest neighbours among the graph's candidates, 0 to 1 (one as near as the K-th counts).
+    """Share of the K nearest neighbours that the graph names as candidates, 0 to 1.
+
+    A candidate as near as the K-th neighbour counts as found.
 
     Args:
         graph: over `vectors`.
         vectors: `(N, D) float32`.
         queries: `(Q, D) float32` good patches.
         neighbours: K.
-        candidates: that the graph names for each; at least K.
+        candidates: number of candidates that the graph names for each query; at least K.
     """
     found, count = 0, min(max(candidates, neighbours), len(vectors))
     for first in range(0, len(queries), 64):
@@ -100,13 +102,13 @@ def measure_recall(
 
 
 def save_index(index: hnswlib.Index, path: Path) -> None:
-    """Writes an index file; hnswlib notices few failures, so the caller reads it back.
+    """Writes an index file. hnswlib reports few failures, so the caller reads the file back.
 
     Raises:
-        UsageError: hnswlib cannot write there.
+        UsageError: hnswlib cannot write to the path.
     """
     try:
-        # as bytes, for a folder's name need not be UTF-8
+        # as bytes, because a folder's name need not be UTF-8
         index.save_index(os.fsencode(path))
     except RuntimeError as error:
         raise UsageError(f"{path}: expected a disk that takes the index, found {error}") from error

@@ -1,4 +1,4 @@
-"""Sign: an Ed25519 key pair, and a bundle's manifest signed with it."""
+"""Signing: makes an Ed25519 key pair and signs a bundle's manifest with it."""
 
 import hashlib
 from pathlib import Path
@@ -13,16 +13,16 @@ from goodpart.errors import IntegrityError, UsageError
 
 
 def make_keys(path: Path) -> Path:
-    """Makes a key pair: the private key, which only its owner may read, and beside it the public one.
+    """Makes a key pair: a private key that only its owner may read, and the public key beside it.
 
     Args:
-        path: the private key's file; an existing one is never replaced, for it cannot be made again.
+        path: the private key's file. An existing file is never replaced, because a lost key cannot be made again.
 
     Returns:
         the public key's file: `path` with `.pub` added.
 
     Raises:
-        UsageError: a file is there already, or nothing can be written.
+        UsageError: one of the files exists, or a file cannot be written.
     """
     public = path.with_name(path.name + ".pub")
     for file in (path, public):
@@ -42,10 +42,10 @@ def make_keys(path: Path) -> Path:
 
 
 def sign_bundle(folder: Path, key: Path) -> Bundle:
-    """Signs a whole bundle; an older signature is replaced, every other file stays as it is.
+    """Signs a bundle. It replaces an older signature and leaves every other file unchanged.
 
     Args:
-        folder: the bundle; every byte of it is checked first, for a signature says that it is as its maker left it.
+        folder: the bundle. Every byte is checked first, because a signature vouches for the whole bundle.
         key: PEM file with the unencrypted Ed25519 private key.
 
     Returns:
@@ -53,7 +53,7 @@ def sign_bundle(folder: Path, key: Path) -> Bundle:
 
     Raises:
         BundleError: the bundle is refused.
-        UsageError: no such key, or the signature cannot be written.
+        UsageError: the key cannot be read, or the signature cannot be written.
     """
     private = load_private_key(key)
     bundle = read_bundle(folder)

@@ -1,4 +1,4 @@
-"""What lies on disk: folders of good images, and MVTec-style categories to evaluate on."""
+"""Data sets on disk: folders of good images, and MVTec-style categories for evaluation."""
 
 import dataclasses
 import hashlib
@@ -18,12 +18,12 @@ class TestImage:
 
     Attributes:
         path: the image.
-        part: the part that it shows, such as `good/003.png`; images of one kind may share a part.
-        kind: its folder's name: "good", or what is wrong with the part.
-        mask: the picture of the defect, or None where there is none.
+        part: the part that the image shows, such as `good/003.png`; several images of one kind may show one part.
+        kind: the name of its folder: "good", or the kind of defect.
+        mask: the picture that marks the defect, or None without one.
     """
 
-    __test__ = False  # not a test class, whatever pytest may think of the name
+    __test__ = False  # the name looks like a test class to pytest
 
     path: Path
     part: str
@@ -45,7 +45,7 @@ class Category:
 
 
 def refuse_category(folder: Path) -> None:
-    """Refuses a whole category where a folder of good images is meant: its defects would be learned as good.
+    """Refuses a whole category in place of a folder of good images: its defects would be learned as good.
 
     Raises:
         UsageError: the folder holds `test/` or `ground_truth/`.
@@ -58,11 +58,11 @@ def refuse_category(folder: Path) -> None:
 
 
 def dataset_digest(contents: dict[Path, str], folder: Path) -> str:
-    """sha256 over the relative names and the contents' sha256 of images, in the order given.
+    """sha256 over the relative names of images and the sha256 of their contents, in the given order.
 
     Args:
         contents: the sha256 of every file.
-        folder: what the names are relative to.
+        folder: the folder that the names are relative to.
     """
     whole = hashlib.sha256()
     for path, content in contents.items():
@@ -71,17 +71,17 @@ def dataset_digest(contents: dict[Path, str], folder: Path) -> str:
 
 
 def read_categories(folder: Path, *, group: str | None = None, group_gap: int = 0) -> list[Category]:
-    """The category that a folder is, or all that it holds, sorted by name.
+    """Reads a category, or all categories in a folder, sorted by name.
 
     Args:
-        folder: holds `test/<kind>/*`, or folders that do.
-        group: regular expression that reads from an image's name below `test/<kind>/` which part it shows, as in a
-            build; None for one part per image. Images of two kinds never show one part, because most data sets number
-            the images of every kind from 0.
-        group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
+        folder: holds `test/<kind>/*`, or holds such folders.
+        group: regular expression that finds the part in an image's name below `test/<kind>/`, as in a build; None for
+            one part per image. Images of two kinds never show one part, because most data sets number the images of
+            every kind from 0.
+        group_gap: largest difference between the running numbers of one part; 0 if the last group is no such number.
 
     Raises:
-        UsageError: the folder is neither, a test set has no images, or the group fits no names.
+        UsageError: the folder is neither, a test set has no images, or `group` matches no name.
     """
     if group_gap < 0:
         raise UsageError(f"--group-gap: expected 0 or more, found {group_gap}")
@@ -117,7 +117,7 @@ def _parts(kind: Path, group: str | None, group_gap: int) -> dict[Path, str]:
 
 
 def _mask(category: Path, image: Path) -> Path | None:
-    """A defect's mask: `<stem>_mask.png` as in MVTec AD, or the same name as in other sets, where its image lies."""
+    """The mask of an image: `<stem>_mask.png` as in MVTec AD, or the image's own name as in other data sets."""
     folder = category / "ground_truth" / image.parent.relative_to(category / "test")
     candidates = (folder / f"{image.stem}_mask.png", folder / f"{image.stem}.png", folder / f"{image.stem}.bmp")
     return next((path for path in candidates if path.is_file()), None)

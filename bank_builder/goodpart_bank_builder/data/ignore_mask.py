@@ -1,4 +1,4 @@
-"""Ignore mask: parts of the frame that never count, painted on a picture as large as the frames."""
+"""Ignore mask: a picture as large as the frames that marks the areas that never count."""
 
 from pathlib import Path
 
@@ -30,14 +30,14 @@ def ignored_patches(mask: npt.NDArray[np.bool_], frame: FrameSpec, grid: GridSpe
 
     Args:
         mask: `(H, W) bool`.
-        frame: whose region of interest the grid covers.
-        grid: the patches.
+        frame: the specification of frames; the grid covers its region of interest.
+        grid: the grid of patches.
 
     Returns:
         `(rows, columns) bool`.
 
     Raises:
-        UsageError: the region of interest lies beyond the mask, or no patch is left.
+        UsageError: the region of interest extends beyond the mask, or no patch is left.
     """
     try:
         frame.check_size(mask.shape[0], mask.shape[1], what="--ignore")

@@ -1,4 +1,4 @@
-"""Parts: which images show the same part, and which parts are held out together."""
+"""Parts: finds the images that show one part, and deals parts into folds."""
 
 import dataclasses
 import re
@@ -12,10 +12,10 @@ from goodpart.facts.calibration import CalibrationMethod, quantile_rank
 from goodpart_bank_builder.data.settings import LearnSettings
 
 FOLDS = 5
-"""Folds of cross-conformal calibration: every part is scored by a bank of four fifths of the others."""
+"""Folds of cross-conformal calibration. A bank of four fifths of the parts scores each of the other parts."""
 
 _BETWEEN = "\0"
-"""Between groups: no file's name holds it, so that different groups never name the same part."""
+"""Separator of groups. No file name contains it, so different groups never give the same part."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,10 @@ class Fold:
     """Images that are held out together.
 
     Attributes:
-        name: what progress bars call it.
-        images: all images of its parts, sorted.
-        in_bank: whether the final bank holds them.
-        scored: whether they serve the calibration.
+        name: label in progress bars.
+        images: all images of the fold's parts, sorted.
+        in_bank: whether the final bank is learned from them.
+        scored: whether they are scored for the calibration.
     """
 
     name: str
@@ -36,21 +36,21 @@ class Fold:
 
 
 def group_parts(paths: Sequence[Path], folder: Path, *, pattern: str | None, gap: int = 0) -> dict[Path, str]:
-    """Which part every image shows.
+    """Finds the part that every image shows.
 
     Args:
         paths: the images.
-        folder: what their names are relative to.
-        pattern: a regular expression, searched in every relative name; what its groups match (without groups: what all
-            of it matches) names the part. None: every image shows a part of its own.
-        gap: if not 0, the last group is a running number, and images whose other groups agree show one part for as long
-            as the next number is at most this much higher.
+        folder: the folder that their names are relative to.
+        pattern: a regular expression, searched in every relative name. The matched groups name the part; without
+            groups, the whole match does. None: every image shows a part of its own.
+        gap: if not 0, the last group is a running number. Images with equal other groups then show one part as long as
+            the next number is at most this much higher.
 
     Returns:
         the part of every image.
 
     Raises:
-        UsageError: the pattern is none, does not match an image, or gives no number where `gap` wants one.
+        UsageError: the pattern is not a regular expression, does not match an image, or gives no number for `gap`.
     """
     if pattern is None:
         if gap:
@@ -74,7 +74,7 @@ def _groups(pattern: re.Pattern[str], name: str) -> tuple[str, ...]:
 
 
 def _chained(found: dict[Path, tuple[str, ...]], gap: int) -> dict[Path, str]:
-    """Parts by runs of neighbouring numbers."""
+    """Joins runs of neighbouring numbers into parts."""
     for path, groups in found.items():
         if not groups[-1].isdecimal():
             raise UsageError(f"--group-gap: expected a number as the last group, found {groups[-1]!r} in {path.name}")
@@ -90,15 +90,16 @@ def _chained(found: dict[Path, tuple[str, ...]], gap: int) -> dict[Path, str]:
 def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, ...]:
     """Deals parts into folds at random.
 
-    CROSS_CONFORMAL: up to five folds, all in the bank and all scored. SPLIT: two folds. One is for the bank. The other
-    is scored and holds at least a third of the parts, more if the rate needs more, at most half.
+    CROSS_CONFORMAL makes up to five folds; all of them are in the bank and all are scored. SPLIT makes two folds. One
+    is in the bank. The other is scored and holds at least a third of the parts, more if the rate needs more, and at
+    most half.
 
     Args:
         parts: the part of every image.
         settings: how good parts are held out, the rate that the scored parts must support, and the seed.
 
     Raises:
-        UsageError: fewer than two parts, or too few for the rate; the message says which rate they support.
+        UsageError: there are fewer than two parts, or too few for the rate; the message says which rate they support.
     """
     names = sorted(set(parts.values()))
     if len(names) < 2:
@@ -119,7 +120,7 @@ def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, .
 
 
 def _kept_for_calibration(count: int, false_reject_rate: float) -> int:
-    """How many of `count` parts a split keeps from the bank."""
+    """Number of parts, out of `count`, that a split keeps out of the bank."""
     most = count // 2
     quantile_rank(most, false_reject_rate)
     kept = max(1, count // 3)

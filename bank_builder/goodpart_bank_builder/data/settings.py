@@ -1,4 +1,4 @@
-"""Settings of a build: one object that travels from the command line to wherever a choice is made."""
+"""Settings of a build: one object, passed from the command line to every step."""
 
 import dataclasses
 from pathlib import Path
@@ -11,14 +11,14 @@ from goodpart.model.backbone import check_threads
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LearnSettings:
-    """How good images are learned.
+    """Settings that decide how good images are learned.
 
     Attributes:
         false_reject_rate: share of good parts that the threshold may reject, 0 to 1.
         calibration: how good parts are held out.
-        ignore: picture as large as the frames, white where they never count; None if all of them counts.
+        ignore: picture as large as the frames, white where pixels never count; None if all pixels count.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
-        threads: images that are embedded at a time, one thread each; 1 to 256.
+        threads: images embedded at a time, one thread each; 1 to 256.
         skip_unreadable: whether to leave out images that cannot be read.
     """
 
@@ -30,7 +30,7 @@ class LearnSettings:
     skip_unreadable: bool = False
 
     def __post_init__(self) -> None:
-        # checked here, because a build would use some of them only after minutes of work
+        # checked here, because a build uses some of the settings only after minutes of work
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
         check_threads(self.threads)
@@ -38,17 +38,17 @@ class LearnSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BuildSettings(LearnSettings):
-    """What to build, from what and how.
+    """Settings of a whole build.
 
     Attributes:
-        good_dir: photographs of good parts, found recursively.
+        good_dir: folder of photographs of good parts, searched recursively.
         backbone: an ONNX file from goodpart-export.
         out: the bundle folder to make.
         name: the product; None for the name of `out`.
-        serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
-            bundles; at least 0.
-        group: regular expression that reads from an image's name which part it shows; None for one part per image.
-        group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
+        serial: serial number of the bundle, at least 0. It should grow with every bundle of a product, so that devices
+            can refuse older bundles.
+        group: regular expression that finds the part in an image's name; None for one part per image.
+        group_gap: largest difference between the running numbers of one part; 0 if the last group is no such number.
         force: whether to replace an existing bundle.
     """
 

@@ -1,1 +1,1 @@
-"""Demo data: a small drawn data set, to try everything without a download."""
+"""Demo data: a small drawn data set for trying everything without a download."""

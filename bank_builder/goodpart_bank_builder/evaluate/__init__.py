@@ -1,1 +1,1 @@
-"""A bundle is measured on a labelled test set."""
+"""Evaluation of a bundle on a labelled test set."""

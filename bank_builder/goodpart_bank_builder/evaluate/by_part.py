@@ -12,10 +12,10 @@ from goodpart_bank_builder.evaluate.metrics import Rate, rate_of
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PartResult:
-    """One part, as the line treats it: it is rejected when any of its images is.
+    """One part, judged as on the line: it is rejected when any of its images is rejected.
 
     Attributes:
-        images: all test images that show it, at least one.
+        images: all test images that show the part, at least one.
     """
 
     images: tuple[ImageResult, ...]
@@ -27,12 +27,12 @@ class PartResult:
 
     @property
     def score(self) -> float:
-        """The highest image score, in sigmas: a threshold rejects the part if it lies below."""
+        """The highest image score, in sigmas. A threshold below it rejects the part."""
         return max(image.score for image in self.images)
 
     @property
     def is_unknown(self) -> bool:
-        """Whether one of its images cannot be judged, so that the part is rejected whatever the threshold."""
+        """Whether one of its images cannot be judged. Such a part is rejected at every threshold."""
         return any(image.verdict is Verdict.UNKNOWN for image in self.images)
 
     @property
@@ -54,13 +54,13 @@ def parts_of(images: Sequence[ImageResult]) -> list[PartResult]:
 
 
 def false_rejects(parts: Sequence[PartResult], *, threshold: float | None = None) -> Rate:
-    """Good parts that were rejected, or would be at another threshold in sigmas: one rejected image is enough."""
+    """Rate of rejected good parts, at another threshold in sigmas if one is given; one rejected image is enough."""
     good = [part for part in parts if not part.is_defective]
     return _rate(good, [_is_rejected(part, threshold) for part in good])
 
 
 def escapes(parts: Sequence[PartResult], *, threshold: float | None = None) -> Rate:
-    """Defective parts that passed, or would at another threshold in sigmas: all of their images were called good."""
+    """Rate of defective parts that pass (all images called good), at another threshold in sigmas if one is given."""
     defective = [part for part in parts if part.is_defective]
     return _rate(defective, [not _is_rejected(part, threshold) for part in defective])
 

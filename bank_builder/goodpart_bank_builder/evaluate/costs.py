@@ -1,4 +1,4 @@
-"""What a threshold costs on the line: false rejects against escapes."""
+"""The cost of a threshold on the line: false rejects against escapes."""
 
 import dataclasses
 import math
@@ -14,11 +14,11 @@ _POINTS = 200
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What is known of the line, not of the test set.
+    """Facts about the line, which the test set does not show.
 
     Attributes:
-        escape_cost: what one escape costs when one false reject costs 1; above 0.
-        defect_rate: share of defective parts on the line, more than 0 and less than 1. Test sets hold far more of them.
+        escape_cost: cost of one escape, in units of one false reject; above 0.
+        defect_rate: share of defective parts on the line, more than 0 and less than 1. Test sets have a larger share.
     """
 
     escape_cost: float = 10.0
@@ -36,15 +36,15 @@ class CostCurve:
     """Expected cost per part by threshold, in units of one false reject.
 
     The cost is `(1 - r) * false-reject rate + r * escape_cost * escape rate`, where r is the defect rate. The best
-    threshold is tuned on labelled defects of this very test set: never a promise for other parts.
+    threshold is tuned on the labelled defects of this test set. It promises nothing for other parts.
 
     Attributes:
         escape_cost, defect_rate: as in `Costs`.
-        thresholds: at most 200, ascending, in sigmas: one below all scores (rejects all parts), then scores of the test
-            set, the last of which accepts all parts.
-        costs: the expected cost at each of them, at least 0.
-        best_threshold, best_cost: the least expected cost, and the lowest threshold that has it.
-        cost_at_threshold: the expected cost at the threshold that the verdicts were given with.
+        thresholds: at most 200, ascending, in sigmas. The first lies below all scores and rejects all parts. The others
+            are scores of the test set; the last accepts all parts.
+        costs: the expected cost at each threshold, at least 0.
+        best_threshold, best_cost: the lowest threshold with the least expected cost, and this cost.
+        cost_at_threshold: the expected cost at the threshold in use.
     """
 
     escape_cost: float
@@ -64,13 +64,13 @@ def cost_curve(
     threshold: float,
     costs: Costs,
 ) -> CostCurve | None:
-    """The cost of every threshold that makes a difference; None without both good and defective parts.
+    """Computes the cost at every threshold that changes a verdict; None without both good and defective parts.
 
     Args:
         defective: `(n,) bool`.
         scores: `(n,) float64` in sigmas, finite, higher is more anomalous.
-        unknown: `(n,) bool` parts that cannot be judged and are rejected whatever the threshold.
-        threshold: the one that the verdicts were given with, in sigmas.
+        unknown: `(n,) bool` parts that cannot be judged; they are rejected at every threshold.
+        threshold: the threshold in use, in sigmas.
         costs: of the line.
     """
     if defective.all() or not defective.any():

@@ -1,4 +1,4 @@
-"""Evaluate: a bundle against an MVTec-style category."""
+"""Evaluation of a bundle on an MVTec-style category."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -36,17 +36,17 @@ _DEFAULT_COSTS = Costs()
 
 
 def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Path], list[str]]:
-    """Which bundle belongs to which category, by name.
+    """Finds the bundle of every category by name.
 
     Args:
-        folder: one bundle, or a folder of them.
-        categories: what will be evaluated.
+        folder: a bundle, or a folder of bundles.
+        categories: the categories to evaluate.
 
     Returns:
-        bundles by category name, and the names of categories without one.
+        bundles by category name, and the names of categories without a bundle.
 
     Raises:
-        UsageError: no bundle at all.
+        UsageError: there is no bundle.
     """
     if (folder / MANIFEST).is_file() and len(categories) == 1:
         return {categories[0].name: folder}, []
@@ -64,21 +64,21 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
 def evaluate_category(
     inspector: Inspector, category: Category, *, costs: Costs = _DEFAULT_COSTS, workers: int = 1
 ) -> CategoryResult:
-    """Inspects every test image.
+    """Inspects every test image and computes all figures.
 
-    False rejects, escapes and cost count parts: a part is rejected when any of its images is, so a defective part
-    escapes only when all of its images are called good. Which images show one part is what `read_categories` was told.
-    AUROC, AUPRC and F1 count images or pixels. An UNKNOWN image counts as rejected whatever the threshold.
+    False rejects, escapes and cost count parts. A part is rejected when any of its images is rejected, so a defective
+    part escapes only when all its images are called good. `read_categories` decides which images show one part. AUROC,
+    AUPRC and F1 count images or pixels. An UNKNOWN image counts as rejected at every threshold.
 
     Args:
         inspector: the bundle.
         category: the test set.
-        costs: what false rejects and escapes cost on the line.
-        workers: images that are inspected at a time, one thread each; 1 to 256.
+        costs: the costs of false rejects and escapes on the line.
+        workers: images inspected at a time, one thread each; 1 to 256.
 
     Raises:
         UsageError: a number of workers out of range.
-        FrameError: an image or a mask cannot be read or does not fit.
+        FrameError: an image or a mask cannot be read, or has the wrong size.
     """
     check_threads(workers)
     pixels = _Pixels()
@@ -110,9 +110,9 @@ def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Pat
     """All figures as plain finite numbers: `categories` by name, their `mean`, and the `missing` categories.
 
     Args:
-        results: by category.
+        results: results by category.
         missing: categories without a bundle.
-        data: the folder that the names of images are relative to.
+        data: the folder that image names are relative to.
     """
     rows = [result.figures for result in results.values()]
     return {
@@ -136,7 +136,7 @@ def _plain_category(result: CategoryResult, data: Path) -> dict[str, Any]:
 def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any]:
     return {
         "file": image.path.relative_to(data).as_posix(),
-        # what separates several groups is no character to print
+        # the separator of groups is not printable
         "part": image.part.replace("\0", "|"),
         "kind": image.kind,
         "score": rounded(image.score, decimals),
@@ -153,10 +153,10 @@ class _Pixels:
         self.odd_masks = OddMasks()
 
     def add(self, image: TestImage, inspection: Inspection) -> None:
-        """Counts the pixels of an image that is good or has a mask."""
+        """Counts the pixels of an image, unless it is defective and has no mask."""
         if image.is_defective and image.mask is None:
             return
-        # the sigmoid saturates in float32, so pixel metrics take the calibrated scores themselves
+        # the sigmoid saturates in float32, so pixel metrics use the calibrated scores
         calibrated = inspection.calibrated_map()
         defect, counted = defect_of(image, calibrated.shape), ~inspection.ignored_map()
         if image.mask is not None:
@@ -167,7 +167,7 @@ class _Pixels:
         return PixelCounts.sum_of(self._counts.values())
 
     def of_kind(self, kind: str) -> PixelCounts:
-        """Those of one kind of defect, and of all good images."""
+        """The pixels of one kind of defect and of all good images."""
         return PixelCounts.sum_of(self._counts[name] for name in (GOOD, kind) if name in self._counts)
 
 
@@ -217,7 +217,7 @@ def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve 
 
 
 def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _Pixels) -> dict[str, KindFigures]:
-    """Every kind of defect against all good images."""
+    """Figures of every kind of defect against all good images."""
     of = np.array([image.kind for image in images])
     figures = {}
     for kind in sorted({image.kind for image in images if image.is_defective}):
@@ -234,7 +234,7 @@ def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _
 
 
 def _notes(inspector: Inspector, images: list[ImageResult]) -> list[str]:
-    """What cannot be reported, and what the figures do not say by themselves."""
+    """Notes on figures that are missing, and on facts that the figures do not show."""
     defective = [image for image in images if image.is_defective]
     without_mask = sorted({image.kind for image in defective if image.mask is None})
     unknown = [image.path for image in images if image.verdict is Verdict.UNKNOWN]

@@ -1,4 +1,4 @@
-"""What `goodpart-bank evaluate` prints, in the manner of the paper's log."""
+"""The output of `goodpart-bank evaluate`, in the format of the paper's log."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from goodpart_bank_builder.evaluate.metrics import Rate, mean_of
 
 
 def category_lines(name: str, row: CategoryFigures) -> list[str]:
-    """One category: the paper's figures, ours, a table of the kinds of defects, and what was tuned on them."""
+    """Lines of one category: the paper's figures, more figures, a table of the kinds of defects, and tuned figures."""
     lines = [
         f"[{name}]{'' if row.warning is None else f' {row.warning}'}",
         f"  train {row.train_images}, test {row.test_images} "
@@ -25,7 +25,7 @@ def category_lines(name: str, row: CategoryFigures) -> list[str]:
 
 
 def mean_line(rows: Sequence[CategoryFigures]) -> str:
-    """The mean over categories of the figures that categories are compared by."""
+    """One line with the means over all categories."""
     shown = {
         "image AUROC": [row.image_auroc for row in rows],
         "image AUPRC": [row.image_auprc for row in rows],
@@ -33,7 +33,7 @@ def mean_line(rows: Sequence[CategoryFigures]) -> str:
         "pixel AUPRC": [row.pixel_auprc for row in rows],
         "AUPRO to 0.30": [row.aupro_30 for row in rows],
     }
-    return f"[mean of {len(rows)}] " + ", ".join(f"{name} {_shown(mean_of(had))}" for name, had in shown.items())
+    return f"[mean of {len(rows)}] " + ", ".join(f"{name} {_shown(mean_of(row))}" for name, row in shown.items())
 
 
 def _kind_table(kinds: dict[str, KindFigures]) -> list[str]:
@@ -51,7 +51,7 @@ def _kind_table(kinds: dict[str, KindFigures]) -> list[str]:
 
 
 def _tuned(row: CategoryFigures) -> list[str]:
-    """What was tuned on labelled defects, marked as such."""
+    """Figures that were tuned on labelled defects, under a heading that says so."""
     lines = []
     if row.image_best_f1 is not None:
         lines.append(f"    best image F1 {row.image_best_f1:.4f} at threshold {row.image_best_f1_threshold:.3f}")

@@ -1,4 +1,4 @@
-"""What an evaluation finds out: figures of a category, and the images they were made from."""
+"""Results of an evaluation: the figures of a category, and the images behind them."""
 
 import dataclasses
 from pathlib import Path
@@ -16,14 +16,14 @@ MEAN_OF = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageResult:
-    """What one test image got.
+    """The result for one test image.
 
     Attributes:
         path: the image.
-        part: the part that it shows; images of one kind with the same part show one part.
-        kind: "good", or what is wrong with the part.
+        part: the part that the image shows; images of one kind with equal `part` show one part.
+        kind: "good", or the kind of defect.
         is_defective: whether the part is defective.
-        mask: the picture of the defect, or None where there is none.
+        mask: the picture that marks the defect, or None without one.
         score: in sigmas, higher is more anomalous.
         p_value: 0 to 1, low is anomalous.
         verdict: GOOD, DEFECT or UNKNOWN.
@@ -41,13 +41,14 @@ class ImageResult:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KindFigures:
-    """How well one kind of defect is told from good parts; None where a figure cannot be had.
+    """How well the bundle separates one kind of defect from good parts; None for a figure that cannot be computed.
 
     Attributes:
-        images: of this kind.
-        image_auroc, image_auprc: 0 to 1, its images against all good ones.
-        escapes: its parts that passed, see `CategoryFigures`.
-        pixel_auroc, aupro_30: 0 to 1, its defective pixels against the good ones of its own and of all good images.
+        images: number of images of this kind.
+        image_auroc, image_auprc: 0 to 1, images of this kind against all good images.
+        escapes: parts of this kind that passed, see `CategoryFigures`.
+        pixel_auroc, aupro_30: 0 to 1, defective pixels of this kind against the good pixels of its images and of all
+            good images.
     """
 
     images: int
@@ -60,32 +61,32 @@ class KindFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CategoryFigures:
-    """How well one bundle does on one category; None where a figure cannot be had.
+    """How well one bundle does on one category; None for a figure that cannot be computed.
 
-    Rates and cost count parts, as the line and the bundle's promise do. Without groups every image shows a part of its
-    own. An UNKNOWN image counts as rejected. Areas and F1 count images or pixels, and take the score of an UNKNOWN
-    image like any other.
+    Rates and cost count parts, as the bundle's promise does. Without groups, every image shows a part of its own. An
+    UNKNOWN image counts as rejected. Areas and F1 count images or pixels, and use the score of an UNKNOWN image like
+    any other.
 
-    Best F1 and the best cost are tuned on the labelled defects of this very test set: they say what a threshold could
-    reach at most and are never a promise for other parts.
+    Best F1 and best cost are tuned on the labelled defects of this test set. They say what a threshold could reach at
+    most, and promise nothing for other parts.
 
     Attributes:
         train_images: good images that the bundle was built from.
         test_images, good_images, defective_images: of the test set.
-        bank: vectors and values per vector.
-        mu, sigma: scale of good patches, cosine distance.
-        threshold: in sigmas, as the verdicts were given with.
+        bank: number of vectors, and values per vector.
+        mu, sigma: mean and standard deviation of the cosine distances of good patches.
+        threshold: the threshold in use, in sigmas.
         image_auroc, image_auprc: 0 to 1.
         image_best_f1, image_best_f1_threshold: 0 to 1, and in sigmas; scores above it count as defective.
-        pixel_auroc, pixel_auprc: 0 to 1, over the pixels of all good images and all that have a mask.
+        pixel_auroc, pixel_auprc: 0 to 1, over the pixels of all good images and of all images with a mask.
         pixel_best_f1, pixel_best_f1_threshold: 0 to 1, and in sigmas.
         aupro_30, aupro_05: 0 to 1, area under the per-region overlap to a false-positive rate of 0.30 and 0.05.
         false_rejects: good parts that were rejected. A part is rejected when any of its images is not called good.
         escapes: defective parts that passed. A part passes when all of its images are called good.
-        kinds: by kind of defect.
+        kinds: figures by kind of defect.
         cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
-        warning: what the figures must be marked with (untrained weights), or None.
-        notes: what could not be reported or looks odd, and why.
+        warning: the warning that marks the figures (untrained weights), or None.
+        notes: figures that are missing and oddities of the test set, with reasons.
     """
 
     train_images: int
@@ -126,7 +127,7 @@ class CategoryFigures:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CategoryResult:
-    """Figures, and what they were made from, in the order of the category's images."""
+    """Figures, and the results of all images in the order of the category."""
 
     figures: CategoryFigures
     images: tuple[ImageResult, ...]

@@ -1,4 +1,4 @@
-"""Ground truth: the masks of a test set, and what is odd about them."""
+"""Ground truth: the masks of a test set, and oddities in them."""
 
 from pathlib import Path
 
@@ -11,15 +11,15 @@ from goodpart_bank_builder.data.dataset import TestImage
 
 _BLACK = "all black, so that every pixel of a defective image counts as good"
 _WHITE = "all white, so that every pixel counts as defective"
-_ALPHA = "with an alpha channel, which is not looked at"
+_ALPHA = "with an alpha channel, which is not used"
 _IGNORED = "with no defect outside the ignored pixels, so that none of it counts"
 
 
 def defect_of(image: TestImage, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Which pixels of a test image are defective.
+    """Finds the defective pixels of a test image.
 
     Args:
-        image: a good one, or one with a mask.
+        image: a good image, or an image with a mask.
         shape: height and width of the image.
 
     Returns:
@@ -40,16 +40,16 @@ def defect_of(image: TestImage, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]
 
 
 class OddMasks:
-    """Collects masks that can be read but hardly mean what they say."""
+    """Collects masks that can be read but are probably wrong."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[Path]] = {}
 
     def look_at(self, path: Path, mask: npt.NDArray[np.bool_], counted: npt.NDArray[np.bool_]) -> None:
-        """Notes what is odd about one mask of a defective image.
+        """Records the oddities of one mask of a defective image.
 
         Args:
-            path: its file.
+            path: the mask's file.
             mask: `(H, W) bool`, True on the defect.
             counted: `(H, W) bool` pixels that are not ignored.
         """
@@ -64,7 +64,7 @@ class OddMasks:
                 self._found.setdefault(remark, []).append(path)
 
     def notes(self) -> list[str]:
-        """One line for every oddity: how many masks have it, and the first of them."""
+        """One line for every oddity: how many masks have it, and the first such mask."""
         return [
             f"masks {remark}: {len(paths)}, such as {paths[0].parent.name}/{paths[0].name}"
             for remark, paths in sorted(self._found.items())
@@ -72,7 +72,7 @@ class OddMasks:
 
 
 def _has_alpha(path: Path) -> bool:
-    """Whether a PNG says so in its header (colour types 4 and 6)."""
+    """Whether the header of a PNG declares an alpha channel (colour types 4 and 6)."""
     with path.open("rb") as file:
         header = file.read(26)
     return header.startswith(b"\x89PNG") and header[25] in (4, 6)

@@ -1,6 +1,6 @@
-"""Image metrics and rates, by scikit-learn and scipy; None where they cannot be had.
+"""Image metrics and rates, computed by scikit-learn and scipy; None for a figure that cannot be computed.
 
-Both are imported where they are called: they take seconds to import, and a build needs neither.
+Functions import both packages when called, because the imports take seconds and a build needs neither.
 """
 
 import dataclasses
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 CONFIDENCE = 0.95
-"""Of the intervals of rates."""
+"""Confidence level of the intervals of rates."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BestF1:
-    """The best F1 that any threshold gives, tuned on labelled defects: never a promise for other parts.
+    """The best F1 of any threshold. It is tuned on labelled defects and promises nothing for other parts.
 
     Attributes:
         value: 0 to 1.
@@ -28,16 +28,16 @@ class BestF1:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rate:
-    """A share of parts, and what a sample of this size says of the line.
+    """A share of parts, and its confidence interval.
 
-    The interval is the exact one of Clopper and Pearson (1934): it holds the true rate in at least 95 % of all samples,
-    however few parts there are and however rare the event. Wilson's is narrower and right on average only; a figure
-    that a line is released on should err on the wide side.
+    The interval is exact (Clopper and Pearson, 1934). It contains the true rate in at least 95 % of all samples, even
+    with few parts and rare events. Wilson's interval is narrower, but reaches 95 % only on average. A figure that
+    decides on the release of a line should rather be too wide.
 
     Attributes:
-        events: parts that it happened to.
-        of: parts that it could have happened to.
-        images: that show these parts; as many as parts where every image shows a part of its own.
+        events: parts with the event.
+        of: parts in the sample.
+        images: images that show these parts; equal to `of` if every image shows a part of its own.
         value: `events / of`, None without parts.
         low, high: 95 % confidence interval, 0 to 1, None without parts.
     """
@@ -51,16 +51,16 @@ class Rate:
 
     @property
     def sample(self) -> str:
-        """What the rate was counted on: `12`, or `12 parts (96 images)` where parts have several images."""
+        """The sample in words: `12`, or `12 parts (96 images)` if parts have several images."""
         return f"{self.of}" if self.images == self.of else f"{self.of} parts ({self.images} images)"
 
 
 def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None) -> Rate:
-    """The rate of an event.
+    """Computes the rate of an event.
 
     Args:
-        happened: `(n,) bool`, one for each part that it could have happened to.
-        images: that show these parts; None for one image per part.
+        happened: `(n,) bool`, one value for each part of the sample.
+        images: number of images that show these parts; None for one image per part.
     """
     events, of = int(happened.sum()), len(happened)
     images = of if images is None else images
@@ -74,7 +74,7 @@ def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None) -> Ra
 
 
 def auroc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> float | None:
-    """Area under the ROC curve, 0 to 1; None without both good and defective ones.
+    """Area under the ROC curve, 0 to 1; None without both good and defective images.
 
     Args:
         defective: `(n,) bool`.
@@ -88,7 +88,7 @@ def auroc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) ->
 
 
 def auprc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> float | None:
-    """Area under the precision-recall curve as average precision, 0 to 1; None without both good and defective ones.
+    """Area under the precision-recall curve as average precision, 0 to 1; None without both good and defective images.
 
     Args:
         defective: `(n,) bool`.
@@ -102,7 +102,7 @@ def auprc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) ->
 
 
 def best_f1(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> BestF1 | None:
-    """The best F1 over all thresholds; None without both good and defective ones.
+    """The best F1 over all thresholds; None without both good and defective images.
 
     Args:
         defective: `(n,) bool`.
@@ -119,12 +119,12 @@ def best_cut(
     scores: npt.NDArray[np.generic],
     weights: npt.NDArray[np.generic] | None = None,
 ) -> tuple[float, float]:
-    """The best F1, and the lowest score that counts as defective there (the lowest of equally good ones).
+    """The best F1, and the lowest score that counts as defective for it (the lowest of equally good scores).
 
     Args:
         defective: `(n,) bool`, both kinds.
         scores: `(n,)` numbers, higher is more anomalous.
-        weights: `(n,)` how often each one counts, None for once.
+        weights: `(n,)` weight of each score, None for equal weights.
     """
     from sklearn.metrics import precision_recall_curve
 
@@ -136,17 +136,17 @@ def best_cut(
 
 
 def next_below(scores: npt.NDArray[np.floating], score: float) -> float:
-    """The threshold that `score` and all higher ones are above, and no other: the next lower score.
+    """The threshold that only `score` and all higher scores exceed: the next lower score.
 
     Args:
         scores: `(n,)` float.
-        score: a number; where no score lies below it, the next lower number is the threshold.
+        score: a number; if no score lies below it, the threshold is the next lower float.
     """
     lower = scores[scores < score]
     return float(lower.max()) if len(lower) else float(np.nextafter(score, -np.inf))
 
 
 def mean_of(figures: Sequence[float | None]) -> float | None:
-    """Mean of the figures that could be had; None if there are none."""
-    had = [figure for figure in figures if figure is not None]
-    return float(np.mean(had)) if had else None
+    """Mean of the figures that are not None; None if there are none."""
+    present = [figure for figure in figures if figure is not None]
+    return float(np.mean(present)) if present else None

@@ -1,6 +1,6 @@
-"""Pixel metrics from counts by score: the millions of pixels of a test set are never kept.
+"""Pixel metrics from counts by score, so that the millions of pixels of a test set need not be kept.
 
-scikit-learn and scipy are imported where they are called, as in `metrics`.
+Functions import scikit-learn and scipy when called, as in `metrics`.
 """
 
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ _SIGN = np.uint32(1 << 31)
 class PixelCounts:
     """Counts of good and defective pixels by score.
 
-    Scores are told apart to 1 part in 2,048 (the upper 20 bits of a float32): far finer than scores in sigmas differ,
-    but too coarse for scores that all lie closely around a value far from zero. On the bottles and the magnetic tiles
-    it moves AUROC and AUPRO by less than 1e-6, best F1 by 1e-5 and AUPRC by 5e-5.
+    The resolution of scores is 1 part in 2,048 (the upper 20 bits of a float32). This is fine enough for scores in
+    sigmas, but too coarse for scores that all lie close to a value far from zero. On the bottles and the magnetic tiles
+    the resolution changes AUROC and AUPRO by less than 1e-6, best F1 by 1e-5 and AUPRC by 5e-5.
     """
 
     _DROPPED_BITS = 12
@@ -30,12 +30,12 @@ class PixelCounts:
     def __init__(self) -> None:
         self._good = np.zeros(self._BINS, np.int64)
         self._defective = np.zeros(self._BINS, np.int64)
-        # every defective pixel weighs 1 / area of its region, so that every region weighs 1
+        # a defective pixel has the weight 1 / area of its region, so that every region has the weight 1
         self._regions = np.zeros(self._BINS, np.float64)
 
     @classmethod
     def sum_of(cls, parts: Iterable["PixelCounts"]) -> "PixelCounts":
-        """The pixels of all parts."""
+        """The sum of several counts."""
         total = cls()
         for part in parts:
             total._good += part._good
@@ -54,8 +54,8 @@ class PixelCounts:
         Args:
             scores: `(H, W) float32` finite, higher is more anomalous.
             defective: `(H, W) bool`.
-            counted: `(H, W) bool` pixels that count, None for all. A region that the others cut apart stays one region;
-                its area is what counts of it.
+            counted: `(H, W) bool` pixels that count, None for all. A region that uncounted pixels divide remains one
+                region; its area is the number of its pixels that count.
         """
         bins = self._bins(scores)
         good, found = ~defective, defective
@@ -96,14 +96,14 @@ class PixelCounts:
         return BestF1(value=value, threshold=self._threshold_below(int(lowest)))
 
     def aupro(self, limit: float) -> float | None:
-        """Area under the per-region-overlap curve, divided by the limit: 0 to 1; None without both kinds of pixels.
+        """Area under the per-region-overlap curve divided by the limit, 0 to 1; None without both kinds of pixels.
 
         The overlap of a region is the share of its pixels above a threshold; the curve is its mean over all regions
-        against the false-positive rate of the good pixels (Bergmann et al., Uninformed Students, 2020, section 4), with
-        straight lines between thresholds, also up to the limit.
+        against the false-positive rate of the good pixels (Bergmann et al., Uninformed Students, 2020, section 4). The
+        curve is linear between thresholds and up to the limit.
 
         Args:
-            limit: false-positive rate to which the curve is integrated, above 0 to 1.
+            limit: upper end of the integral, a false-positive rate above 0 and at most 1.
         """
         if not self._has_both():
             return None
@@ -122,7 +122,7 @@ class PixelCounts:
     def _occupied(
         self, of_defective: npt.NDArray[np.generic]
     ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], npt.NDArray[np.generic]]:
-        """The bins that hold pixels as scikit-learn takes samples: whether defective, which bin, with what weight."""
+        """The non-empty bins as samples for scikit-learn: whether defective, the bin, and its weight."""
         good, defective = np.flatnonzero(self._good), np.flatnonzero(of_defective)
         return (
             np.repeat([False, True], [len(good), len(defective)]),
@@ -131,9 +131,9 @@ class PixelCounts:
         )
 
     def _bins(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.uint32]:
-        """The bin of every score; bins sort as scores do."""
+        """The bin of every score; bins have the same order as scores."""
         bits = np.ascontiguousarray(scores + np.float32(0.0)).view(np.uint32)  # -0.0 becomes 0.0
-        # the bits of a negative float grow as it falls: with all of them turned, and the sign of the others, they sort
+        # the bits of negative floats sort in reverse: inverting them, and setting the sign bit of the others, sorts all
         return np.asarray(np.where(bits & _SIGN, ~bits, bits | _SIGN) >> np.uint32(self._DROPPED_BITS))
 
     def _threshold_below(self, bin_: int) -> float:
@@ -150,5 +150,5 @@ def _count(
     if len(bins):
         lowest = bins.min()
         added = np.bincount(bins - lowest, weights)
-        counted = np.flatnonzero(added)  # touching no others, memory is taken only where scores are
-        counts[counted + lowest] += added[counted]
+        occupied = np.flatnonzero(added)  # memory is committed only for bins that are written
+        counts[occupied + lowest] += added[occupied]

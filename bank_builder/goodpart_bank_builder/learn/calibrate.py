@@ -1,4 +1,4 @@
-"""Calibration on good parts that the bank does not know."""
+"""Calibration on good parts that the bank does not hold."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ def make_calibration(
     *,
     top_k: int,
 ) -> Calibration:
-    """Scale and thresholds from held-out distances.
+    """Computes scale and thresholds from held-out distances.
 
-    A part counts once, with its worst image: parts are exchangeable, several images of one are not, and on the line a
-    part is rejected when any of its images is.
+    A part counts once, with the highest score of its images. Parts are exchangeable; several images of one part are
+    not. On the line, a part is rejected when any of its images is rejected.
 
     Args:
         distances: `(P,) float64` of every held-out image, to a bank without its part.
         parts: the part of every image.
-        settings: how they were held out, and the share of good parts that may be called defective.
+        settings: how parts were held out, and the share of good parts that may be called defective.
         top_k: patches that make an image score.
 
     Raises:

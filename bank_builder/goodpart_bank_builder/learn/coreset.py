@@ -1,6 +1,6 @@
-"""Which embeddings the bank keeps: coresets of parts of the images, merged into coresets of all of them.
+"""Choice of the embeddings that the bank keeps: one coreset per chunk of images, merged into a coreset of all images.
 
-Merging is what makes a build of 10,000 images fit into memory, and what gives every fold its bank at little cost.
+Thanks to merging, a build of 10,000 images fits into memory, and the bank of every fold costs little.
 """
 
 import dataclasses
@@ -14,17 +14,16 @@ from goodpart.facts.profile import CoresetMethod
 from goodpart_bank_builder.progress import progress_bar
 
 _PROJECTED = 128
-"""Dimensions in which the greedy coreset measures distances; more change which vectors are kept hardly at all."""
+"""Dimensions in which the greedy coreset measures distances. More dimensions hardly change which vectors are kept."""
 
 _POOL = 1024
-"""Candidates among which one round of the greedy coreset chooses; few enough to stay in the cache. Any number of them
-gives the same choice."""
+"""Candidates of one round of the greedy coreset; few enough to stay in the cache. The choice does not depend on it."""
 
 _ROWS = 8192
-"""Points that are worked on at a time: few enough to stay in the cache."""
+"""Points processed at a time; few enough to stay in the cache."""
 
 _NEAR = 1e-4
-"""Cosine distance within which the greedy coreset takes a vector for a duplicate of one that it has."""
+"""Cosine distance within which the greedy coreset treats a vector as a duplicate of a kept one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,8 +32,8 @@ class Coreset:
 
     Attributes:
         vectors: `(N, D) float32` distinct unit vectors.
-        keys: `(N,) float64` random keys, drawn for every embedding; RANDOM has the lowest of identical ones.
-        duplicates: embeddings that were left out because an identical one is there.
+        keys: `(N,) float64` random keys, one drawn for every embedding; RANDOM keeps the lowest of identical vectors.
+        duplicates: embeddings left out because an identical one is kept.
     """
 
     vectors: npt.NDArray[np.float32]
@@ -43,38 +42,38 @@ class Coreset:
 
 
 class Chooser:
-    """Chooses coresets, all with one seed: of embeddings, and of coresets.
+    """Chooses coresets of embeddings and merges coresets, all with one seed.
 
-    RANDOM keeps the vectors with the lowest keys (paper, memory bank: a subsample without replacement). The lowest of
-    the lowest are the lowest of all, so a merged coreset is a random subsample of everything as well. GREEDY keeps, one
-    after the other, the vector that is farthest from all kept ones (k-centre, as in PatchCore), until `size` are kept
-    or all others are near-duplicates of kept ones; merged, it is the k-centre of k-centres (a composable coreset,
-    Indyk et al., 2014).
+    RANDOM keeps the vectors with the lowest keys (paper, memory bank: a subsample without replacement). A merged
+    coreset keeps the lowest keys of all, so it is a random subsample of all embeddings. GREEDY repeatedly keeps the
+    vector that is farthest from all kept ones (k-centre, as in PatchCore). It stops when `size` vectors are kept or
+    all others are near-duplicates of kept ones. A merged greedy coreset is the k-centre of k-centres (a composable
+    coreset, Indyk et al., 2014).
     """
 
     def __init__(self, method: CoresetMethod, *, size: int, seed: int) -> None:
-        """Sets what is chosen.
+        """Sets method, size and seed.
 
         Args:
-            method: how.
-            size: how many vectors to keep; all if there are fewer.
-            seed: of keys, first vectors and the random projection.
+            method: RANDOM or GREEDY.
+            size: vectors to keep; all are kept if there are fewer.
+            seed: of the keys, the first vectors and the random projection.
         """
         self._method, self._size = method, size
         self._rng = np.random.default_rng(seed)
         self._projection: npt.NDArray[np.float32] | None = None
 
     def of(self, embeddings: npt.NDArray[np.float32], *, doing: str | None = "choosing") -> Coreset:
-        """A coreset of embeddings.
+        """Chooses a coreset of embeddings.
 
         Args:
             embeddings: `(N, D) float32` unit vectors.
-            doing: what the progress bar says, None for no bar.
+            doing: label of the progress bar, None for no bar.
         """
         return self._reduced(embeddings, self._rng.random(len(embeddings)), 0, doing)
 
     def merged(self, coresets: Sequence[Coreset], *, doing: str | None = "merging") -> Coreset:
-        """A coreset of what several coresets hold; of a single one, that one."""
+        """Merges coresets into one; a single coreset is returned as it is."""
         if len(coresets) == 1:
             return coresets[0]
         vectors = np.concatenate([coreset.vectors for coreset in coresets])
@@ -85,7 +84,7 @@ class Chooser:
         self, vectors: npt.NDArray[np.float32], keys: npt.NDArray[np.float64], duplicates: int, doing: str | None
     ) -> Coreset:
         if self._method is CoresetMethod.RANDOM:
-            # lowest keys first, so that identical vectors have the lowest of theirs, however they came together
+            # lowest keys first: of identical vectors the one with the lowest key is kept, whatever the order of merging
             order = np.argsort(keys, kind="stable")
             distinct = order[_distinct(vectors[order])]
             kept = distinct[: self._size]
@@ -100,7 +99,7 @@ class Chooser:
         return Coreset(vectors=vectors[kept], keys=keys[kept], duplicates=duplicates)
 
     def _project(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """A random projection that keeps distances (Johnson and Lindenstrauss); narrow vectors stay as they are."""
+        """A random projection, which preserves distances (Johnson and Lindenstrauss); narrow vectors stay as is."""
         dimension = vectors.shape[1]
         if dimension <= _PROJECTED:
             return vectors
@@ -111,14 +110,14 @@ class Chooser:
 
 
 def require_structure(coreset: Coreset, *, neighbours: int) -> None:
-    """Refuses a bank that cannot answer.
+    """Refuses a bank with too few vectors for a search.
 
     Args:
-        coreset: the bank to be, or that of a fold.
+        coreset: the future bank, or the bank of a fold.
         neighbours: K.
 
     Raises:
-        UsageError: fewer than K or than two vectors.
+        UsageError: the coreset has fewer than K vectors, or fewer than two.
     """
     needed = max(2, neighbours)
     if len(coreset.vectors) < needed:
@@ -133,20 +132,20 @@ def farthest_first(
 ) -> npt.NDArray[np.int64]:
     """Greedy k-centre, exactly, in few passes (Gonzalez, 1985).
 
-    The plain loop passes over all points for every centre. Here a round takes the points that are farthest from all
-    centres into a pool and chooses among them, for as long as the farthest one in the pool is farther than every point
-    outside it was when the round began: distances only shrink, so the plain loop would choose the same. One matrix
-    product then brings all points up to date with all centres of the round.
+    The plain loop passes over all points for every centre. Here, each round puts the points that are farthest from all
+    centres into a pool and chooses centres from the pool. The round continues while the farthest point in the pool is
+    farther than every point outside the pool was at the start of the round. Distances only shrink, so the plain loop
+    would choose the same centres. One matrix product then updates the distances of all points to the new centres.
 
     Args:
         points: `(N, d) float32`.
-        size: how many to choose at most.
-        first: the one to begin with.
-        near: squared distance; no point that is at most this far from a chosen one is chosen.
-        doing: what the progress bar says.
+        size: the maximum number of centres.
+        first: position of the first centre.
+        near: squared distance; a point at most this far from a centre is never chosen.
+        doing: label of the progress bar, None for no bar.
 
     Returns:
-        `(at most size,) int64` positions in the order in which they were chosen.
+        `(at most size,) int64` positions, in the order of choice.
     """
     lengths = np.einsum("nd,nd->n", points, points)
     distances = np.full(len(points), np.inf, np.float32)
@@ -170,10 +169,10 @@ def _approach(
     lengths: npt.NDArray[np.float32],
     centres: npt.NDArray[np.int64],
 ) -> None:
-    """Brings the squared distances to the nearest centre up to date; a centre's own is -1: it is not chosen again."""
+    """Updates the squared distances to the nearest centre; a centre itself gets -1, so that it is not chosen again."""
     targets = points[centres].T
-    for first in range(0, len(points), _ROWS):
-        rows = slice(first, first + _ROWS)
+    for start in range(0, len(points), _ROWS):
+        rows = slice(start, start + _ROWS)
         nearest = (lengths[centres] - 2.0 * (points[rows] @ targets)).min(axis=1) + lengths[rows]
         np.minimum(distances[rows], nearest, out=distances[rows])
     distances[centres] = -1.0
@@ -186,7 +185,7 @@ def _one_round(
     most: int,
     near: float,
 ) -> list[int]:
-    """The next centres, at most `most`; none if all points are near."""
+    """Chooses the next centres, at most `most`; none if all points are near."""
     size = min(_POOL, len(points))
     pool = np.argpartition(distances, -size)[-size:]
     inside, own, own_lengths = distances[pool], points[pool], lengths[pool]
@@ -203,12 +202,12 @@ def _one_round(
 
 
 def _distinct(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Positions of the first of every group of identical rows, ascending.
+    """Positions of the first row of every group of identical rows, ascending.
 
-    Many identical vectors, as a flat background gives them, disconnect the HNSW graph.
+    A flat background gives many identical vectors, which would disconnect the HNSW graph.
     """
     _, first, group = np.unique(_hashes(vectors), return_index=True, return_inverse=True)
-    # rows of one hash are equal but for a collision; those that are not equal to the first of their group are compared
+    # rows with the same hash are equal unless hashes collide; rows unlike the first of their group are compared
     later = np.setdiff1d(np.arange(len(vectors)), first)
     unlike = [rows[(vectors[rows] != vectors[first[group[rows]]]).any(axis=1)] for rows in _blocks(later)]
     odd = np.concatenate([later[:0], *unlike])
@@ -216,12 +215,12 @@ def _distinct(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def _hashes(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-    """`(N,) uint64`, the same for identical rows."""
+    """`(N,) uint64` hashes, equal for identical rows."""
     factors = np.random.default_rng(0).integers(1, 1 << 63, vectors.shape[1], dtype=np.uint64) * 2 + 1
-    # + 0 makes -0 a 0
+    # adding 0 turns -0 into 0
     bits = ((vectors[rows] + np.float32(0)).view(np.uint32) for rows in _blocks(np.arange(len(vectors))))
     return np.concatenate([block.astype(np.uint64) @ factors for block in bits])
 
 
 def _blocks(positions: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    return [positions[first : first + _ROWS] for first in range(0, len(positions), _ROWS)]
+    return [positions[start : start + _ROWS] for start in range(0, len(positions), _ROWS)]

@@ -1,4 +1,4 @@
-"""Embedding of good images, through the runtime's own backbone."""
+"""Embedding of good images with the runtime's backbone."""
 
 import contextlib
 import hashlib
@@ -19,31 +19,31 @@ from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.lookalikes import Lookalikes
 
 KEPT_BYTES = 1 << 30
-"""Embeddings that are kept in memory for the second time they are needed; what is beyond is embedded again."""
+"""Memory for embeddings, which are needed twice. Images that do not fit are embedded again."""
 
 _DEFAULTS = LearnSettings()
 
 
 class GoodImages:
-    """Good images and their embeddings, of which only as many are kept as fit into memory.
+    """Good images and their embeddings; at most `KEPT_BYTES` of embeddings stay in memory.
 
     Attributes:
-        contents: the sha256 of every file that was read, by path.
-        skipped: files that could not be read or did not fit.
-        ignored: `(rows, columns) bool` patches that never count, None if all do.
-        patches: how many of one image count.
-        lookalikes: what has been read, to find near-identical images.
+        contents: the sha256 of every file read, by path.
+        skipped: files that could not be read or did not fit the frame's specification.
+        ignored: `(rows, columns) bool` patches that never count, None if all count.
+        patches: patches of one image that count.
+        lookalikes: summaries of the images read, to find near-identical images.
     """
 
     def __init__(self, backbone: Backbone, settings: LearnSettings = _DEFAULTS) -> None:
         """Sets how images are embedded.
 
         Args:
-            backbone: of the bundle to be.
-            settings: `ignore`, `threads` and `skip_unreadable`; an image that is skipped is named on stderr.
+            backbone: the backbone of the future bundle.
+            settings: `ignore`, `threads` and `skip_unreadable` are used; every skipped image is named on stderr.
 
         Raises:
-            UsageError: the ignore mask cannot be read or leaves nothing.
+            UsageError: the ignore mask cannot be read or leaves no patch.
         """
         spec = backbone.spec
         self._mask = None if settings.ignore is None else read_ignore_mask(settings.ignore)
@@ -54,18 +54,18 @@ class GoodImages:
         self.skipped: set[Path] = set()
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
         self._backbone, self._settings = backbone, settings
-        self._seen: dict[str, Path] = {}
+        self._first_path: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
         self._kept_bytes = 0
 
     def read(self, paths: Iterable[Path]) -> Iterator[tuple[Path, npt.NDArray[np.float32]]]:
-        """The images that can be read, with `(P, D) float32` unit vectors of the patches that count.
+        """Yields the readable images, each with `(P, D) float32` unit vectors of the patches that count.
 
         Raises:
             FrameError: an image cannot be read, is not what the backbone declares, has no signal, or has a patch
                 without any feature.
-            UsageError: it is not as large as the ignore mask, or the same file comes twice: each copy would count as a
-                part that the other has never seen.
+            UsageError: an image differs in size from the ignore mask, or two files have the same content: each copy
+                would count as a part of its own.
         """
         wanted = (path for path in paths if path not in self.skipped)
         with contextlib.closing(in_order(self._found, wanted, workers=self._settings.threads)) as found:
@@ -81,7 +81,7 @@ class GoodImages:
                 yield path, embeddings
 
     def _found(self, path: Path) -> npt.NDArray[np.float32] | FrameError:
-        """An image's embeddings, kept or new, or why there are none."""
+        """An image's embeddings from memory or computed now, or the error that says why there are none."""
         kept = self._kept.get(path)
         if kept is not None:
             return kept
@@ -91,9 +91,9 @@ class GoodImages:
             return error
 
     def _remember(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
-        """Notes an image that was read for the first time."""
+        """Records an image that was read for the first time."""
         self.contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-        original = self._seen.setdefault(self.contents[path], path)
+        original = self._first_path.setdefault(self.contents[path], path)
         if original != path:
             raise UsageError(f"{path}: expected another photograph, found a copy of {original}; remove one of them")
         self.lookalikes.add(path, embeddings)
@@ -102,7 +102,7 @@ class GoodImages:
             self._kept_bytes += embeddings.nbytes
 
     def _embed(self, path: Path) -> npt.NDArray[np.float32]:
-        """What an Inspector would call UNKNOWN is refused: it would be learned as good."""
+        """Refuses a frame that an Inspector would call UNKNOWN: otherwise it would be learned as good."""
         frame = read_image(path, self._backbone.spec.frame)
         reason = no_signal(frame, self._backbone.spec.frame)
         if reason is not None:

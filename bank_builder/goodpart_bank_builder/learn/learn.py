@@ -1,4 +1,4 @@
-"""Learn: good images become a bank and its calibration, in one pass for the bank and one for the calibration."""
+"""Learning: one pass over the good images makes the bank, a second pass makes the calibration."""
 
 import contextlib
 import dataclasses
@@ -23,27 +23,28 @@ from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.progress import progress
 
 _CHUNK_BYTES = 400 << 20
-"""Embeddings from which one coreset is chosen at a time: the rest of the images waits on disk."""
+"""Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
 
 _QUERIES = 1000
+"""Held-out embeddings that measure recall, about."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What good images taught.
+    """What was learned from good images.
 
     Attributes:
         bank: the embeddings to keep.
         calibration: scale and thresholds.
         held_out: `(P,) float64` distances of every held-out image to a bank without its part.
         ignored: `(rows, columns) bool` patches that never count, or None.
-        worst: what orders the held-out images by score: the mean of their highest distances.
-        images: the files that were read, and their sha256.
-        parts: how many parts they show.
-        skipped: how many could not be read.
-        patches: embeddings that the bank was chosen from.
-        queries: `(Q, D) float32` some held-out embeddings, to measure recall with.
-        lookalikes: near-identical images that were held out apart.
+        worst: mean of the highest distances of every held-out image; it orders the images by score.
+        images: the files read, and their sha256.
+        parts: number of parts that the images show.
+        skipped: number of images that could not be read.
+        patches: number of embeddings from which the bank was chosen.
+        queries: `(Q, D) float32` sample of held-out embeddings, to measure recall.
+        lookalikes: near-identical images that were held out in different folds.
     """
 
     bank: Coreset
@@ -67,8 +68,8 @@ def learn(
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
-    The coreset of every fold is chosen once. A fold is scored by the merged coresets of the other ones, and the bank is
-    all of them merged, so that all folds together cost little more than one coreset.
+    The coreset of every fold is chosen once. The merged coresets of the other folds score a fold. The bank merges the
+    coresets of all folds. All folds together therefore cost little more than one coreset.
 
     Args:
         backbone: embeds the images.
@@ -77,7 +78,7 @@ def learn(
         settings: how to learn.
 
     Raises:
-        UsageError: a mask, images or a rate that cannot work.
+        UsageError: the mask, the images or the rate cannot be used.
         FrameError: an image cannot be read and `skip_unreadable` is off.
     """
     profile = backbone.spec.profile
@@ -113,7 +114,7 @@ def _hold_out(
     neighbours: int,
     threads: int,
 ) -> tuple[dict[Path, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
-    """Distances of every held-out image to a bank without its fold, and some held-out embeddings."""
+    """Distances of every held-out image to a bank without its fold, and a sample of held-out embeddings."""
     distances: dict[Path, npt.NDArray[np.float64]] = {}
     queries: list[npt.NDArray[np.float32]] = []
     step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
@@ -135,7 +136,7 @@ def _hold_out(
 
 @contextlib.contextmanager
 def _workers(threads: int) -> Iterator[Workers | None]:
-    """Threads for the search, or None where the calling thread searches alone."""
+    """Threads for the search, or None if the calling thread searches alone."""
     if threads == 1:
         yield None
         return
@@ -160,11 +161,11 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
 
 
 def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int) -> Coreset:
-    """One bank of the coresets that there are."""
-    had = [coreset for coreset in coresets if coreset is not None]
-    if not had:
+    """Merges the coresets that are not None into a bank."""
+    present = [coreset for coreset in coresets if coreset is not None]
+    if not present:
         raise UsageError("expected readable images, found too few to hold some out; photograph more good parts")
-    bank = chooser.merged(had)
+    bank = chooser.merged(present)
     require_structure(bank, neighbours=neighbours)
     return bank
 

@@ -1,1 +1,1 @@
-"""An evaluation becomes an HTML page."""
+"""HTML report of an evaluation."""

@@ -1,4 +1,4 @@
-"""Charts of a report, as SVG to be put into a page: text stays text, and the same figures give the same bytes."""
+"""Charts of a report as inline SVG. Text stays text, and the same figures give the same bytes."""
 
 import contextlib
 import io
@@ -46,11 +46,11 @@ _STYLE: dict[Any, Any] = {
 
 
 def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
-    """Image scores of good and defective parts as a histogram, and below it every image by kind, with the threshold.
+    """Draws a histogram of the image scores of good and defective parts, and below it every image by kind.
 
     Args:
-        result: of one category.
-        name: of the chart, no other on its page has it.
+        result: the result of one category.
+        name: name of the chart, unique on its page.
     """
     threshold = result.figures.threshold
     rows = _rows(result.images)
@@ -80,7 +80,7 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
 
 
 def roc_chart(result: CategoryResult) -> str | None:
-    """The ROC curve with the point where the verdicts were given; None without both good and defective parts."""
+    """Draws the ROC curve with the point of the threshold in use; None without both good and defective parts."""
     figures = result.figures
     if figures.image_auroc is None:
         return None
@@ -97,13 +97,13 @@ def roc_chart(result: CategoryResult) -> str | None:
 
 
 def precision_recall_chart(result: CategoryResult) -> str | None:
-    """The precision-recall curve with the point of the verdicts; None without both good and defective parts."""
+    """Draws the precision-recall curve with the point of the threshold in use; None without both kinds of parts."""
     figures = result.figures
     if figures.image_auprc is None:
         return None
     defective, scores = _labelled(result.images)
     precision, recall, _ = precision_recall_curve(defective, scores)
-    # from a recall of 0 on, the curve is only a convention; the first precision found holds there, as in its area
+    # at a recall of 0 precision is undefined; the curve starts with the first defined precision, as the area does
     found_some = recall > 0
     precision, recall = precision[found_some], recall[found_some]
     precision, recall = np.append(precision, precision[-1]), np.append(recall, 0.0)
@@ -119,18 +119,18 @@ def precision_recall_chart(result: CategoryResult) -> str | None:
 
 
 def cost_chart(cost: CostCurve, threshold: float) -> str:
-    """Expected cost per part by threshold, with the one in use and the cheapest."""
+    """Draws the expected cost per part by threshold, with the threshold in use and the cheapest one."""
     with _style():
         figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
         axes = figure.subplots()
         axes.plot(cost.thresholds, cost.costs, color=GOOD_COLOUR, linewidth=1.8, drawstyle="steps-post")
-        for sigmas, value, inside, words in (
+        for marked, value, inside, words in (
             (threshold, cost.cost_at_threshold, TEXT_COLOUR, "in use: threshold"),
             (cost.best_threshold, cost.best_cost, "white", "cheapest on these defects:"),
         ):
-            label = f"{words} {sigmas:.2f}, cost {value:.3f}"
+            label = f"{words} {marked:.2f}, cost {value:.3f}"
             axes.plot(
-                sigmas, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5
+                marked, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5
             )
         axes.set_xlabel("threshold in sigmas")
         axes.set_ylabel("cost per part")
@@ -142,7 +142,7 @@ def cost_chart(cost: CostCurve, threshold: float) -> str:
 
 @contextlib.contextmanager
 def _style() -> Iterator[None]:
-    """How all charts look, whatever the user's own matplotlibrc says."""
+    """Sets the style of all charts; the user's matplotlibrc has no effect."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
@@ -150,7 +150,7 @@ def _style() -> Iterator[None]:
 
 
 def _rows(images: Sequence[ImageResult]) -> list[tuple[str, list[ImageResult]]]:
-    """Good parts first, then the kinds of defects by name; what is too much for one chart is one row."""
+    """Good parts first, then the kinds of defects by name. The last row joins the kinds beyond the limit of a chart."""
     kinds = sorted({image.kind for image in images if image.is_defective})
     alone = kinds if len(kinds) <= _MOST_KINDS else kinds[: _MOST_KINDS - 1]
     rows = [("good", [image for image in images if not image.is_defective])]
@@ -161,20 +161,18 @@ def _rows(images: Sequence[ImageResult]) -> list[tuple[str, list[ImageResult]]]:
 
 
 def _draw_dots(axes: Axes, row: int, images: list[ImageResult]) -> None:
-    """Every image of a kind as a dot, wrongly judged ones in full colour; of very many some, evenly by score."""
+    """Draws the images of a row as dots, at most `_MOST_DOTS`, evenly by score; wrong verdicts are in full colour."""
     ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
-    shown = [
-        ordered[position] for position in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))
-    ]
+    shown = [ordered[rank] for rank in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))]
     for wrong, alpha, size in ((False, 0.35, 16), (True, 1.0, 22)):
-        # spread by the golden ratio, so that neighbours keep apart without chance
+        # the golden ratio spreads neighbours apart without random numbers
         dots = [
             (
                 image.score,
-                row + ((dot * 0.618034) % 1.0 - 0.5) * 0.5,
+                row + ((order * 0.618034) % 1.0 - 0.5) * 0.5,
                 DEFECT_COLOUR if image.is_defective else GOOD_COLOUR,
             )
-            for dot, image in enumerate(shown)
+            for order, image in enumerate(shown)
             if is_wrong(image) is wrong
         ]
         if dots:
@@ -202,7 +200,7 @@ def _mark_operating_point(axes: Axes, x: float, y: float, threshold: float) -> N
 
 
 def _edges(scores: Sequence[float], threshold: float) -> npt.NDArray[np.float64]:
-    """`(bins + 1,) float64` ascending edges around all scores; in equal ratios where the highest are far above."""
+    """`(bins + 1,) float64` ascending edges around all scores; logarithmic if the highest scores are far above."""
     low, high = min(*scores, threshold), max(*scores, threshold)
     if low > 0 and high > 6 * threshold:
         return np.geomspace(low * 0.95, high * 1.05, _BINS + 1)
@@ -226,13 +224,13 @@ def _label(kind: str) -> str:
 
 
 def _svg(figure: Figure, name: str, says: str) -> str:
-    """A figure as an element of an HTML page; `name` keeps its ids apart from those of the page's other charts."""
+    """Turns a figure into an element of an HTML page; `name` makes its ids unique on the page."""
     drawn = io.StringIO()
     with warnings.catch_warnings():
-        # the font that lengths are measured with may lack a script that a kind's name is in; the browser's will not
+        # the font that measures text may lack the script of a kind's name; the browser's fonts have it
         warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(drawn, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    root = Xml.fromstring(drawn.getvalue())  # noqa: S314 - what was drawn just now
+    root = Xml.fromstring(drawn.getvalue())  # noqa: S314 - drawn by this function
     for element in root.iter():
         _mend(element, name)
     for parent in list(root.iter()):
@@ -243,7 +241,7 @@ def _svg(figure: Figure, name: str, says: str) -> str:
 
 
 def _mend(element: "Xml.Element", name: str) -> None:
-    """Drops what a page does not need: namespaces, ids that nothing refers to, fonts, line breaks in paths."""
+    """Removes what a page does not need: namespaces, unused ids, fonts, line breaks in paths."""
     element.tag = element.tag.rpartition("}")[2]
     attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
     if element.tag == "g":

@@ -1,4 +1,4 @@
-"""Which images a report shows, and in which order."""
+"""Choice and order of the images in a report."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from goodpart_bank_builder.evaluate.by_part import parts_of
 from goodpart_bank_builder.evaluate.figures import ImageResult
 
 MOST_WRONG = 24
-"""The most escapes, and the most false rejects, that are shown as pictures; the others are listed."""
+"""Largest number of escapes, and of false rejects, shown as pictures; the others are listed by name."""
 
 _MOST_KINDS = 24
 
@@ -18,8 +18,8 @@ class Wrong:
     """Wrongly judged images, worst first.
 
     Attributes:
-        shown: as pictures.
-        listed: by name alone.
+        shown: images shown as pictures.
+        listed: images listed by name only.
     """
 
     shown: tuple[ImageResult, ...]
@@ -27,19 +27,19 @@ class Wrong:
 
     @property
     def count(self) -> int:
-        """All of them."""
+        """Number of all these images."""
         return len(self.shown) + len(self.listed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Some images of one kind that were judged rightly.
+    """Examples of correctly judged images of one kind.
 
     Attributes:
         kind: "good", or the kind of defect.
-        images: of this kind, in all.
-        right: how many of them were judged rightly.
-        shown: what each is an example of ("lowest score", ...), and the image.
+        images: number of all images of this kind.
+        right: number of correctly judged images of this kind.
+        shown: label ("lowest score", ...) and image of each example.
     """
 
     kind: str
@@ -50,14 +50,14 @@ class Gallery:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What a report shows of one category; no image twice.
+    """The images of one category that a report shows; no image appears twice.
 
     Attributes:
         escapes: images of defective parts that passed, lowest score first.
         false_rejects: good images that were not called good, highest score first.
-        kinds: found defects by kind.
-        left_out_kinds: kinds that have no gallery, because there are so many.
-        good: good images that were called good, None if the category has no good images.
+        kinds: galleries of found defects.
+        left_out_kinds: kinds without a gallery, because there are more than 24.
+        good: gallery of good images that were called good, None if the category has no good images.
     """
 
     escapes: Wrong
@@ -67,7 +67,7 @@ class Choice:
     good: Gallery | None
 
     def shown(self) -> list[ImageResult]:
-        """All images that are shown as pictures, in the order of the page."""
+        """All images shown as pictures, in the order of the page."""
         galleries = [*self.kinds, *([] if self.good is None else [self.good])]
         return [
             *self.escapes.shown,
@@ -82,7 +82,7 @@ def is_wrong(image: ImageResult) -> bool:
 
 
 def choose_images(images: Sequence[ImageResult]) -> Choice:
-    """Chooses what a report shows.
+    """Chooses the images that a report shows.
 
     An image of a defective part that was called good is an escape only if all images of the part were.
     """
@@ -107,22 +107,22 @@ def _wrong(images: list[ImageResult]) -> Wrong:
 
 
 def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
-    """A few of the rightly judged images of one kind, given lowest score first."""
+    """Chooses examples of correctly judged images of one kind; `ordered` has the lowest score first."""
     right = [image for image in ordered if not is_wrong(image)]
     last = len(right) - 1
-    # the closest calls tell most: low scores of defects, high scores of good parts
+    # images near the threshold tell most: low scores of defects, high scores of good parts
     wanted = (
         {"typical": last // 2, "second highest score": last - 1, "highest score": last}
         if kind == "good"
         else {"lowest score": 0, "second lowest score": 1, "typical": (last + 1) // 2, "highest score": last}
     )
     shown: dict[int, str] = {}
-    for label, position in wanted.items():
-        if 0 <= position <= last:
-            shown.setdefault(position, label)
+    for label, rank in wanted.items():
+        if 0 <= rank <= last:
+            shown.setdefault(rank, label)
     return Gallery(
         kind=kind,
         images=len(ordered),
         right=len(right),
-        shown=tuple((label, right[position]) for position, label in sorted(shown.items())),
+        shown=tuple((label, right[rank]) for rank, label in sorted(shown.items())),
     )

@@ -1,4 +1,4 @@
-"""Pictures of a report: an image, its heat map and the truth, small enough to travel inside a page."""
+"""Pictures of a report: an image, its heat map and the truth, small enough to be embedded in a page."""
 
 import base64
 import dataclasses
@@ -25,13 +25,13 @@ Picture = npt.NDArray[np.uint8]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Triple:
-    """The pictures of one image, as `data:` addresses.
+    """The three pictures of one image, as `data:` addresses.
 
     Attributes:
         picture: the image itself.
-        heat_map: the image under its calibrated scores, on the fixed scale.
+        heat_map: the image overlaid with its calibrated scores, on the fixed scale.
         truth: the image with the outline of its mask, None without a mask.
-        width_px, height_px: of each.
+        width_px, height_px: size of each picture.
     """
 
     picture: str
@@ -46,8 +46,8 @@ class Legend:
     """The scale of all heat maps.
 
     Attributes:
-        picture: grey under scores that rise from 0 to `end`, as a `data:` address.
-        begin, full, end: sigmas where colour begins, where it is full, and where the picture ends.
+        picture: grey, overlaid with scores that rise from 0 to `end`, as a `data:` address.
+        begin, full, end: scores in sigmas at which colour begins, colour is full, and the picture ends.
     """
 
     picture: str
@@ -57,15 +57,15 @@ class Legend:
 
 
 def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Triple]:
-    """Inspects images again, and draws them.
+    """Inspects images again and draws their pictures.
 
     Args:
-        inspector: what judged them.
-        images: see there.
-        doing: for the progress bar.
+        inspector: the inspector that judged the images.
+        images: the results of the images to draw.
+        doing: label of the progress bar.
 
     Raises:
-        FrameError: an image or mask has changed since it was judged and cannot be read any more.
+        FrameError: an image or mask can no longer be read.
     """
     drawn = {
         image.path: _draw(inspector, image)
@@ -77,7 +77,7 @@ def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str)
 
 
 def draw_legend() -> Legend:
-    """Draws the scale of heat maps with the function that draws them."""
+    """Draws the scale of heat maps, with the function that draws heat maps."""
     height_px, width_px = _LEGEND_PX
     scores = np.tile(np.linspace(0.0, _LEGEND_END, width_px, dtype=np.float32), (height_px, 1))
     grey = np.full((height_px, width_px, 3), 150.0, np.float32)
@@ -86,7 +86,7 @@ def draw_legend() -> Legend:
 
 
 def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
-    """Picture, heat map and truth, `(h, w, 3) uint8` BGR each."""
+    """Draws picture, heat map and truth, each `(h, w, 3) uint8` BGR."""
     spec = inspector.backbone.spec.frame
     frame = read_image(image.path, spec)
     picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
@@ -95,12 +95,12 @@ def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, P
 
 
 def _bgr(picture: Picture) -> Picture:
-    """An RGB picture as OpenCV expects it."""
+    """Converts RGB to the BGR that OpenCV expects."""
     return np.ascontiguousarray(picture[:, :, ::-1])
 
 
 def _small(picture: Picture) -> Picture:
-    """The picture with its longer side as all pictures of a report have it."""
+    """Resizes the longer side to that of all pictures in a report."""
     scale = _SIDE_PX / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -108,9 +108,9 @@ def _small(picture: Picture) -> Picture:
 
 
 def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
-    """The picture with a line around, not on, what the mask marks."""
+    """Outlines the masked area with a line just outside it."""
     height_px, width_px = picture.shape[:2]
-    # any share of a pixel counts: a scratch must not vanish in a small picture
+    # any share of a pixel counts, so that a scratch does not vanish in a small picture
     share = cv2.resize(mask.astype(np.float32), (width_px, height_px), interpolation=cv2.INTER_AREA)
     around = cv2.dilate((share > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
     contours, _ = cv2.findContours(around, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)

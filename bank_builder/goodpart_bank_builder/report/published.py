@@ -9,13 +9,13 @@ from goodpart._host import strict_json
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
-    """What somebody has published of one method.
+    """Published figures of one method.
 
     Attributes:
-        name, backbone: what it is called, and the network it was run with.
-        citation: who says so, and where.
-        url: where the figures stand, None if they stand in no page of the web.
-        image_auroc, pixel_auroc: 0 to 1 by category.
+        name, backbone: names of the method and of its backbone network.
+        citation: source of the figures.
+        url: web page with the figures, None without one.
+        image_auroc, pixel_auroc: 0 to 1, by category.
     """
 
     name: str
@@ -28,28 +28,28 @@ class Method:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
-    """Figures on the categories of one public data set, at its images' full size."""
+    """Figures on the categories of one public data set, for images at full size."""
 
     dataset: str
     methods: tuple[Method, ...]
 
     @property
     def sources(self) -> list[tuple[str, str | None]]:
-        """Citation and address of every source once, in the order of the methods."""
+        """Citation and address of every source, without repetition, in the order of the methods."""
         return list(dict.fromkeys((method.citation, method.url) for method in self.methods))
 
     def source_number(self, method: Method) -> int:
-        """Which of the sources a method's figures are from, from 1."""
+        """Number of the source of a method's figures, counted from 1."""
         return self.sources.index((method.citation, method.url)) + 1
 
     def match(self, name: str) -> str | None:
         """The public category that a folder is named after, or None.
 
-        A folder that is not called exactly like it must also name the data set: a `magnetic_tile` is none of MVTec AD's
-        tiles, but `mvtec_bottle_half` holds its bottles.
+        The folder has the category's exact name, or its name begins with the data set and contains the category. So
+        `mvtec_bottle_half` matches bottle, but `magnetic_tile` does not match MVTec AD's tile.
 
         Args:
-            name: of a category's folder.
+            name: name of a category's folder.
         """
         known = sorted({category for method in self.methods for category in method.image_auroc}, key=len, reverse=True)
         words = "_".join(re.findall(r"[a-z0-9]+", name.lower()))

@@ -1,4 +1,4 @@
-"""Report: what an evaluation found out as web pages that need nothing else, to look at, print and pass on."""
+"""Report: the results of an evaluation as self-contained web pages."""
 
 import importlib.metadata
 import re
@@ -32,34 +32,34 @@ INDEX = "index.html"
 """The page to open."""
 
 MARK = "goodpart-report.txt"
-"""The file that tells a report's folder from a foreign one: it names the pages, and a new report removes no others."""
+"""The file that marks a report's folder. It lists the report's pages, and a new report removes no other files."""
 
 _PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
 
 
 def check_report_folder(folder: Path) -> None:
-    """Refuses a folder that a report may not be written to; call it before any long work.
+    """Refuses a folder that a report cannot be written to; to be called before any long work.
 
     Raises:
-        UsageError: it cannot be written, or exists and is neither empty nor an earlier report and nothing else.
+        UsageError: the folder cannot be written, or holds files other than those of an earlier report.
     """
     check_target(folder, force=True, mark=MARK, own=_own_files(folder))
 
 
 def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResult]], missing: list[str]) -> Path:
-    """Writes a page for every category and, for several, one that compares them; all of it appears at once.
+    """Writes a page for every category and, for several categories, an overview; all pages appear at once.
 
     Args:
-        folder: a new or empty one, or an earlier report, which is replaced.
-        results: by category, with the inspector that they were made with; at least one.
+        folder: a new or empty folder, or an earlier report, which is replaced.
+        results: inspector and result by category, at least one.
         missing: categories without a bundle.
 
     Returns:
         the page to open.
 
     Raises:
-        UsageError: as in `check_report_folder`, or a file cannot be written.
-        FrameError: an image or mask has changed since it was judged and can no longer be read.
+        UsageError: as in `check_report_folder`, or a page cannot be written.
+        FrameError: an image or mask can no longer be read.
     """
     own = _own_files(folder)
     published, environment = load_published(), _environment()
@@ -78,7 +78,7 @@ def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResul
 
 
 def _own_files(folder: Path) -> re.Pattern[str]:
-    """The names of all files that a new report may remove from a folder: those of the report that lies there."""
+    """Matches the files that a new report may remove from a folder: those of the earlier report in it."""
     try:
         listed = (folder / MARK).read_text(encoding="utf-8", errors="replace").split() if folder.is_dir() else []
     except FileNotFoundError:
@@ -90,13 +90,13 @@ def _own_files(folder: Path) -> re.Pattern[str]:
 
 
 def _page_names(categories: list[str]) -> dict[str, str]:
-    """A page for every category, named after it as far as a link can be; never two of one name, never the index."""
+    """Names a page after every category, with characters that links allow; names are unique and never the index."""
     names: dict[str, str] = {}
     taken = {INDEX}
     for category in categories:
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", category)[:80] or "_"
         candidates = (plain, *(f"{plain}-{count}" for count in range(2, len(categories) + 3)))
-        # some disks tell no capitals from small letters
+        # some file systems ignore case
         names[category] = next(f"{name}.html" for name in candidates if f"{name}.html".lower() not in taken)
         taken.add(names[category].lower())
     return names
@@ -105,7 +105,7 @@ def _page_names(categories: list[str]) -> dict[str, str]:
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("goodpart_bank_builder.report"),
-        autoescape=True,  # names of files and folders are anybody's
+        autoescape=True,  # names of files and folders may contain markup
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -149,9 +149,9 @@ def _category_page(
         broken_promise=broken_promise(inspector, result.figures),
         figure_rows=figure_rows(result.figures),
         kind_rows=kind_rows(result),
-        verdicts=[each for each in Verdict if each is not Verdict.UNKNOWN or _has_unknown(result)],
+        verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],
         threshold_rows=threshold_rows(inspector, result),
-        # the only text that is not escaped: it is our own, and what it quotes was escaped when it was drawn
+        # the only text that is not escaped: the charts are our own, and escape the names in them
         charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
         choice=choice,
         triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
@@ -184,8 +184,8 @@ def _overview(
         published=published,
         matches={name: published.match(name) for name in results},
         charts={
-            name: Markup(score_chart(result, name=f"scores{position}"))  # noqa: S704 - as above
-            for position, (name, (_, result)) in enumerate(results.items())
+            name: Markup(score_chart(result, name=f"scores{number}"))  # noqa: S704 - as above
+            for number, (name, (_, result)) in enumerate(results.items())
         },
         warning=next((row.warning for row in figures.values() if row.warning is not None), None),
     )

@@ -1,4 +1,4 @@
-"""Tables of a report: figures and thresholds with what they rest on, verdicts by kind."""
+"""Tables of a report: figures, thresholds, and verdicts by kind."""
 
 import dataclasses
 
@@ -10,12 +10,12 @@ from goodpart_bank_builder.evaluate.metrics import Rate
 from goodpart_bank_builder.report.text import figure_text
 
 TUNED = "tuned on these defects, no promise"
-"""How everything is called that labelled defects of the test set have chosen."""
+"""Label of every value that was tuned on the labelled defects of the test set."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FigureRow:
-    """One figure in words: its name, value, and what it means."""
+    """One figure as text: name, value and meaning."""
 
     name: str
     value: str
@@ -30,9 +30,9 @@ class KindRow:
     Attributes:
         kind: "good", or the kind of defect.
         is_defective: whether its parts are defective.
-        verdicts: how many images got each.
-        wrong: its false rejects or escapes.
-        figures: of a kind of defect, None for good parts.
+        verdicts: number of images by verdict.
+        wrong: false rejects of good parts, or escapes of a kind of defect.
+        figures: figures of a kind of defect, None for good parts.
     """
 
     kind: str
@@ -44,14 +44,14 @@ class KindRow:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ThresholdRow:
-    """One choice of a threshold, and what it does on the test set.
+    """One choice of the threshold, and its results on the test set.
 
     Attributes:
-        name: of the choice.
+        name: name of the choice.
         threshold: in sigmas.
-        basis: what it rests on.
-        tuned: whether labelled defects of the test set have chosen it.
-        in_use: whether the verdicts were given with it.
+        basis: reason for the choice.
+        tuned: whether the choice was tuned on the labelled defects of the test set.
+        in_use: whether the verdicts were given with this threshold.
         false_rejects, escapes: see `CategoryFigures`.
     """
 
@@ -65,11 +65,11 @@ class ThresholdRow:
 
 
 def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
-    """The figures of a category, beside the two rates."""
+    """Rows of the figures of a category, without the two rates."""
     auroc = "chance that a defective {0} scores higher than a good one"
-    precision = "mean share of right alarms over all shares of defective {0}s found"
-    overlap = "mean share of a defect's area found, over false-positive rates of pixels up to {0}"
-    f1 = "best balance of found and right that any threshold gives"
+    precision = "mean precision over all recalls: the share of {0}s called defective that are defective"
+    overlap = "mean share of each defect's area that is found, at false-positive rates of pixels up to {0}"
+    f1 = "best balance of precision and recall at any threshold"
     rows = [
         ("Image AUROC", figures.image_auroc, auroc.format("image"), False),
         ("Image AUPRC", figures.image_auprc, precision.format("image"), False),
@@ -98,15 +98,17 @@ def kind_rows(result: CategoryResult) -> list[KindRow]:
 
 
 def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
-    """The threshold in use, the bundle's own, and what labelled defects would choose."""
+    """Rows of the bundle's threshold, this device's if it differs, and the two tuned on labelled defects."""
     calibration, figures, parts = inspector.calibration, result.figures, parts_of(result.images)
     choices = [("From good parts alone", calibration.threshold, calibration.promise, False)]
     if figures.threshold != calibration.threshold:
         rate = calibration.rate_of(figures.threshold)
-        basis = f"moved by hand; the bundle's good parts support a false-reject rate of {rate:.3g} there"
+        basis = (
+            f"set on this device; at this threshold, the bundle's good parts support a false-reject rate of {rate:.3g}"
+        )
         choices.append(("This device", figures.threshold, basis, False))
     if figures.image_best_f1_threshold is not None:
-        choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of found and right", True))
+        choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of precision and recall", True))
     if (cost := figures.cost) is not None:
         basis = (
             f"an escape costs {cost.escape_cost:g} false rejects, {100 * cost.defect_rate:g} % of parts are defective"
@@ -127,7 +129,7 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
 
 
 def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None:
-    """What to say if even the low end of the false-reject rate's interval lies above the target, else None."""
+    """A remark if the whole interval of the false-reject rate lies above the target, else None."""
     target = inspector.calibration.rate_of(figures.threshold)
     if figures.threshold == inspector.calibration.threshold:
         target = inspector.calibration.false_reject_rate
@@ -135,10 +137,10 @@ def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None
     if low is None or low <= target:
         return None
     return (
-        f"More good parts were rejected than the target of {100 * target:.3g} %: even the low end of the interval, "
-        f"{100 * low:.1f} %, lies above it. The test parts differ from those that the bundle was built from (another "
-        f"batch, light or camera), or several photographs of one part were held out as if they were several parts "
-        f"(--group of goodpart-bank build and evaluate says which belong together)."
+        f"More good parts were rejected than the target of {100 * target:.3g} %: the low end of the interval is "
+        f"{100 * low:.1f} %. Either the test parts differ from the parts that the bundle was built from (another "
+        f"batch, light or camera), or several photographs of one part were held out as if they showed several parts. "
+        f"The option --group of goodpart-bank build and evaluate joins the photographs of one part."
     )
 
 

@@ -1,4 +1,4 @@
-"""How names and figures are written in a report."""
+"""Names and figures as text in a report."""
 
 import re
 from pathlib import Path
@@ -9,35 +9,35 @@ from goodpart_bank_builder.evaluate.metrics import Rate
 
 
 def printable(name: str) -> str:
-    """A name from the disk as text: what no page can show, or what would turn its reading direction, becomes a mark."""
+    """A file name as text; characters that a page cannot show, or that change reading direction, become U+FFFD."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def breakable(name: str) -> Markup:
-    """A name as HTML that may go on in a new line after a slash or underscore."""
+    """A name as HTML that may break after a slash or underscore."""
     return Markup("<wbr>").join(re.split(r"(?<=[/_])", printable(name)))
 
 
 def image_name(path: Path, kind: str) -> str:
     """An image's name within its test set: `kind/name.png`."""
     parts = path.parts
-    begins = [index for index, part in enumerate(parts) if index > 0 and part == kind and parts[index - 1] == "test"]
+    begins = [depth for depth, part in enumerate(parts) if depth > 0 and part == kind and parts[depth - 1] == "test"]
     return printable("/".join(parts[begins[-1] :] if begins else (kind, path.name)))
 
 
 def figure_text(value: float | None, digits: int = 3) -> str:
-    """A figure with so many decimals; n/a for None."""
+    """A figure with `digits` decimals; n/a for None."""
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
 def percent_text(value: float | None) -> str:
-    """A share of 0 to 1 in per cent; n/a for None."""
+    """A share of 0 to 1 as a percentage; n/a for None."""
     return "n/a" if value is None else f"{100 * value:.1f} %"
 
 
 def interval_text(rate: Rate) -> str:
-    """The 95 % interval of a rate in per cent; n/a without one."""
+    """The 95 % interval of a rate as percentages; n/a without one."""
     if rate.low is None or rate.high is None:
         return "n/a"
     return f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"

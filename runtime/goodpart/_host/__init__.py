@@ -1,1 +1,1 @@
-"""What the operating system and the native libraries need: files, locks, threads, sessions. Private."""
+"""Operating system and native libraries: files, locks, threads, sessions. Private."""

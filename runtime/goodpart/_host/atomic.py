@@ -1,4 +1,4 @@
-"""Output that appears whole or not at all: staged beside its target, flushed to disk, then renamed."""
+"""Atomic output: staged beside its target, flushed to disk, then renamed, so that it is complete or absent."""
 
 import contextlib
 import ctypes
@@ -18,21 +18,21 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 _PARTIAL = ".partial"
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
-"""What temporary files and folders here are called: tempfile fills in the eight characters."""
+"""Names of temporary files and folders; tempfile fills in the eight characters."""
 
 
 def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> None:
-    """Refuses a target folder that must not be written; call it before any long work.
+    """Refuses a target folder that must not be written; to be called before any long work.
 
     Args:
-        out: the folder to be.
-        force: whether an older one may be replaced.
+        out: the folder to make.
+        force: whether an older output may be replaced.
         mark: a file that every older output holds.
-        own: the relative names of all files that an older output may hold; with anything else in it a folder is never
-            replaced, so that `force` destroys nothing foreign.
+        own: matches the relative names of all files that an older output may hold. A folder with any other file is
+            never replaced, so `force` destroys no foreign file.
 
     Raises:
-        UsageError: it exists and `force` is off, or it is not an older output.
+        UsageError: the folder exists and `force` is off, or it is not an older output.
     """
     _try_place(out)
     if not out.exists() and not out.is_symlink():
@@ -50,10 +50,10 @@ def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> 
 
 
 def check_file(path: Path) -> None:
-    """Refuses a file that `write_file` could not write; call it before any long work. Nothing is left behind.
+    """Refuses a file that `write_file` cannot write; to be called before any long work. It leaves nothing behind.
 
     Raises:
-        UsageError: something else than a file is there, or nothing can be.
+        UsageError: the path is not a file, or cannot be written.
     """
     _try_place(path)
     if path.exists() and not path.is_file():
@@ -61,10 +61,10 @@ def check_file(path: Path) -> None:
 
 
 def _try_place(out: Path) -> None:
-    """Refuses a name beside which nothing can be written, or that cannot exist."""
+    """Refuses a path in a place that cannot be written, or with an impossible name."""
     try:
         place = next(folder for folder in out.absolute().parents if folder.exists())
-        # permissions do not tell of read-only disks and the like: only trying does
+        # permissions do not reveal a read-only disk; only an attempt to write does
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=_PARTIAL, dir=place):
             pass
         out.exists()
@@ -74,11 +74,11 @@ def _try_place(out: Path) -> None:
 
 @contextlib.contextmanager
 def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[str]) -> Iterator[Path]:
-    """A temporary folder that becomes `out` when the block ends without an error, and vanishes otherwise.
+    """A temporary folder that becomes `out` when the block ends without an error, and is removed otherwise.
 
     Args:
-        out: the target; its parents are made.
-        force: replace an older output; the two folders are exchanged in one step.
+        out: the target; missing parents are made.
+        force: whether to replace an older output; the two folders are exchanged in one step.
         mark, own: as in `check_target`.
 
     Raises:
@@ -101,19 +101,19 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
     except OSError as error:
         raise UsageError(f"{out}: expected a disk that takes the files, found {error}; nothing was written") from error
     finally:
-        # after a successful exchange this is the old output, after a failure the unfinished one
+        # the old output after a successful exchange, the unfinished output after a failure
         shutil.rmtree(staging, ignore_errors=True)
         if held is not None:
             os.close(held)
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Writes one file so that it appears whole or not at all; an existing one is replaced.
+    """Writes a complete file or none; an existing file is replaced.
 
     Args:
         path: the file.
-        data: all of it.
-        mode: who may read and write it.
+        data: the whole content.
+        mode: the permissions of the file.
 
     Raises:
         UsageError: the file cannot be written.
@@ -142,31 +142,31 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def _temporary(out: Path, make: Callable[..., str]) -> tuple[Path, int | None]:
-    """A place beside `out` to write to, and the handle that says that it is in use; leftovers are swept first."""
+    """Makes a temporary path beside `out`, and a handle that marks it as in use; leftovers are removed first."""
     sweep(out.parent, of=out.name)
     while True:
         place = Path(make(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
         held = hold(place)
         if place.exists():
             return place, held
-        # another process swept at this moment and took it for a leftover
+        # another process has just removed it as a leftover
         if held is not None:
             os.close(held)
 
 
 def _make_file(**where: Any) -> str:
-    """As `tempfile.mkdtemp`, but an empty file that only its owner may read."""
+    """Like `tempfile.mkdtemp`, but makes an empty file that only its owner may read."""
     handle, name = tempfile.mkstemp(**where)
     os.close(handle)
     return str(name)
 
 
 def sweep(folder: Path, *, of: str | None = None) -> None:
-    """Removes what killed processes left half-written in a folder; what a running process is writing stays.
+    """Removes incomplete outputs of killed processes from a folder, but not those of running processes.
 
     Args:
-        folder: where.
-        of: the name of the target whose leftovers go; None for all.
+        folder: the folder to sweep.
+        of: name of the target whose leftovers are removed; None for all targets.
     """
     for left in folder.iterdir():
         found = _LEFTOVER.fullmatch(left.name)
@@ -177,7 +177,7 @@ def sweep(folder: Path, *, of: str | None = None) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, or a folder with all that is in it, as far as the system permits."""
+    """Removes a file, or a folder with its content, as far as permissions allow."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -186,7 +186,7 @@ def remove(path: Path) -> None:
 
 
 def leftover(path: Path) -> Path:
-    """A name beside `path` that marks it as half-written or half-removed, so that a sweep removes it."""
+    """A path beside `path` that marks it as incomplete, so that a sweep removes it."""
     return path.with_name(f".{path.name}.removed_{_PARTIAL}")
 
 
@@ -194,7 +194,7 @@ def _publish(staging: Path, out: Path) -> None:
     if not out.exists() or not any(out.iterdir()):
         staging.rename(out)
         return
-    # rename() cannot put a folder over a non-empty one; exchanging them leaves no moment without a whole bundle
+    # rename() cannot replace a non-empty folder; an exchange keeps a complete bundle in place at every moment
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if exchange is None:
         raise UsageError(f"{out}: this system cannot exchange two folders in one step; remove the old one first")
@@ -208,7 +208,7 @@ def _publish(staging: Path, out: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Makes a file's or a folder's content survive a power cut."""
+    """Flushes a file or a folder to disk, so that it survives a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

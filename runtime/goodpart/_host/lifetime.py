@@ -1,8 +1,8 @@
-"""Lifetime: from loading to closing, in one process, with frames of several threads in between.
+"""Lifetime of an Inspector from loading to closing, in one process, with frames of several threads.
 
-Nothing waits for a lock here, because signal handlers and forked children would wait for ever: a handler that closes
-runs in the middle of what it interrupted, and a child has no thread that could release the lock. Instead the steps are
-ordered. A frame is noted before it checks whether it may come in, and closing is noted before anyone counts frames.
+This module never waits for a lock, because signal handlers and forked children could wait for ever. A handler that
+closes may interrupt the holder of the lock, and a child has no thread that could release it. The order of steps
+replaces the lock: a frame is recorded before it checks for closing, and closing is recorded before frames are counted.
 """
 
 import contextlib
@@ -15,28 +15,28 @@ from goodpart.errors import UsageError
 
 
 class Lifetime:
-    """Lets frames in until it is closed, and releases what they need when the last one is out."""
+    """Admits frames until it is closed, and releases resources after the last frame."""
 
     def __init__(self, release: Callable[[], None]) -> None:
-        """Begins now, in this process.
+        """Begins the lifetime in this process.
 
         Args:
-            release: a method, called once: by `close`, or by the last frame that is still in then. Its object is not
-                kept alive, so that an Inspector that nobody holds ends at once.
+            release: a method, called once: by `close`, or by the last frame that is under way at that time. Its object
+                is not kept alive, so an Inspector without references is released at once.
         """
         self._release = weakref.WeakMethod(release)
-        # a set's own methods are single steps: no signal handler's exception comes between
+        # a set's methods are atomic: no exception of a signal handler interrupts them
         self._frames: set[object] = set()
         self._closed, self._released = False, threading.Lock()
         self._process = os.getpid()
 
     @contextlib.contextmanager
     def frame(self) -> Iterator[None]:
-        """The time that one frame takes.
+        """Admits one frame during a `with` block.
 
         Raises:
-            UsageError: closed, or in a process that was forked from the one that loaded: native threads stay behind
-                there, and waiting for them would never end.
+            UsageError: the Inspector is closed, or the process was forked from the process that loaded it. Native
+                threads do not exist in a forked process, so a frame would wait for them for ever.
         """
         if os.getpid() != self._process:
             raise UsageError(
@@ -54,14 +54,14 @@ class Lifetime:
             self._release_if_over()
 
     def close(self) -> None:
-        """Lets no further frame in; frames that are in get their verdict. Closing twice is fine."""
+        """Admits no further frame; frames under way get their verdict. Closing twice has no effect."""
         self._closed = True
         self._release_if_over()
 
     def _release_if_over(self) -> None:
         if not self._closed or len(self._frames) or os.getpid() != self._process:
             return
-        # of several threads that come here at once, one releases
+        # if several threads arrive at once, only one releases
         release = self._release()
         if release is not None and self._released.acquire(blocking=False):
             release()

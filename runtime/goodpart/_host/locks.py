@@ -1,4 +1,4 @@
-"""Locks on files and folders that the system lifts by itself when their process ends, however it ends."""
+"""Locks on files and folders; the system releases them when their process ends in any way."""
 
 import contextlib
 import os
@@ -16,13 +16,13 @@ _POLL_S = 0.05
 
 
 def hold(place: Path) -> int | None:
-    """Takes the lock of an existing file or folder, if nobody has it.
+    """Takes the lock of an existing file or folder if it is free.
 
     Args:
-        place: its path.
+        place: path of the file or folder.
 
     Returns:
-        a handle that holds the lock until it is closed; None if another process has it or the system has none to give.
+        a handle that holds the lock until it is closed; None if another process holds it or the system has no locks.
     """
     if sys.platform == "win32":
         return None
@@ -40,18 +40,18 @@ def hold(place: Path) -> int | None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait_s: float = 30.0) -> Iterator[None]:
-    """The time in which this process alone holds the lock of a file, which is made where it is missing.
+    """Holds the lock of a file during a `with` block; a missing file is made.
 
     Args:
         path: the file.
-        wait_s: how long to wait for another process.
+        wait_s: longest time to wait for another process, in seconds.
 
     Raises:
-        UsageError: the file cannot be made, or another process does not let go of it.
+        UsageError: the file cannot be made, or another process does not release the lock in time.
     """
     until = time.monotonic() + wait_s
     try:
-        if not path.exists():  # another user's lock serves as well
+        if not path.exists():  # a file of another user works as well
             path.touch(mode=0o644)
     except OSError as error:
         raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Machine: what the CPU is that this process runs on, and how much of it there is."""
+"""The machine: name of the CPU and number of usable cores."""
 
 import os
 import platform
@@ -12,12 +12,12 @@ MOST_THREADS = 256
 
 
 def usable_cores(quota: Path = _QUOTA) -> int:
-    """CPU cores that this process may keep busy, at most 256; what `threads` defaults to.
+    """Number of CPU cores that this process may keep busy, at most 256; the default of `threads`.
 
-    A container's share of the time (`docker --cpus`) counts: a thread more than that waits for the next period.
+    A container's limit (`docker --cpus`) counts, because a thread beyond the limit waits for the next period.
 
     Args:
-        quota: where Linux says the share: microseconds of CPU time per period of so many, or `max`.
+        quota: the file of Linux with the limit: microseconds of CPU time and length of the period, or `max`.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, MOST_THREADS)
@@ -25,11 +25,11 @@ def usable_cores(quota: Path = _QUOTA) -> int:
         quota_us, period_us = quota.read_text(encoding="ascii").split()
         return max(1, min(cores, int(quota_us) // int(period_us)))
     except (OSError, ValueError, ZeroDivisionError):
-        return cores  # no such file, or no limit
+        return cores  # the file is missing, or there is no limit
 
 
 def cpu_name(cpuinfo: Path = CPUINFO) -> str:
-    """The CPU's name as the kernel gives it, or what Python knows.
+    """The CPU's name according to the kernel, or else according to Python.
 
     Args:
         cpuinfo: the kernel's listing.

@@ -9,7 +9,7 @@ def load_opencv(purpose: str) -> Any:
     """The cv2 module.
 
     Args:
-        purpose: what needs it, for the message.
+        purpose: the feature that needs OpenCV, for the message.
 
     Raises:
         MissingExtraError: OpenCV is not installed.

@@ -1,6 +1,6 @@
-"""Parallel: the same work on many items, several at a time, results in the items' order.
+"""Parallel work on many items, with results in the order of the items.
 
-`in_order` is for images, one after the other as they come, and `Workers` for the pieces of one frame.
+`in_order` is for a stream of images, `Workers` for the pieces of one frame.
 """
 
 import collections
@@ -18,16 +18,16 @@ Result = TypeVar("Result")
 def in_order(
     call: Callable[[Item], Result], items: Iterable[Item], *, workers: int
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Calls on `workers` threads and gives every item with its result, in order, as soon as it is there.
+    """Calls a function on `workers` threads and yields every item with its result, in order.
 
-    Decoding, onnxruntime and hnswlib let other threads go on meanwhile, so that as many frames as there are cores, one
-    thread each, go faster through than one frame on all cores. At most two items per worker are under way or
-    waiting to be taken, so memory stays bounded.
+    Decoding, onnxruntime and hnswlib release the interpreter lock. Several frames at a time on one thread each are
+    therefore faster than one frame on all cores. At most two items per worker are under way or waiting to be taken, so
+    memory stays bounded.
 
     Args:
-        call: what to do; must be safe on several threads. What it raises comes out where its item's turn is.
-        items: what to do it to.
-        workers: threads, at least 1. One means: no threads at all.
+        call: the function; must be safe on several threads. Its error is raised in place of the item's result.
+        items: the arguments of the calls.
+        workers: threads, at least 1. With 1, the calling thread does the work.
     """
     if workers == 1:
         for item in items:
@@ -45,21 +45,21 @@ def in_order(
             first, future = waiting.popleft()
             yield first, future.result()
     finally:
-        # interrupted, failed or closed: what has not begun never does
+        # after an interrupt, an error or an early end, calls that have not begun are cancelled
         pool.shutdown(cancel_futures=True)
 
 
 class Workers:
     """Threads for pieces of work.
 
-    Not those of concurrent.futures: a signal handler that raises where a caller waits may leave a lock taken, and its
-    threads then wait for it for ever. With a SimpleQueue that cannot happen.
+    concurrent.futures is not used: an exception of a signal handler in a waiting caller may leave its lock taken, and
+    its threads then wait for ever. A SimpleQueue has no such lock.
     """
 
     def __init__(self, count: int) -> None:
         """Starts `count` threads."""
         self._todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        # without `close` they end with this object, and the interpreter's end waits for none of them
+        # without `close`, the threads end with this object; the exit of the interpreter does not wait for them
         self._end = weakref.finalize(self, self._todo.put, None)
         named = [f"goodpart-{number}" for number in range(count)]
         self._threads = [threading.Thread(target=_work, args=(self._todo,), name=name, daemon=True) for name in named]
@@ -67,7 +67,7 @@ class Workers:
             thread.start()
 
     def map(self, call: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
-        """What `call` returns for each piece, in order. The first error that it raises is raised here."""
+        """Returns the results of `call` for all pieces, in order; raises the first error of a call."""
         done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         found: list[Any] = [None] * len(pieces)
         for index, piece in enumerate(pieces):
@@ -78,7 +78,7 @@ class Workers:
         return found
 
     def close(self) -> None:
-        """Ends the threads and waits for them; nothing can be called any more."""
+        """Ends the threads and waits for them; no call is possible afterwards."""
         self._end()
         for thread in self._threads:
             thread.join()
@@ -87,13 +87,13 @@ class Workers:
 def _work(todo: "queue.SimpleQueue[Any]") -> None:
     while (task := todo.get()) is not None:
         _do(*task)
-        del task  # while it waits, a thread keeps nothing alive
-    todo.put(None)  # for the next one
+        del task  # a waiting thread must keep nothing alive
+    todo.put(None)  # for the next thread
 
 
 def _do(call: Callable[[Any], Any], piece: Any, index: int, found: list[Any], done: "queue.SimpleQueue[Any]") -> None:
     try:
         found[index] = call(piece)
         done.put(None)
-    except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits for it
+    except BaseException as error:  # noqa: BLE001 - raised again in the waiting caller
         done.put(error)

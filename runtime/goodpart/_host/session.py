@@ -1,4 +1,4 @@
-"""Session: how onnxruntime is imported and opened, for the backbone and for plain inner products.
+"""Sessions of onnxruntime, for the backbone and for plain inner products.
 
 onnxruntime is imported when the first model is opened, so that `import goodpart` neither loads it nor touches the
 environment.
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 _TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 _sessions: "weakref.WeakSet[ort.InferenceSession]" = weakref.WeakSet()
-"""All that live in this process."""
+"""All sessions alive in this process."""
 
 
 @functools.cache
 def load_onnxruntime() -> types.ModuleType:
-    """The onnxruntime module, imported so that it keeps no identity of the device and sends nothing.
+    """Imports onnxruntime with its telemetry switched off.
 
-    Since 1.29 onnxruntime keeps such an identity in the user's cache folder, queues facts about the machine and sends
-    them to its maker. The thread that sends them hangs a forked child at its end. onnxruntime reads the environment
-    variable that turns this off while it is imported. A value that the user has set is respected: 0 keeps all that.
+    Since 1.29 onnxruntime stores a device identity in the user's cache folder, queues facts about the machine and sends
+    them to its maker. The sending thread makes a forked child hang at exit. During its import, onnxruntime reads the
+    environment variable that switches telemetry off. A value set by the user is respected; 0 keeps telemetry on.
     """
     unset = _TELEMETRY not in os.environ
     if unset:
@@ -41,7 +41,7 @@ def load_onnxruntime() -> types.ModuleType:
 
 @functools.cache
 def foreign_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises; for `except` clauses, which ask for it only when something was raised."""
+    """The error types of onnxruntime, for `except` clauses, which evaluate this call only after an error."""
     load_onnxruntime()
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
@@ -61,10 +61,10 @@ def foreign_errors() -> tuple[type[Exception], ...]:
 
 
 def _keep_inherited_sessions() -> None:
-    """Keeps the sessions that a forked child inherited from being destroyed, even when the interpreter ends.
+    """Protects the sessions that a forked child inherited from destruction, even when the interpreter ends.
 
-    Destroying a session waits for its threads. They stayed in the parent, so the child would hang or crash. One more
-    reference, which nobody gives back, prevents that. The memory is shared with the parent and ends with the child.
+    The destruction of a session waits for its threads. They exist only in the parent, so the child would hang or crash.
+    An extra reference that is never released prevents the destruction. The child shares the memory with the parent.
     """
     for session in list(_sessions):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
@@ -82,13 +82,13 @@ def open_session(
     """Opens a model on the CPU.
 
     Args:
-        model: the bytes of an ONNX file that `check_onnx` has passed, or of our own.
-        threads: threads that one call uses, at least 1; with 1 it is the calling thread.
-        spinning: whether threads wait busily for their next piece of work.
-        arena: whether memory that a call has used is kept for the next one.
+        model: the bytes of an ONNX file that `check_onnx` has accepted, or of our own.
+        threads: threads per call, at least 1; with 1, the calling thread does the work.
+        spinning: whether threads spin while they wait for work.
+        arena: whether to keep the memory of a call for the next call.
 
     Raises:
-        One of `foreign_errors()`: onnxruntime refuses it.
+        One of `foreign_errors()`: onnxruntime refuses the model.
     """
     onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -96,11 +96,11 @@ def open_session(
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-    # weights in a file beside the model would be read from the current folder, and nothing has checked them
+    # without this, weights in external files would be read from the working directory, unchecked
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    # errors come as exceptions, and the library would print them as well
+    # errors are raised as exceptions; by default the library prints them as well
     options.log_severity_level = 4
-    # its fallback would print to stdout and try the same again
+    # the fallback would print to stdout and try the same provider again
     session: ort.InferenceSession = onnxruntime.InferenceSession(
         model, options, providers=["CPUExecutionProvider"], enable_fallback=0
     )
@@ -109,5 +109,5 @@ def open_session(
 
 
 def short(error: BaseException) -> str:
-    """The first line of what onnxruntime says, at most 200 characters."""
+    """The first line of an error of onnxruntime, at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,8 +1,7 @@
-"""JSON to frozen dataclasses and back, refusing whatever is not exactly as declared.
+"""Conversion of JSON to frozen dataclasses and back; it refuses everything that the dataclass does not declare.
 
-Python's own reader takes NaN, lets a second key of the same name win and has no types. Facts that decide verdicts
-deserve better: here unknown, missing and duplicate keys, non-finite numbers and wrong types are errors that name the
-place.
+Python's own reader accepts NaN and duplicate keys, and checks no types. Facts that decide verdicts need a stricter
+reader. Here, unknown, missing and duplicate keys, non-finite numbers and wrong types are errors that name the place.
 """
 
 import dataclasses
@@ -46,7 +45,7 @@ def decode(kind: type[T], text: bytes, *, where: str) -> T:
     Args:
         kind: a frozen dataclass; its annotations are the schema.
         text: UTF-8 JSON.
-        where: how messages call the place, for example a file's name.
+        where: name of the place in messages, for example a file name.
 
     Raises:
         ManifestError: malformed JSON, unknown, missing or duplicate keys, a wrong type, a non-finite number, or a value
@@ -56,12 +55,12 @@ def decode(kind: type[T], text: bytes, *, where: str) -> T:
 
 
 def from_plain(kind: type[T], plain: object, *, where: str) -> T:
-    """Reads a dataclass from what `parse` gives.
+    """Converts the result of `parse` to a dataclass.
 
     Args:
         kind: a frozen dataclass; its annotations are the schema.
         plain: dicts, lists, strings and numbers.
-        where: how messages call the place.
+        where: name of the place in messages.
 
     Raises:
         ManifestError: unknown or missing keys, a wrong type, or a value that the dataclass itself refuses.
@@ -97,7 +96,7 @@ def parse(text: bytes, *, where: str) -> Any:
 
 
 def _typed(kind: Any, value: Any, where: str) -> Any:
-    """The value as the annotation `kind`, or ManifestError."""
+    """Converts the value to the annotated type `kind`, or raises ManifestError."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
@@ -149,7 +148,7 @@ def _typed_dataclass(kind: Any, value: Any, where: str) -> Any:
 
 def _text(value: Any, where: str) -> str:
     found = _expect(str, value, where, "a text")
-    # an escape such as \ud800 is half a character, which can neither be printed nor written again
+    # an escape such as \ud800 is half a character, which can be neither printed nor encoded
     if any("\ud800" <= each <= "\udfff" for each in found):
         raise ManifestError(f"{where}: expected a text of whole characters, found {shown(found)}")
     return str(found)
@@ -169,7 +168,7 @@ def _expect(kind: Any, value: Any, where: str, words: str) -> Any:
 
 
 def shown(value: object) -> str:
-    """A value from JSON, short enough for a message."""
-    # lists and objects may be nested so deeply that repr fails
+    """A JSON value as text, short enough for a message."""
+    # repr fails on lists and objects that are nested too deeply
     text = "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

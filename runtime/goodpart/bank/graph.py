@@ -74,7 +74,7 @@ class Graph:
         found = read_vectors(path, vectors=count, dimension=width, links=index.links, where=where)
         loaded = hnswlib.Index("cosine", width)
         try:
-            # as bytes, for a folder's name need not be UTF-8
+            # as bytes, because a folder's name need not be UTF-8
             loaded.load_index(os.fsencode(path), max_elements=count)
         except RuntimeError as error:
             raise ContractError(

@@ -54,11 +54,11 @@ _GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
 class Bundle:
     """A bundle whose every byte has been checked.
 
-    The `read_...` methods and `open_index` give what lies in its large files. After `read_bundle(keep=True)` each file
-    is given once from the bytes that were checked, and let go. Whatever is asked for later is read and checked again.
+    The `read_...` methods and `open_index` return the contents of its large files. After `read_bundle(keep=True)`, the
+    first call for a file uses the bytes that were checked, and releases them. Later calls read and check the file.
 
     Attributes:
-        folder: where it lies.
+        folder: path of the bundle.
         digest: sha256 of the manifest, which names every other file's sha256: the bundle's identity.
         manifest, calibration: what it states.
         ignored: `(rows, columns) bool` patches that never count, read-only, or None if all do.
@@ -127,7 +127,7 @@ class Bundle:
             raise ContractError(f"{self.folder / file}: golden {error}") from error
 
     def _read(self, name: str) -> bytes:
-        """A file's checked bytes: those that were kept, which it lets go, or else read again."""
+        """The checked bytes of a file: the kept bytes, which are released, or bytes read and checked again."""
         kept = self._kept.pop(name, None)
         return read_checked(self.folder, name, self.manifest.files[name]) if kept is None else kept
 

@@ -56,7 +56,7 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
     Raises:
         BundleMissingError: the file cannot be read.
         ManifestError: malformed.
-        ContractError: it was made for another bundle, so nobody has said that its threshold fits this one.
+        ContractError: the file was made for another bundle, so its threshold may not fit this one.
     """
     path = device_path(bundle.folder)
     try:

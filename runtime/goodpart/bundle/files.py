@@ -27,7 +27,7 @@ def read_file(folder: Path, name: str, limit_bytes: int) -> bytes:
     """
     with _opened(folder / name) as file:
         size_bytes = os.fstat(file.fileno()).st_size
-        # one more than there should be, so that a file that grows meanwhile is noticed
+        # one byte more than expected, so that a file that grows during the read is noticed
         data = file.read(min(size_bytes, limit_bytes) + 1)
     if len(data) > limit_bytes:
         raise IntegrityError(

@@ -29,7 +29,7 @@ def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibrati
             some patches never count, `ignore.npy`.
         manifest: complete but for `files`, which is filled in here.
         backbone: the ONNX file.
-        calibration: see there.
+        calibration: scale and thresholds.
 
     Returns:
         the bundle's digest.

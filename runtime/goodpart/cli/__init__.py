@@ -1,1 +1,1 @@
-"""The device's command line: one module per command, and what all command lines share."""
+"""The device's command line: one module per command, and the code that all command lines share."""

@@ -16,7 +16,7 @@ SUMMARY = "Measure how long one frame takes on this machine, stage by stage."
 
 _PERCENTILES = (50, 95, 99)
 _PATIENCE_MS = 10_000
-"""Time from which the command says how long it is going to take."""
+"""Total time in ms above which the command prints an estimate of it."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _time(inspector: Inspector, frame: npt.NDArray[np.generic], frames: int) -> 
 
 
 def _percentiles(spent_ms: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """For each stage "p50", "p95" and "p99" in ms, to the microsecond."""
+    """The values "p50", "p95" and "p99" of each stage in ms, rounded to the microsecond."""
     return {
         stage: {f"p{percentile}": round(float(np.percentile(spent, percentile)), 3) for percentile in _PERCENTILES}
         for stage, spent in spent_ms.items()
@@ -77,6 +77,6 @@ def _percentiles(spent_ms: dict[str, list[float]]) -> dict[str, dict[str, float]
 
 
 def _tiled(frame: npt.NDArray[np.generic], height_px: int, width_px: int) -> npt.NDArray[np.generic]:
-    """The frame, repeated or cut to another size: real content gives the search realistic work."""
+    """Repeats or crops the frame to another size, because the search needs realistic content."""
     repeats = (-(-height_px // frame.shape[0]), -(-width_px // frame.shape[1]), 1)[: frame.ndim]
     return np.ascontiguousarray(np.tile(frame, repeats)[:height_px, :width_px])

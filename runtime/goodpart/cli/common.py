@@ -1,4 +1,4 @@
-"""What all command lines of the project share: sub-commands, exit codes, one-line errors and the parsing of values."""
+"""Shared code of all command lines of the project: sub-commands, exit codes, one-line errors, parsing of values."""
 
 import argparse
 import io
@@ -17,11 +17,11 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
 
 USAGE = 2
-"""Exit code of a command line that cannot work. A missing command has it too: 0 would read as "all good"."""
+"""Exit code of wrong usage. A missing command has the same code, because 0 would mean "all good"."""
 
 
 class Command(Protocol):
-    """A module that is one command: `SUMMARY` is one sentence for the help."""
+    """A module that implements one command; `SUMMARY` is one sentence for the help."""
 
     SUMMARY: str
 
@@ -33,14 +33,14 @@ class Command(Protocol):
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Mapping[str, Command]) -> Any:
-    """Gives a parser sub-commands; without one, it prints its help to stderr and ends with code 2.
+    """Adds sub-commands to a parser. A command line without one prints the help to stderr and ends with code 2.
 
     Args:
-        parser: of the program, or of a command that has commands of its own.
-        commands: by name, in the order of the help.
+        parser: parser of the program, or of a command with sub-commands.
+        commands: commands by name, in the order of the help.
 
     Returns:
-        argparse's collection of sub-parsers, for commands that have commands of their own.
+        argparse's collection of sub-parsers, for commands with sub-commands.
     """
 
     def show_help(options: argparse.Namespace) -> int:
@@ -63,7 +63,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that every command line has."""
+    """Adds the options of every command line."""
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error was raised")
 
 
@@ -77,10 +77,10 @@ def run(
     """Parses the command line, runs `main`, and turns every error into one line on stderr and an exit code.
 
     Args:
-        main: takes the parsed options, returns the exit code.
-        parser: of the program.
-        argv: arguments without the program's name; None for those of the process.
-        help_alone: print the help and return 2 if there are no arguments at all, for programs that need some.
+        main: takes the parsed options and returns the exit code.
+        parser: parser of the program.
+        argv: arguments without the program's name; None for the arguments of the process.
+        help_alone: whether to print the help and return 2 if there are no arguments.
     """
     _mend_streams()
     arguments = sys.argv[1:] if argv is None else argv
@@ -88,7 +88,7 @@ def run(
         parser.print_help(sys.stderr)
         return USAGE
     options = parser.parse_args(arguments)
-    # a service manager's stop and a closed terminal interrupt too, so that half-done work is removed
+    # a service manager's stop and a closed terminal also interrupt, so that unfinished output is removed
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
     before = {number: signal.getsignal(number) for number in map(signal.Signals.__getitem__, names)}
     for number, handler in before.items():
@@ -101,10 +101,10 @@ def run(
     except KeyboardInterrupt:
         return _report(parser.prog, "interrupted; nothing half-written is left", INTERRUPTED, show=options.traceback)
     except BrokenPipeError:
-        # the reader has closed the pipe (for example `| head`): the flush at exit must not fail as well
+        # the reader has closed the pipe (for example `| head`); the flush at exit must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return USAGE
-    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would read as "at least one defect"
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would mean "at least one defect"
         text = f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
         return _report(parser.prog, text, USAGE, show=options.traceback)
     finally:

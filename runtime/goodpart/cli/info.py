@@ -1,4 +1,4 @@
-"""`goodpart info`: says what a bundle is."""
+"""`goodpart info`: describes a bundle."""
 
 import argparse
 
@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what a bundle is, and what is set for it on this device."""
+    """Prints the facts of a bundle and its settings on this device."""
     bundle = read_bundle(bundle_folder(options), **trust(options))
     if options.json:
         stated = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}

@@ -1,4 +1,4 @@
-"""`goodpart`: the command line of the device. This module puts its commands together; each has a module of its own."""
+"""`goodpart`: the command line of the device. This module joins the commands; each command has its own module."""
 
 import argparse
 import sys

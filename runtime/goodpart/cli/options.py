@@ -1,4 +1,4 @@
-"""Options that several commands of `goodpart` share, and what they mean."""
+"""Options that several commands of `goodpart` share, and their meaning."""
 
 import argparse
 import os
@@ -15,23 +15,23 @@ PUBLIC_KEY_VARIABLE = "GOODPART_PUBLIC_KEY"
 
 
 class Trust(TypedDict):
-    """What a bundle must prove before a command uses it, as `read_bundle` and `Inspector.load` take it."""
+    """Requirements that a bundle must meet before use, as arguments of `read_bundle` and `Inspector.load`."""
 
     public_key: Path | None
     minimum_serial: int
 
 
 def add_bundle_argument(parser: argparse.ArgumentParser) -> None:
-    """Adds BUNDLE and what the bundle must prove; `bundle_folder` and `trust` read them."""
+    """Adds BUNDLE and the requirements for the bundle; `bundle_folder` and `trust` read them."""
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="bundle folder, or a store for its active bundle")
     add_trust_options(parser)
 
 
 def bundle_folder(options: argparse.Namespace) -> Path:
-    """The folder that BUNDLE means: the active bundle if it is a store, else the folder itself.
+    """The folder of the bundle: the active bundle if BUNDLE is a store, else BUNDLE itself.
 
     Raises:
-        BundleError: no bundle of the store is active, or another bundle lies in its place.
+        BundleError: no bundle of the store is active, or its folder holds another bundle.
     """
     given: Path = options.bundle
     if not is_store(given):
@@ -48,9 +48,9 @@ def add_store_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trust_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what a bundle must prove before it is used; `trust` reads it."""
+    """Adds the requirements for a bundle; `trust` reads them."""
     configured = os.environ.get(PUBLIC_KEY_VARIABLE)
-    # argparse would take a per cent sign in the path for a placeholder
+    # argparse would read a per cent sign in the path as a placeholder
     now = "not set" if configured is None else configured.replace("%", "%%")
     parser.add_argument(
         "--public-key", type=Path, metavar="PEM", default=None if configured is None else Path(configured),
@@ -63,7 +63,7 @@ def add_trust_options(parser: argparse.ArgumentParser) -> None:
 
 
 def trust(options: argparse.Namespace) -> Trust:
-    """What the options of `add_trust_options` say."""
+    """The values of the options of `add_trust_options`."""
     return {"public_key": options.public_key, "minimum_serial": options.minimum_serial}
 
 
@@ -71,8 +71,8 @@ def add_threads_option(parser: argparse.ArgumentParser, *, what: str = "threads 
     """Adds `--threads`.
 
     Args:
-        parser: of the command.
-        what: what is counted.
+        parser: parser of the command.
+        what: the meaning of the number, for the help.
     """
     parser.add_argument(
         "--threads", type=int, metavar="N", help=f"{what} (default: as `goodpart tune` found, else all cores)"

@@ -23,12 +23,12 @@ from goodpart.scoring.rounding import decimals_that_tell_apart
 SUMMARY = "Inspect image files; the exit code is 1 if at least one has a defect."
 
 _SCORE_DECIMALS = 3
-"""Decimals of a score in the table, unless they would make it equal to a threshold that it is not."""
+"""Decimals of a score in the table; more are shown if a different score and threshold would look equal."""
 
 REFUSED = "REFUSED"
 """The outcome of a frame that has no verdict."""
 
-# the worst outcome of all frames decides: a frame that could not be judged is worse than a defect that was found
+# the worst outcome decides; a frame without a verdict is worse than a found defect
 _EXIT_CODES = {REFUSED: 4, Verdict.UNKNOWN.value: 5, Verdict.DEFECT.value: 1, Verdict.GOOD.value: 0}
 
 
@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Scores every image. A refused one is reported, and the others are scored nevertheless.
+    """Scores every image. A refused image is reported, and the others are still scored.
 
     Prints a JSON object per frame, or a table row per frame if stdout is a terminal and `--json` is not given.
 
@@ -78,24 +78,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
-    """An Inspector, and how many images it is to inspect at a time.
+    """Loads an Inspector, and chooses how many images to inspect at a time.
 
-    Several images at a time on one thread each take less time than one after the other on all threads.
+    Several images at a time on one thread each are faster than one image at a time on all threads.
     """
     folder, threads = bundle_folder(options), options.threads
     if images == 1 or threads == 1:
         return Inspector.load(folder, threads=threads, **trust(options)), 1
     workers: int = usable_cores() if threads is None else threads
-    # a number of threads that is refused for one frame is refused for several images as well
+    # a number that is refused as threads per frame is refused here as well
     threads_each = 1 if 1 <= workers <= 256 else workers
     return Inspector.load(folder, threads=threads_each, **trust(options)), workers
 
 
 def _images_at(given: Path) -> list[Path]:
-    """The images that one argument means.
+    """The images that one argument names.
 
     Raises:
-        UsageError: neither a file nor a folder; whether a file can be decoded shows later.
+        UsageError: the argument is neither a file nor a folder. Files are decoded later.
     """
     found = found_at(given)
     if found == "a folder":
@@ -106,11 +106,11 @@ def _images_at(given: Path) -> list[Path]:
 
 
 def _overlay_paths(paths: list[Path], folder: Path) -> dict[Path, Path]:
-    """Where the overlay of each image is written: overlays lie below `folder` as images below their common folder."""
-    # without `..`, which would lead out of the folder again
+    """The path of each overlay: below `folder`, with the image's path relative to the common folder of all images."""
+    # without `..`, which would lead out of the folder
     places = {path: Path(os.path.normpath(path.absolute())) for path in paths}
     root = os.path.commonpath([place.parent for place in places.values()])
-    # the suffix stays in the name: part.png and part.jpg are two frames
+    # the suffix stays in the name, because part.png and part.jpg are two frames
     return {
         path: folder / place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()
     }
@@ -130,7 +130,7 @@ def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[s
 
 
 def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:
-    """What is printed about one frame: its file, what `Inspection.to_dict` says, and what is true in some runs only."""
+    """The printed facts of one frame: its file, those of `Inspection.to_dict`, and those of some runs only."""
     result = {"file": str(path), **inspection.to_dict()}
     if untrained:
         result["untrained"] = True

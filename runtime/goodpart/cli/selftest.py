@@ -17,15 +17,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints how far the scores are from the known ones.
+    """Prints the differences from the known scores.
 
     Raises:
-        SelfTestError: too far.
+        SelfTestError: a difference is too large.
     """
     folder = bundle_folder(options)
     errors = Inspector.load(folder, threads=options.threads, **trust(options)).self_test()
     if options.json:
-        # an error has no more than two digits that mean something
+        # only two digits of an error are significant
         print_json({"bundle": str(folder), "errors_sigmas": {file: float(f"{e:.2g}") for file, e in errors.items()}})
     else:
         print(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")

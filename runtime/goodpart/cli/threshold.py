@@ -1,4 +1,4 @@
-"""`goodpart threshold`: shows the threshold of a bundle, or moves it on this device."""
+"""`goodpart threshold`: shows the threshold of a bundle, or changes it on this device."""
 
 import argparse
 import dataclasses
@@ -34,11 +34,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Writes or removes the device file as asked, then prints which threshold holds.
+    """Writes or removes the device file, then prints the threshold in use.
 
     Raises:
-        UsageError: a rate that the held-out parts do not support, a value that is not finite, or the device file
-            cannot be written.
+        UsageError: the held-out parts do not support the rate, the value is not finite, or the device file cannot be
+            written.
     """
     bundle = read_bundle(bundle_folder(options), **trust(options))
     if options.reset:
@@ -59,7 +59,7 @@ def _set(bundle: Bundle, value: float | None, pixel_value: float | None) -> Devi
 
 
 def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float, float]:
-    """The two thresholds that the options ask for."""
+    """The two thresholds that the options request."""
     if options.value is not None:
         if not math.isfinite(options.value):
             raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
@@ -69,7 +69,7 @@ def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
-    """Prints the thresholds that hold; JSON has every digit, because `--value` takes the number back."""
+    """Prints the thresholds in use. JSON has every digit, so that `--value` can restore the number."""
     calibration = bundle.calibration
     if settings is not None and settings.threshold is None:
         settings = None

@@ -1,4 +1,4 @@
-"""`goodpart tune`: measures with how many threads, spinning or not, this device inspects a frame fastest."""
+"""`goodpart tune`: finds the fastest number of threads on this device, with and without spinning."""
 
 import argparse
 import dataclasses
@@ -21,18 +21,18 @@ from goodpart.inspector import Inspector
 SUMMARY = "Find the fastest number of threads on this device, and keep it for this bundle."
 
 _WORTH = 0.95
-"""A way that uses more of the machine must need at most this share of the time."""
+"""A way that uses more of the machine is chosen only if it needs at most this share of the time."""
 
 _FRAMES_PER_ROUND = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What one frame took in one way of running.
+    """The time of one frame in one way of running.
 
     Attributes:
-        threads: for one frame.
-        spinning: whether threads wait busily for their next piece of work.
+        threads: threads per frame.
+        spinning: whether threads spin while they wait for work.
         p50_ms, p95_ms: median and 95th percentile of the wall time.
         cpu_ms: median of the CPU time of all threads.
     """
@@ -55,10 +55,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measures all ways in turn, writes the best into the device file, and prints what each took.
+    """Measures all ways in turn, writes the best way to the device file, and prints all timings.
 
     Raises:
-        UsageError: no frames, or the device file cannot be written; that is tried before anything is measured.
+        UsageError: `--frames` is below 1, or the device file cannot be written, which is tried before measuring.
     """
     if options.frames < 1:
         raise UsageError(f"--frames: expected at least 1, found {options.frames}")
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def measure(folder: Path, *, frames: int, public_key: Path | None = None, minimum_serial: int = 0) -> list[Timing]:
-    """Inspects the bundle's first golden frame in every way. The ways take turns, so that other work slows all alike.
+    """Inspects the bundle's first golden frame in every way. The ways take turns, so other work slows all ways alike.
 
     Args:
         folder: the bundle.
@@ -118,13 +118,13 @@ def measure(folder: Path, *, frames: int, public_key: Path | None = None, minimu
 
 
 def _spent_ms(inspectors: Sequence[Inspector], frames: int) -> list[tuple[list[float], list[float]]]:
-    """For each inspector the wall times and the CPU times of its frames; stderr says how long it is going to take."""
+    """Wall times and CPU times of the frames of each inspector; the remaining time is printed to stderr."""
     frame = inspectors[0].bundle.read_golden(inspectors[0].bundle.manifest.golden[0].file)
     spent_ms: list[tuple[list[float], list[float]]] = [([], []) for _ in inspectors]
     began, rounds = time.perf_counter(), max(1, frames // _FRAMES_PER_ROUND)
     for done in range(1, rounds + 1):
         for inspector, (wall_ms, cpu_ms) in zip(inspectors, spent_ms, strict=True):
-            inspector.inspect(frame)  # not counted: caches still hold the data of another way
+            inspector.inspect(frame)  # not counted, because caches still hold the data of another way
             for _ in range(-(-frames // rounds)):
                 wall, cpu = time.perf_counter(), time.process_time()
                 inspector.inspect(frame)
@@ -136,10 +136,10 @@ def _spent_ms(inspectors: Sequence[Inspector], frames: int) -> list[tuple[list[f
 
 
 def choose(timings: Sequence[Timing]) -> Timing:
-    """The fastest way; of those nearly as fast, the one that uses the least of the machine.
+    """Chooses the fastest way, or a way that is nearly as fast and uses less of the machine.
 
     Args:
-        timings: those that use less of the machine first.
+        timings: timings in ascending order of use of the machine.
     """
     best = timings[0]
     for timing in timings[1:]:

@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Loads the bundle as an embedded PC does, and prints what was checked."""
+    """Loads the bundle like an embedded PC, and prints the facts that were checked."""
     folder = bundle_folder(options)
     bundle = Inspector.load(folder, threads=options.threads, **trust(options)).bundle
     files, serial = bundle.manifest.files, bundle.manifest.serial

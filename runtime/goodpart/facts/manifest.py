@@ -104,7 +104,7 @@ class Manifest:
         format_version: of the bundle format.
         name: the product or category.
         serial: grows from each bundle of a product to the next, 0 to 2^53 - 1; readers may refuse older ones.
-        backbone, bank, provenance: see there.
+        backbone, bank, provenance: facts about each of them.
         golden: frames with known scores.
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.

@@ -31,7 +31,7 @@ class CoresetMethod(enum.Enum):
 class IndexSpec:
     """How the HNSW graph is built and searched (Malkov and Yashunin, 2018; names as in hnswlib).
 
-    Certified search makes image scores exact whatever stands here; more of each tightens the patches that are not
+    Certified search makes image scores exact for any values. Larger values improve the scores of patches that are not
     recomputed.
 
     Attributes:

@@ -137,8 +137,8 @@ class FrameSpec:
 
 
 def _is_masked(frame: npt.NDArray[np.generic]) -> bool:
-    """Whether it is a masked array, which excludes pixels that the graph would include."""
-    # `np.ma` would import the module, 14 ms of a cold start; unless somebody has imported it, no such array exists
+    """Whether the frame is a masked array, which excludes pixels that the graph would include."""
+    # `np.ma` would import the module, which takes 14 ms; if it is not imported, no masked array exists
     masked = sys.modules.get("numpy.ma")
     return masked is not None and isinstance(frame, masked.MaskedArray)
 

@@ -78,7 +78,7 @@ class _Value(NamedTuple):
 
 
 class _Attribute(NamedTuple):
-    """What is known of an operator's attribute: its whole number, and of its tensor, whatever is in use."""
+    """Facts about an attribute of an operator: its integer, and the used fields of its tensor."""
 
     name: bytes
     number: int

@@ -143,8 +143,8 @@ class Inspection:
             outlines: whether each region gets a thin outline.
 
         Returns:
-            `(H, W, 3) uint8` picture in RGB order, whatever the order of the frame: as notebooks show it. OpenCV
-            expects BGR (`picture[:, :, ::-1]`).
+            `(H, W, 3) uint8` picture, in RGB order for a frame of any order. Notebooks show RGB; OpenCV expects BGR
+            (`picture[:, :, ::-1]`).
 
         Raises:
             FrameError: the frame has another dtype, number of channels or size than the inspected one.

@@ -1,1 +1,1 @@
-"""The bundles of one inspection station: kept, tried, switched and inspected with."""
+"""Bundle store of one inspection station: keeps, tries and switches bundles, and inspects with the active one."""

@@ -1,4 +1,4 @@
-"""One bundle of a store, as a list shows it."""
+"""Entry of one bundle in the list of a store."""
 
 import dataclasses
 from pathlib import Path
@@ -14,11 +14,11 @@ class StoredBundle:
     """One bundle of a store.
 
     Attributes:
-        digest: its identity, and the name of its folder.
-        name, serial, size_bytes: as its manifest says; None where it is damaged.
-        signed: whether a signature lies in it (not whether it is right).
-        active, last_good: whether it judges, and whether a rollback would go there.
-        error: why it is refused, or None. Only the manifest is read for this; activating checks every byte.
+        digest: the bundle's identity, and the name of its folder.
+        name, serial, size_bytes: as the manifest states; None if the manifest is damaged.
+        signed: whether the bundle holds a signature (not whether the signature is valid).
+        active, last_good: whether the bundle is active, and whether a rollback would activate it.
+        error: why the bundle is refused, or None. Only the manifest is read for this; activation checks every byte.
     """
 
     digest: str
@@ -32,11 +32,11 @@ class StoredBundle:
 
 
 def stored_bundle(folder: Path, state: StoreState, *, public_key: Path | None, minimum_serial: int) -> StoredBundle:
-    """What a list shows of a bundle.
+    """Makes the entry of a bundle.
 
     Args:
-        folder: of the bundle, named by its digest.
-        state: of the store.
+        folder: folder of the bundle, named by its digest.
+        state: state of the store.
         public_key, minimum_serial: as in `read_bundle`.
     """
     digest = folder.name

@@ -1,8 +1,8 @@
 """The files of a store: bundles, the pointer to the active one, and a lock.
 
-STORE/bundles/<digest>/     immutable copies, each checked after it was copied
-STORE/state.json            which is active, which were before; replaced in one step, never changed
-STORE/lock                  held while something is written; the system lifts it when its process ends
+STORE/bundles/<digest>/     immutable copies, each checked after copying
+STORE/state.json            the active bundle and the earlier ones; replaced in one step, never edited
+STORE/lock                  held during writes; the system releases it when the process ends
 """
 
 import logging
@@ -30,32 +30,32 @@ _log = logging.getLogger(__name__)
 
 
 class StoreFolder:
-    """A store as it lies on the disk; `Store` says what is done with it.
+    """The files of a store; `Store` adds the operations.
 
     Attributes:
-        folder: where it lies.
+        folder: path of the store.
     """
 
     def __init__(
         self, folder: str | os.PathLike[str], *, public_key: str | os.PathLike[str] | None, minimum_serial: int
     ) -> None:
-        """Opens a store; the folder appears with the first bundle.
+        """Opens a store; adding the first bundle creates the folder.
 
         Args:
             folder: the store.
-            public_key, minimum_serial: what every bundle must show, as in `Inspector.load`.
+            public_key, minimum_serial: required of every bundle, as in `Inspector.load`.
         """
-        # a program that goes to another folder later means the same store
+        # absolute, so that the store stays the same if the program changes its working directory
         self.folder = Path(folder).absolute()
         self.public_key = None if public_key is None else Path(public_key).absolute()
         self.minimum_serial = minimum_serial
 
     @property
     def state(self) -> StoreState:
-        """What the store points to now.
+        """The present state of the store.
 
         Raises:
-            BundleError: its state file is damaged.
+            BundleError: the state file is damaged.
         """
         if found_at(self.folder / _STATE) == "nothing":
             return StoreState()
@@ -66,14 +66,14 @@ class StoreFolder:
             raise ManifestError(f"{error}; goodpart store activate writes a new one") from error
 
     def path(self, digest: str) -> Path:
-        """Where a bundle lies, or would."""
+        """The path of a bundle, whether it exists or not."""
         return self.folder / BUNDLES / digest
 
     def active(self) -> Path:
-        """Where the active bundle lies.
+        """The path of the active bundle.
 
         Raises:
-            BundleMissingError: none has been activated.
+            BundleMissingError: no bundle has been activated.
         """
         active = self.state.active
         if active is None:
@@ -83,22 +83,22 @@ class StoreFolder:
         return self.path(active)
 
     def read(self, folder: Path) -> Bundle:
-        """A bundle that shows what it must.
+        """Reads and checks a bundle.
 
         Raises:
-            BundleError: it does not, or is damaged.
+            BundleError: the bundle is damaged, or its signature or serial is refused.
         """
         return read_bundle(folder, public_key=self.public_key, minimum_serial=self.minimum_serial)
 
     def change(self, change: Callable[[StoreState], StoreState], *, mend: bool = False) -> None:
-        """Moves the pointer, in one step.
+        """Replaces the state in one step.
 
         Args:
             change: takes the present state and returns the new one.
-            mend: whether a damaged state is replaced, by one without a history.
+            mend: whether to replace a damaged state with a new one, without a history.
 
         Raises:
-            BundleError: the state is damaged, or its active bundle is not there.
+            BundleError: the state is damaged, or its active bundle is missing.
             UsageError: another process holds the store, or the state cannot be written.
         """
         with self.locked():
@@ -107,7 +107,7 @@ class StoreFolder:
             except ManifestError as error:
                 if not mend:
                     raise
-                _log.warning("%s; it is written anew, without a history", error)
+                _log.warning("%s; a new one is written, without a history", error)
                 before = StoreState()
             state = change(before)
             if state.active is not None and found_at(self.path(state.active)) != "a folder":
@@ -116,7 +116,7 @@ class StoreFolder:
                 self.write_state(state)
 
     def write_state(self, state: StoreState) -> None:
-        """Replaces the state file; who calls it holds the lock.
+        """Replaces the state file; the caller holds the lock.
 
         Raises:
             UsageError: the file cannot be written.
@@ -124,10 +124,10 @@ class StoreFolder:
         write_file(self.folder / _STATE, strict_json.encode(state))
 
     def locked(self) -> AbstractContextManager[None]:
-        """The time in which nobody else writes here; the folder is made where it is missing.
+        """Holds the lock of the store during a `with` block; a missing folder is made.
 
         Raises:
-            UsageError: it cannot be made, or another process holds it.
+            UsageError: the folder cannot be made, or another process holds the lock.
         """
         try:
             (self.folder / BUNDLES).mkdir(parents=True, exist_ok=True)
@@ -136,16 +136,16 @@ class StoreFolder:
         return locked(self.folder / _LOCK)
 
     def folders(self) -> list[Path]:
-        """Where bundles lie."""
+        """The folders of all bundles."""
         if found_at(self.folder / BUNDLES) != "a folder":
             return []
         return [path for path in (self.folder / BUNDLES).iterdir() if SHA256.fullmatch(path.name)]
 
     def find(self, begin: str) -> str:
-        """The digest that begins like this.
+        """Completes the beginning of a digest.
 
         Raises:
-            UsageError: of no bundle here, or of several.
+            UsageError: no bundle's digest begins so, or several do.
         """
         if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST_DIGEST},64}}", begin):
             raise UsageError(f"digest: expected at least its first {_SHORTEST_DIGEST} hex digits, found {begin[:80]!r}")
@@ -158,7 +158,7 @@ class StoreFolder:
         return found[0]
 
     def is_whole(self, place: Path) -> bool:
-        """Whether every byte of a bundle is as its digest says; keys and serials do not count here."""
+        """Whether every byte of a bundle matches its digest; the signature and the serial are not checked."""
         try:
             return read_bundle(place).digest == place.name
         except BundleError:

@@ -1,4 +1,4 @@
-"""Live: the Inspector of a store's active bundle, exchanged while frames keep coming."""
+"""Live inspection with a store's active bundle, which can be switched between frames."""
 
 import threading
 from typing import Any
@@ -12,18 +12,17 @@ from goodpart.store.store import Store
 
 
 class LiveInspector:
-    """Inspects with a store's active bundle; `refresh` switches to a newly activated one without dropping a frame.
+    """Inspects with a store's active bundle; `refresh` switches to a newly activated bundle without dropping a frame.
 
-    Threads may inspect while another one refreshes: each frame is judged by the old bundle or by the new one, never by
-    parts of both.
+    Threads may inspect while another thread refreshes. The old or the new bundle judges each frame, never a mixture.
     """
 
     def __init__(self, store: Store, *, threads: int | None = None, spinning: bool | None = None) -> None:
         """Loads the active bundle.
 
         Args:
-            store: see there.
-            threads, spinning: as in `Inspector.load`, also for later bundles.
+            store: the store whose active bundle judges.
+            threads, spinning: as in `Inspector.load`; they apply to later bundles as well.
 
         Raises:
             BundleError, UsageError: as in `Store.load`.
@@ -35,7 +34,7 @@ class LiveInspector:
 
     @property
     def inspector(self) -> Inspector:
-        """The one that judges now. Ask for it anew for each frame, or use `inspect`."""
+        """The present Inspector. Read this property for each frame, or use `inspect`."""
         return self._inspector
 
     def inspect(self, frame: npt.NDArray[Any]) -> Inspection:
@@ -43,15 +42,15 @@ class LiveInspector:
         return self._inspector.inspect(frame)
 
     def refresh(self) -> bool:
-        """Switches to the store's active bundle, if another one has been activated.
+        """Switches to the store's active bundle if another bundle has been activated.
 
-        For a while both are in memory. The old one ends with its last frame.
+        Both bundles are in memory during the switch. The old bundle is released after its last frame.
 
         Returns:
-            whether another bundle judges from now on.
+            whether another bundle judges now.
 
         Raises:
-            BundleError, UsageError: as in `Store.load`; the old one goes on judging.
+            BundleError, UsageError: as in `Store.load`; the old bundle continues to judge.
         """
         with self._refreshing:
             if self._closing.is_set():
@@ -59,16 +58,16 @@ class LiveInspector:
             if self._store.state.active == self._inspector.bundle.digest:
                 return False
             before, loaded = self._inspector.bundle.digest, self._load()
-            # one assignment: a frame takes what it finds here, and what no frame has any more ends by itself
+            # one assignment: a frame uses the Inspector found here, and an Inspector without frames is released
             self._inspector = loaded
             if self._closing.is_set():
-                loaded.close()  # meanwhile
+                loaded.close()  # closed while loading
             return loaded.bundle.digest != before
 
     def close(self) -> None:
-        """Ends the threads and frees the memory; frames that are being inspected still get their verdict.
+        """Ends the threads and frees the memory; frames under inspection still get their verdict.
 
-        It does not wait for a `refresh` in another thread, which then closes what it has loaded.
+        It does not wait for a `refresh` in another thread; that `refresh` closes the Inspector that it loads.
         """
         self._closing.set()
         self._inspector.close()

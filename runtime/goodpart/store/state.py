@@ -1,4 +1,4 @@
-"""What a store points to, and how a step forward or back changes it."""
+"""State of a store, and its changes: a step forward or back."""
 
 import dataclasses
 
@@ -10,13 +10,13 @@ _HISTORY = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StoreState:
-    """What a store points to.
+    """The active bundle of a store, and the bundles that were active before.
 
     Attributes:
-        active: digest of the bundle that judges, None before the first activation.
-        history: digests of those that were active before, the last one last; a rollback goes there.
-        highest_serial: of all bundles that were ever activated here.
-        fallback: why the store last went back by itself, None if the active one was chosen.
+        active: digest of the active bundle, None before the first activation.
+        history: digests of the bundles that were active before, the latest last; a rollback activates the latest.
+        highest_serial: the highest serial of all bundles that were ever active in the store.
+        fallback: why the store last fell back by itself, None if the active bundle was chosen.
     """
 
     active: str | None = None
@@ -30,9 +30,9 @@ class StoreState:
             raise UsageError(f"state: expected digests of bundles, found {odd[0][:80]!r}")
 
     def forward(self, digest: str, serial: int) -> "StoreState":
-        """The state in which a chosen bundle is active."""
+        """The state after the activation of a bundle."""
         past = [old for old in (*self.history, self.active) if old not in (None, digest)]
-        # each once, where it was active last
+        # each digest once, at its latest position
         history = [old for index, old in enumerate(past) if old is not None and old not in past[index + 1 :]]
         return StoreState(
             active=digest,
@@ -41,6 +41,6 @@ class StoreState:
         )
 
     def back(self, digest: str, fallback: str | None = None) -> "StoreState":
-        """The state after a step back to a bundle of the history; those that were active after it leave the history."""
+        """The state after a step back to a bundle of the history; later bundles are removed from the history."""
         before = self.history[: self.history.index(digest)]
         return dataclasses.replace(self, active=digest, history=before, fallback=fallback)

@@ -27,10 +27,10 @@ from goodpart.store.state import StoreState
 from goodpart.store.trial import TrialLimits, try_bundle
 
 _REASON = 500
-"""Characters of a reason that the state keeps."""
+"""Characters of a reason that are kept in the state."""
 
 _NOT_THE_BUNDLES_FAULT = (SignatureError, RollbackError, TrialError)
-"""Errors of a wrong key, a wrong lowest serial or a slow machine; they never move the pointer."""
+"""Errors caused by a wrong key, a wrong minimum serial or a slow machine; they never change the active bundle."""
 
 _T = TypeVar("_T")
 
@@ -40,11 +40,11 @@ _log = logging.getLogger(__name__)
 class Store(StoreFolder):
     """A folder of bundles, one of which is active.
 
-    Commands and running Inspectors of several processes may use a store at the same time. Whatever ends any of them, at
-    whatever moment, the store points to a whole bundle: the old or the new one.
+    Commands and Inspectors of several processes may use a store at the same time. If any process is killed at any
+    moment, the active bundle is still complete: either the old bundle or the new one.
 
     Attributes:
-        folder: where it lies.
+        folder: path of the store.
     """
 
     def __init__(
@@ -55,35 +55,35 @@ class Store(StoreFolder):
         minimum_serial: int = 0,
         limits: TrialLimits | None = None,
     ) -> None:
-        """Opens a store; the folder appears with the first bundle.
+        """Opens a store; adding the first bundle creates the folder.
 
         Args:
             folder: the store.
-            public_key, minimum_serial: what every bundle must show, as in `Inspector.load`.
-            limits: of the child process that self-tests a bundle.
+            public_key, minimum_serial: required of every bundle, as in `Inspector.load`.
+            limits: limits of the child process that self-tests a bundle.
         """
         super().__init__(folder, public_key=public_key, minimum_serial=minimum_serial)
         self._limits = limits or TrialLimits()
 
     def add(self, bundle: str | os.PathLike[str]) -> Bundle:
-        """Checks a bundle, copies it, and checks the copy; nothing is activated. Adding it again repairs the copy.
+        """Checks a bundle, copies it and checks the copy, without activating it. Adding it again repairs the copy.
 
         Args:
-            bundle: its folder.
+            bundle: folder of the bundle.
 
         Returns:
             the copy.
 
         Raises:
-            BundleError: it is refused.
+            BundleError: the bundle is refused.
             UsageError: the copy cannot be written, or another process holds the store.
         """
         given = self.read(Path(bundle))
         place = self.path(given.digest)
         with self.locked():
             if not self.is_whole(place):
-                remove(place)  # nothing is lost with it
-            # the signature is the one file that the digest does not cover; no unsigned copy takes one away
+                remove(place)  # a damaged copy has no value
+            # the digest does not cover the signature; an unsigned bundle must not replace a signed copy
             elif _signature(given.folder) in (None, _signature(place)):
                 return self.read(place)
             with staged_folder(place, force=True, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
@@ -95,20 +95,20 @@ class Store(StoreFolder):
                         (staging / name).chmod(0o444)
                 if self.read(staging).digest != given.digest:
                     raise UsageError(
-                        f"{given.folder}: expected a bundle that stays as it is, found it changed meanwhile"
+                        f"{given.folder}: expected an unchanged bundle during the copy, found a changed one"
                     )
         return self.read(place)
 
     def activate(self, digest: str, *, refuse_older: bool = False) -> Bundle:
-        """Makes a bundle the active one, if its self-test passes; else nothing changes.
+        """Activates a bundle if its self-test passes; otherwise nothing changes.
 
         Args:
-            digest: of a bundle that was added, or the beginning of it.
-            refuse_older: whether a serial below the highest that was ever active here is refused.
+            digest: digest of an added bundle, or its beginning.
+            refuse_older: whether to refuse a serial below the highest serial that was ever active in the store.
 
         Raises:
-            BundleError: it is refused or does not pass its self-test.
-            UsageError: no such bundle, or another process holds the store.
+            BundleError: the bundle is refused, or does not pass its self-test.
+            UsageError: there is no such bundle, or another process holds the store.
         """
         chosen = self._trial(self.find(digest))
         serial = chosen.manifest.serial
@@ -125,11 +125,11 @@ class Store(StoreFolder):
         return chosen
 
     def rollback(self) -> Bundle:
-        """Makes the last bundle that was active before, and still passes its self-test, the active one again.
+        """Activates the latest earlier bundle that passes its self-test.
 
         Raises:
-            BundleError: none of them passes; nothing changes.
-            UsageError: there is none, or another process holds the store.
+            BundleError: no earlier bundle passes; nothing changes.
+            UsageError: there is no earlier bundle, or another process holds the store.
         """
         before = self.state
         if not before.history:
@@ -138,24 +138,24 @@ class Store(StoreFolder):
 
         def switch(state: StoreState) -> StoreState:
             if state != before:
-                raise UsageError(f"{self.folder}: expected no other switch meanwhile, found one; try again")
+                raise UsageError(f"{self.folder}: expected no other switch during the rollback, found one; try again")
             return state.back(chosen.digest)
 
         self.change(switch)
         return chosen
 
     def load(self, *, threads: int | None = None, spinning: bool | None = None) -> Inspector:
-        """An Inspector of the active bundle, after a self-test in a child process.
+        """Loads an Inspector of the active bundle, after a self-test in a child process.
 
-        Where the bundle itself is at fault, the store goes back by itself to the last one before that passes, says so
-        in the log and keeps the reason in its state. What is the fault of the key, of the lowest serial or of a
-        self-test that came to no end is raised, and the state stays.
+        If the bundle itself is faulty, the store falls back to the latest earlier bundle that passes. It logs the fall
+        back and keeps the reason in its state. A wrong key, a wrong minimum serial or a self-test without a result
+        raises an error, and the state does not change.
 
         Args:
             threads, spinning: as in `Inspector.load`.
 
         Raises:
-            BundleError: no bundle was activated, or none is left that passes.
+            BundleError: no bundle was activated, or no bundle passes.
             UsageError: as in `Inspector.load`.
         """
 
@@ -176,13 +176,13 @@ class Store(StoreFolder):
             except BundleError:
                 if self.state == state:
                     raise
-                continue  # somebody has switched meanwhile
+                continue  # another process has switched bundles
             if wrong is None or self._fall_back(state, inspector.bundle.digest, str(wrong)[:_REASON]):
                 return inspector
             inspector.close()
 
     def bundles(self) -> list[StoredBundle]:
-        """All bundles, in the order of their serials; only their manifests are read."""
+        """Lists all bundles in the order of their serials; only the manifests are read."""
         state = self.state
         found = [
             stored_bundle(folder, state, public_key=self.public_key, minimum_serial=self.minimum_serial)
@@ -191,16 +191,16 @@ class Store(StoreFolder):
         return sorted(found, key=lambda entry: (entry.serial if entry.serial is not None else -1, entry.digest))
 
     def gc(self, *, keep: int = 1) -> list[str]:
-        """Removes what is no longer needed: bundles, their device files, and what killed processes left.
+        """Removes old bundles, their device files, and leftovers of killed processes.
 
         Args:
-            keep: how many of the bundles that were active before stay, at least 1; the active one always does.
+            keep: number of earlier active bundles to keep, at least 1; the active bundle is always kept.
 
         Returns:
-            digests of the bundles that were removed.
+            digests of the removed bundles.
 
         Raises:
-            UsageError: fewer than 1, or another process holds the store.
+            UsageError: `keep` is below 1, or another process holds the store.
         """
         if keep < 1:
             raise UsageError(f"--keep: expected at least 1, found {keep}; the last good bundle is kept")
@@ -214,7 +214,7 @@ class Store(StoreFolder):
             removed = [folder for folder in self.folders() if folder.name not in (state.active, *history)]
             for folder in removed:
                 device_path(folder).unlink(missing_ok=True)
-                # under another name first: what is left of it after a power cut is no bundle any more
+                # renamed first, so that a power cut cannot leave an incomplete bundle under its name
                 folder.rename(leftover(folder))
             sweep(self.folder)
             sweep(self.folder / BUNDLES)
@@ -223,7 +223,7 @@ class Store(StoreFolder):
             return [folder.name for folder in removed]
 
     def _trial(self, digest: str) -> Bundle:
-        """The bundle, after every byte of it was checked here and it passed its self-test in a child process."""
+        """Checks every byte of a bundle, and self-tests it in a child process."""
         bundle = self.read(self.path(digest))
         if bundle.digest != digest:
             raise BundleMissingError(f"{bundle.folder}: expected the bundle of that digest, found {bundle.digest}")
@@ -231,17 +231,17 @@ class Store(StoreFolder):
         return bundle
 
     def _first_good(self, digests: Iterable[str], take: Callable[[str], _T]) -> tuple[_T, BundleError | None]:
-        """Takes the first bundle that is not refused for a fault of its own.
+        """Takes the first bundle that is not faulty.
 
         Args:
-            digests: at least one.
-            take: loads or tries one of them.
+            digests: digests to try in this order, at least one.
+            take: loads or tries a bundle.
 
         Returns:
-            what `take` makes of the first one that it does not refuse, and what is wrong with the first of all.
+            the result of `take` for the first bundle that is not faulty, and the fault of the first digest, or None.
 
         Raises:
-            BundleError: every one is at fault, or something else than the bundle is.
+            BundleError: every bundle is faulty, or the fault is not in the bundle.
         """
         wrong: BundleError | None = None
         for digest in digests:
@@ -255,7 +255,7 @@ class Store(StoreFolder):
         raise wrong or UsageError(f"{self.folder}: expected at least one bundle, found none")
 
     def _fall_back(self, failed: StoreState, digest: str, reason: str) -> bool:
-        """Notes that a bundle of the history judges from now on; False if somebody has switched meanwhile."""
+        """Records a fall back to a bundle of the history; False if another process has switched bundles."""
         same = True
 
         def switch(state: StoreState) -> StoreState:
@@ -266,7 +266,7 @@ class Store(StoreFolder):
         try:
             self.change(switch)
         except UsageError as error:
-            # on a read-only disk, say: judging goes on, and the next start comes to the same end
+            # for example on a read-only disk: judging continues, and the next start falls back again
             _log.warning("%s: cannot note it: %s", self.folder, error)
         if same:
             _log.warning("%s: went back to bundle %s: %s", self.folder, digest, reason)

@@ -1,6 +1,6 @@
-"""Trial: a bundle's self-test in a child process of its own, which may crash, hang or want all memory without harm.
+"""Trial: a bundle's self-test in a child process, where a crash, a hang or a memory shortage does no harm.
 
-The child is `goodpart.store.trial_child`; native libraries see the bundle's bytes only there.
+The child runs `goodpart.store.trial_child`. Native libraries read the bundle's bytes only there.
 """
 
 import dataclasses
@@ -15,12 +15,12 @@ from goodpart.errors import BundleError, SelfTestError, TrialError, UsageError
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrialLimits:
-    """What a trial may take.
+    """Limits of a trial.
 
     Attributes:
-        memory_mb: of the child process, in MB (10^6 bytes); 256 to 1000000. Linux counts all that it can write to,
+        memory_mb: memory of the child process in MB (10^6 bytes), 256 to 1000000. Linux counts all writable memory;
             other systems may count nothing.
-        time_s: until its verdict, in seconds; at most 3600.
+        time_s: duration of the trial in seconds, at most 3600.
     """
 
     memory_mb: int = 2000
@@ -34,20 +34,20 @@ class TrialLimits:
 
 
 def try_bundle(folder: Path, limits: TrialLimits) -> None:
-    """Loads a bundle and scores all its golden frames, in a child process.
+    """Loads a bundle and scores all its golden frames in a child process.
 
     Args:
         folder: the bundle.
-        limits: of the child.
+        limits: limits of the child process.
 
     Raises:
-        SelfTestError: it does not pass.
-        TrialError: the child crashed or took too long, which may be the bundle's fault or the machine's.
-        UsageError: no child process can be started.
+        SelfTestError: the bundle does not pass.
+        TrialError: the child process crashed or took too long; the cause may be the bundle or the machine.
+        UsageError: the child process cannot be started.
     """
     limited = [str(limits.memory_mb * 1_000_000), str(math.ceil(limits.time_s) + 1)]
     command = [sys.executable, "-m", "goodpart.store.trial_child", *limited, str(folder.resolve())]
-    # without the current folder on the path, where something else may be called goodpart
+    # keeps the working directory off the path, where another module may be called goodpart
     environment = {**os.environ, "PYTHONSAFEPATH": "1"}
     try:
         child = subprocess.run(  # noqa: S603 - our own module, in our own interpreter
@@ -59,7 +59,7 @@ def try_bundle(folder: Path, limits: TrialLimits) -> None:
             errors="replace",
             timeout=limits.time_s,
             check=False,
-            # a Ctrl-C is for those who asked, and must not look like the bundle's fault
+            # Ctrl-C must reach only the parent, because a killed child looks like a faulty bundle
             start_new_session=True,
         )
     except subprocess.TimeoutExpired as error:

@@ -1,4 +1,4 @@
-"""What the child process of a trial does: `python -m goodpart.store.trial_child MEMORY_BYTES SECONDS BUNDLE`."""
+"""Child process of a trial: `python -m goodpart.store.trial_child MEMORY_BYTES SECONDS BUNDLE`."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ from goodpart.inspector import Inspector
 
 
 def main(argv: Sequence[str]) -> int:
-    """Loads a bundle, which scores its golden frames; returns the exit code and says on stderr what does not pass."""
+    """Loads a bundle, which scores its golden frames; returns the exit code and prints a failure to stderr."""
     memory_bytes, seconds, folder = argv
     _limit(int(memory_bytes), int(seconds))
     try:
@@ -25,10 +25,10 @@ def _limit(memory_bytes: int, seconds: int) -> None:
         return
     import resource
 
-    # what can be written to; address space alone says little, because allocators reserve far more than they use
+    # limits writable memory, not address space, because allocators reserve far more than they use
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # the parent has a time limit as well, but may have been killed
+    # the parent enforces the time limit as well, but it may be killed
     signal.alarm(seconds)
 
 

@@ -10,7 +10,7 @@ SUMMARY = "Remove bundles that are neither active nor kept for a rollback."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the command. It loads no bundle, so no bundle has to prove anything."""
+    """Adds the options of the command. It loads no bundle, so it needs no key."""
     add_store_argument(parser)
     parser.add_argument(
         "--keep", type=int, default=1, metavar="N",
@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Removes them and prints how many, or with `--json` their digests."""
+    """Removes bundles and prints their number, or with `--json` their digests."""
     removed = Store(options.store).gc(keep=options.keep)
     if options.json:
         print_json({"removed": removed})

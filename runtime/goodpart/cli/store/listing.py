@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints one line per bundle, and on stderr whether the store is empty or has switched back by itself."""
+    """Prints one line per bundle; stderr reports an empty store and a fall back to an earlier bundle."""
     store = open_store(options)
     bundles = store.bundles()
     for entry in bundles:

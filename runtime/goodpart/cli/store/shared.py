@@ -1,4 +1,4 @@
-"""What the commands of `goodpart store` share: how they open a store and what they print."""
+"""Shared code of the `goodpart store` commands: options, opening a store, and output."""
 
 import argparse
 
@@ -10,14 +10,14 @@ from goodpart.store.trial import TrialLimits
 
 
 def add_store_options(parser: argparse.ArgumentParser) -> None:
-    """Adds STORE, what bundles must prove, and `--json`; `open_store` reads them."""
+    """Adds STORE, the requirements for bundles, and `--json`; `open_store` reads them."""
     add_store_argument(parser)
     add_trust_options(parser)
     add_json_option(parser)
 
 
 def add_limit_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what the self-test of a bundle may use; `trial_limits` reads it."""
+    """Adds the limits of a bundle's self-test; `trial_limits` reads them."""
     limits = TrialLimits()
     parser.add_argument(
         "--memory-mb", type=int, default=limits.memory_mb, metavar="MB",
@@ -30,7 +30,7 @@ def add_limit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def trial_limits(options: argparse.Namespace) -> TrialLimits:
-    """What the options of `add_limit_options` say."""
+    """The limits that the options of `add_limit_options` set."""
     return TrialLimits(memory_mb=options.memory_mb, time_s=options.time_limit_s)
 
 
@@ -40,7 +40,7 @@ def open_store(options: argparse.Namespace, *, limits: TrialLimits | None = None
 
 
 def print_bundle(bundle: Bundle, what: str, *, as_json: bool) -> None:
-    """Prints which bundle something was done with; `what` is what was done."""
+    """Prints a bundle and what was done with it (`what`)."""
     manifest = bundle.manifest
     if as_json:
         facts = {"digest": bundle.digest, "name": manifest.name, "serial": manifest.serial}
