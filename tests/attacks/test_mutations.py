@@ -19,7 +19,7 @@ from attacks.judge import FAILURES, Judge
 from attacks.mutations import KINDS, mutant
 from goodpart.inspector import Inspector
 
-COUNT = 600
+COUNT = 1500
 
 
 @pytest.fixture(scope="module")
