@@ -18,7 +18,7 @@ from goodpart_export import export_backbone, load_profile, load_weights
 from goodpart_export.parity import LIMIT, parity_of
 from goodpart_export.prologue import make_prologue
 from goodpart_export.trunk import Trunk
-from small_parts import BGR, GRAY, RGB
+from small_parts import RGB
 
 pytestmark = pytest.mark.real
 
@@ -64,15 +64,15 @@ def test_a_real_bundle_tests_itself_and_finds_a_broken_bottle(bottle, real_data)
 
 
 def test_grey_tiles_of_many_sizes_score_with_the_default_frame(backbone, real_data, tmp_path):
-    """Every third tile: `benchmarks/accuracy.py` measures all of them."""
+    """Every sixth tile: `benchmarks/accuracy.py` measures all of them."""
     category, good, out = read_categories(real_data / "magnetic_tile")[0], tmp_path / "good", tmp_path / "tile"
     good.mkdir()
-    for path in find_images(real_data / "magnetic_tile" / "train" / "good")[::3]:
+    for path in find_images(real_data / "magnetic_tile" / "train" / "good")[::6]:
         (good / path.name).symlink_to(path.resolve())
     build_bundle(BuildSettings(good_dir=good, backbone=backbone, out=out, threads=2))
-    third = dataclasses.replace(category, images=category.images[::3])
-    figures = evaluate_category(Inspector.load(out, threads=2), third).figures
-    assert (figures.train_images, figures.test_images) == (100, 118)
+    some = dataclasses.replace(category, images=category.images[::6])
+    figures = evaluate_category(Inspector.load(out, threads=2), some).figures
+    assert (figures.train_images, figures.test_images) == (50, 59)
     assert figures.image_auroc is not None
     assert figures.image_auroc >= 0.75
     assert figures.notes == ()
@@ -86,9 +86,9 @@ def test_image_scores_on_real_frames_are_those_of_brute_force(bottle, real_data)
         assert bottle.inspect(frame).score == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["RGB", "BGR", "GRAY", "uint16"])
+@pytest.mark.parametrize("name", ["RGB", "uint16"])  # tests/export has BGR and GRAY, on drawn frames
 def test_torch_and_onnxruntime_agree_on_real_frames(network, real_data, tmp_path, name):
-    spec = {"RGB": RGB, "BGR": BGR, "GRAY": GRAY, "uint16": THERMAL}[name]
+    spec = {"RGB": RGB, "uint16": THERMAL}[name]
     export_backbone(network[0], tmp_path / "b.onnx", profile=PAPER, frame=spec, weights=network[1])
     gray = spec.channels is Channels.GRAY
     folder = real_data / ("magnetic_tile" if gray else "mvtec_bottle_half") / "test"
