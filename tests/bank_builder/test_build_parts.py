@@ -11,7 +11,7 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.cli.main import main as goodpart
 from goodpart.errors import ContractError, UsageError
 from goodpart.facts.calibration import CalibrationMethod, promise_of
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.main import main

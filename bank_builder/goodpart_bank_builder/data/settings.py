@@ -6,6 +6,7 @@ from pathlib import Path
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.facts.manifest import check_name, check_serial
+from goodpart.frames.images import MAX_MEGAPIXELS
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class LearnSettings:
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
         threads: images that are embedded at a time, one thread each; at least 1.
         skip_unreadable: whether to leave out images that cannot be read.
+        max_megapixels: the most pixels that an image file may have, in millions.
     """
 
     false_reject_rate: float = 0.05
@@ -27,6 +29,7 @@ class LearnSettings:
     seed: int = 0
     threads: int = 1
     skip_unreadable: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
 
     def __post_init__(self) -> None:
         # checked here, because a build would use some of them only after minutes of work

@@ -9,7 +9,8 @@ from pathlib import Path
 from goodpart._host.machine import cpu_name
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import add_common_options, print_json, run
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart_export.onnx_file import report_path
 from goodpart_export.quantize.int8_cpu import int8_instructions, interleaved_ms

@@ -1,6 +1,7 @@
 """What all command lines of the project share: sub-commands, exit codes, one-line errors and the parsing of values."""
 
 import argparse
+import errno
 import io
 import json
 import os
@@ -18,6 +19,10 @@ INTERRUPTED = 130
 
 USAGE = 2
 """Exit code of a command line that cannot work. A missing command has it too: 0 would read as "all good"."""
+
+
+_FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+"""Errors of an output that takes no more."""
 
 
 class Command(Protocol):
@@ -95,21 +100,31 @@ def run(
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
     try:
-        return main(options)
+        code = main(options)
+        sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except GoodpartError as error:
         return _report(parser.prog, str(error), error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
         return _report(parser.prog, "interrupted; nothing half-written is left", INTERRUPTED, show=options.traceback)
     except BrokenPipeError:
         # the reader has closed the pipe (for example `| head`): the flush at exit must not fail as well
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return USAGE
-    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would read as "at least one defect"
-        text = f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
+    except MemoryError:
+        text = "expected more memory, found none left (see ulimit -v, or the container's limit); give it more"
         return _report(parser.prog, text, USAGE, show=options.traceback)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            return _report(parser.prog, _unexpected(error), USAGE, show=options.traceback)
+        _drop_output()
+        text = f"stdout: expected room for the results, found none ({error.strerror}); they are incomplete"
+        return _report(parser.prog, text, USAGE, show=options.traceback)
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would read as "at least one defect"
+        return _report(parser.prog, _unexpected(error), USAGE, show=options.traceback)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    return code
 
 
 def print_json(value: object) -> None:
@@ -152,6 +167,15 @@ def _mend_streams() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _unexpected(error: Exception) -> str:
+    return f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
+
+
+def _drop_output() -> None:
+    """Sends what is still to be printed to nowhere, so that the flush at exit does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(program: str, text: str, code: int, *, show: bool) -> int:
