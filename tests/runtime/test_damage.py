@@ -61,6 +61,20 @@ def test_what_decodes_and_is_not_one_whole_picture_is_refused(tmp_path, capfd, n
     assert capfd.readouterr().err == ""  # the decoders' own lines stay with the child process
 
 
+def test_a_compression_that_opencv_lacks_is_no_damage(tmp_path, monkeypatch):
+    said = "ZSTD compression support is not configured"
+    monkeypatch.setattr(Decoder, "complaint", lambda self, data, *, is_jpeg: said)
+    (tmp_path / "x.tif").write_bytes(pillow("TIFF", compression="tiff_lzw"))
+    with pytest.raises(ImageFileError, match=f"this OpenCV does not decode .{said}.; save it without that"):
+        read_image(tmp_path / "x.tif", RGB)
+
+
+def test_what_decoders_say_of_headers_is_no_damage(tmp_path):
+    tags = {33550: 1.5, 65000: "a camera's own"}
+    (tmp_path / "x.tif").write_bytes(pillow("TIFF", compression="tiff_lzw", tiffinfo=tags, icc_profile=b"x" * 200))
+    np.testing.assert_array_equal(read_image(tmp_path / "x.tif", RGB), PICTURE)
+
+
 def test_white_is_zero(tmp_path):
     (tmp_path / "white.tif").write_bytes(pillow("TIFF", Image.fromarray(DEEP), tiffinfo={262: 0}))
     with pytest.raises(ImageFileError, match="in which 0 is white, which OpenCV misreads"):

@@ -17,7 +17,7 @@ from goodpart.errors import UsageError
 # what a decoder says of a header, while all pixels are there
 _HARMLESS = re.compile(
     r"Unknown field with tag|does not end in null byte|tags are not sorted|incorrect count for field"
-    r"|unknown JFIF revision|Unknown Adobe color|Invalid SOS parameters for sequential|iCCP|ICC profile"
+    r"|unknown JFIF revision|Unknown Adobe color|Invalid SOS parameters for sequential|iCCP|ICC profile|SRGB is assumed"
 )
 # OpenCV's own mark in front of a message
 _MARK = re.compile(r"^\[[ A-Z]+:\d+@[\d.]+\] global \S+ (?:\S+ )?")

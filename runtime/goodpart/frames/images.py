@@ -189,7 +189,11 @@ def _complaint(path: Path, kind: str, data: bytes) -> str | None:
         raise ImageFileError(
             f"{path}: expected a file that can be decoded, found one at which the decoder crashes; remove it"
         ) from error
-    return None if said is None else f"a damaged {kind} file ({said}); copy it again"
+    if said is None:
+        return None
+    if "not configured" in said:
+        return f"a {kind} file that this OpenCV does not decode ({said}); save it without that compression"
+    return f"a damaged {kind} file ({said}); copy it again"
 
 
 def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
