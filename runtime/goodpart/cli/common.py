@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -23,6 +24,10 @@ USAGE = 2
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """Errors of an output that takes no more."""
+
+
+_NO_MEMORY = re.compile("bfc_arena|failed to map segment|PosixThread|bad_alloc|[Mm]emory|allocate")
+"""What libraries say when the system gives them none."""
 
 
 class Command(Protocol):
@@ -103,7 +108,7 @@ def run(
         code = main(options)
         sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except GoodpartError as error:
-        return _report(parser.prog, str(error), error.exit_code, show=options.traceback)
+        return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
         return _report(parser.prog, "interrupted; nothing half-written is left", INTERRUPTED, show=options.traceback)
     except BrokenPipeError:
@@ -170,7 +175,19 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _unexpected(error: Exception) -> str:
+    if limit := _memory_limit(str(error)):
+        return f"expected more memory, found none ({error}){limit}"
     return f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
+
+
+def _memory_limit(text: str) -> str:
+    """What stands behind an error of a native library that got no memory, if this process has a limit of it."""
+    if _NO_MEMORY.search(text) is None or sys.platform == "win32":
+        return ""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return "" if most == resource.RLIM_INFINITY else f"; this process may map {most >> 20} MB (ulimit -v): give it more"
 
 
 def _drop_output() -> None:
