@@ -128,17 +128,12 @@ def test_a_full_output_is_one_line_and_no_verdict(built_bundle, folder, argument
     assert "Exception ignored" not in done.stderr
 
 
-@pytest.mark.parametrize("limit_mb", [150, 250, 400])
-def test_a_memory_limit_is_one_line_that_names_it(built_bundle, folder, limit_mb):
+def test_a_memory_limit_is_one_line_that_names_it(built_bundle, folder):
     def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (limit_mb << 20,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (150 << 20,) * 2)
 
     command = [sys.executable, "-m", "goodpart.cli.main", "score", str(built_bundle), str(folder), "--threads", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit)
-    if done.returncode == 0:
-        pytest.skip(f"{limit_mb} MB are enough here")
-    if done.returncode < 0:
-        pytest.skip("a native library ended the process")
     assert done.returncode in (2, 3), done.stderr
     assert "Traceback" not in done.stderr
     assert re.match("goodpart: .*ulimit -v", done.stderr.splitlines()[-1])
