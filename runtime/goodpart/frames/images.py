@@ -163,22 +163,6 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
     return ImageReader().read(path, spec)
 
 
-def read_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """Decodes a defect mask, in which every pixel that is not black is defective.
-
-    Args:
-        path: an image file that OpenCV reads.
-
-    Returns:
-        `(H, W) bool`, True on the defect.
-
-    Raises:
-        ImageFileError: as `ImageReader.levels`.
-        MissingExtraError: OpenCV is not installed.
-    """
-    return np.asarray(ImageReader().levels(path) > 0)
-
-
 def _complaint(path: Path, kind: str, data: bytes) -> str | None:
     """What a decoder says against a file in which nothing else is wrong, as the end of "found ..."."""
     if not is_filled_up(kind, data):
