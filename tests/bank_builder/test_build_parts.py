@@ -151,7 +151,7 @@ def test_a_mask_is_in_the_bundle_and_in_the_report(build, ignore_mask, masked_bu
     assert report["ignored_patches"] == 9 * 12
     assert (tmp_path / "washer" / "ignore.npy").read_bytes() == (masked_bundle / "ignore.npy").read_bytes()
     assert read_bundle(tmp_path / "washer").manifest.provenance.patches == 24 * 7 * 12
-    assert "108 patches of every frame never count" in build("--ignore", ignore_mask, "--force")[1].out
+    assert "108 of 192 patches of every frame (56 %) never count" in build("--ignore", ignore_mask, "--force")[1].out
 
 
 def test_the_bank_and_the_calibration_know_nothing_of_what_is_ignored(good_dir, tiny_backbone, masked_bundle, tmp_path):
