@@ -22,7 +22,8 @@ from common import RUNTIME_PACKAGES, count, headline, parser
 from goodpart._host.machine import usable_cores
 from goodpart.cli.common import print_json, run
 from goodpart.facts.spec import FrameSpec
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.progress import progress

@@ -22,7 +22,8 @@ from goodpart.bundle.bundle import Bundle
 from goodpart.cli.common import add_common_options
 from goodpart.errors import UsageError
 from goodpart.facts.spec import FrameSpec
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 
 PERCENTILES = (50, 95, 99)

@@ -23,7 +23,7 @@ from goodpart.bank.exact import exact_distances
 from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.facts.profile import Profile
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.data.dataset import read_categories

@@ -30,7 +30,8 @@ from goodpart._host.opencv import load_opencv
 from goodpart.cli.common import print_json, run, size
 from goodpart.errors import UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 
 PEERS = (
     "anomalib_openvino",

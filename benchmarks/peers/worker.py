@@ -46,7 +46,8 @@ def main() -> int:
 
 def _prepare(job: dict[str, Any]) -> dict[str, Any]:
     from goodpart.facts.spec import Channels, FrameSpec, PixelType
-    from goodpart.frames.images import find_images, read_image
+    from goodpart.frames.images import read_image
+    from goodpart.frames.listing import find_images
 
     spec = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
     good = [read_image(path, spec) for path in find_images(Path(job["data"], "train", "good"))]
@@ -104,17 +105,17 @@ def _accuracy(score: Score, data: Path) -> dict[str, Any]:
     import cv2
 
     from goodpart.facts.spec import Channels, FrameSpec, PixelType
-    from goodpart.frames.images import read_image
+    from goodpart.frames.images import ImageReader
     from goodpart_bank_builder.data.dataset import read_categories
-    from goodpart_bank_builder.evaluate.masks import defect_of
+    from goodpart_bank_builder.evaluate.masks import levels_of
     from goodpart_bank_builder.evaluate.metrics import auprc, auroc
     from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 
     spec = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
     images = read_categories(data)[0].images
-    pixels, scores = PixelCounts(), []
+    pixels, scores, reader = PixelCounts(), [], ImageReader()
     for image in progress(images, "accuracy"):
-        frame = read_image(image.path, spec)
+        frame = reader.read(image.path, spec)
         found = score(frame)
         scores.append(found.score)
         if image.is_defective and image.mask is None:
@@ -122,7 +123,7 @@ def _accuracy(score: Score, data: Path) -> dict[str, Any]:
         fitted = found.unsaturated()
         if fitted.shape != frame.shape[:2]:
             fitted = np.asarray(cv2.resize(fitted, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR))
-        pixels.add(fitted, defect_of(image, frame.shape[:2]))
+        pixels.add(fitted, levels_of(image, frame.shape[:2], reader) > 0)
     defective = np.array([image.is_defective for image in images])
     return {
         "images": len(images),

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart import FrameError, FrozenGuard, GoodpartError, LiveInspector, Store
-from goodpart.frames.images import is_image, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import is_image
 
 _POLL_S = 0.05
 

@@ -11,7 +11,7 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.cli.main import main as goodpart
 from goodpart.errors import ContractError, UsageError
 from goodpart.facts.calibration import CalibrationMethod, promise_of
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.main import main
@@ -151,7 +151,7 @@ def test_a_mask_is_in_the_bundle_and_in_the_report(build, ignore_mask, masked_bu
     assert report["ignored_patches"] == 9 * 12
     assert (tmp_path / "washer" / "ignore.npy").read_bytes() == (masked_bundle / "ignore.npy").read_bytes()
     assert read_bundle(tmp_path / "washer").manifest.provenance.patches == 24 * 7 * 12
-    assert "108 patches of every frame never count" in build("--ignore", ignore_mask, "--force")[1].out
+    assert "108 of 192 patches of every frame (56 %) never count" in build("--ignore", ignore_mask, "--force")[1].out
 
 
 def test_the_bank_and_the_calibration_know_nothing_of_what_is_ignored(good_dir, tiny_backbone, masked_bundle, tmp_path):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, UsageError
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn import embed
@@ -98,7 +99,7 @@ def deep(path):
 
 
 WRONG = pytest.mark.parametrize(
-    ("spoil", "words"), [(broken, "damaged or foreign"), (constant, "no signal"), (deep, "uint16")]
+    ("spoil", "words"), [(broken, "no picture of a known kind"), (constant, "no signal"), (deep, "uint16")]
 )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goodpart._host.parallel import Workers
 from goodpart.bank import exact
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.parts import group_parts, make_folds
 from goodpart_bank_builder.data.settings import LearnSettings

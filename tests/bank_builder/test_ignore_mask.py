@@ -22,18 +22,31 @@ def write(path, picture):
     return path
 
 
-def test_whatever_is_not_black_is_ignored(tmp_path):
-    picture = np.zeros((6, 5, 3), np.uint8)
-    picture[1, 2] = (0, 0, 1)
-    picture[4, 0] = (255, 255, 255)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_is_ignored_from_half_of_the_range(tmp_path, dtype):
+    picture = np.zeros((20, 20, 3), dtype)
+    half = np.iinfo(dtype).max // 2 + 1
+    picture[1, 2], picture[4, 0], picture[5, 5] = (0, half, 0), np.iinfo(dtype).max, half - 1
     found = read_ignore_mask(write(tmp_path / "mask.png", picture))
     assert found.dtype == np.bool_
     assert np.argwhere(found).tolist() == [[1, 2], [4, 0]]
 
 
-def test_a_grey_picture_is_a_mask_too(tmp_path):
-    found = read_ignore_mask(write(tmp_path / "mask.png", np.eye(5, dtype=np.uint8)))
-    np.testing.assert_array_equal(found, np.eye(5, dtype=bool))
+def test_a_mask_of_ones_is_refused_with_the_value_of_white(tmp_path):
+    with pytest.raises(UsageError, match=r"expected white \(255\) .* found no pixel above 1"):
+        read_ignore_mask(write(tmp_path / "mask.png", np.eye(5, dtype=np.uint8)))
+
+
+def test_soft_edges_are_a_mask_and_a_photograph_is_none(tmp_path):
+    mask = np.zeros((100, 100), np.uint8)
+    mask[:50] = 255
+    soft = read_ignore_mask(write(tmp_path / "soft.png", cv2.blur(mask, (3, 3))))
+    assert soft.sum() == 5000
+    # a JPEG of a mask has noise near black and near white, which changes nothing
+    np.testing.assert_array_equal(read_ignore_mask(write(tmp_path / "mask.jpg", mask)), mask > 0)
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100)).astype(np.uint8)
+    with pytest.raises(UsageError, match=r"noise\.png: expected black and white, found 7\d % of the pixels grey"):
+        read_ignore_mask(write(tmp_path / "noise.png", noise))
 
 
 def test_a_black_picture_ignores_nothing_and_is_refused(tmp_path):

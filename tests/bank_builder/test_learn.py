@@ -9,7 +9,8 @@ import pytest
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.facts.profile import CoresetMethod
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle

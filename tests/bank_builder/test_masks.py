@@ -41,11 +41,13 @@ def test_masks_that_hardly_mean_what_they_say_are_noted(inspector, category):
     }
     for index, mask in masks.items():
         cv2.imwrite(str(category / "ground_truth" / "block" / f"{index:03}_mask.png"), mask)
-    assert figures_of(inspector, category).notes == (
+    *odd, suspicion = figures_of(inspector, category).notes
+    assert "below 0.5: do their masks belong to other images" in suspicion
+    assert odd == [
         "masks all black, so that every pixel of a defective image counts as good: 2, such as block/000_mask.png",
         "masks all white, so that every pixel counts as defective: 2, such as block/002_mask.png",
         "masks with an alpha channel, which is not used: 1, such as block/004_mask.png",
-    )
+    ]
 
 
 def test_coloured_and_16_bit_masks_count_like_grey_ones(inspector, category):
@@ -97,9 +99,61 @@ def test_pixels_that_never_count_are_left_out(half_blind, category):
     assert before.notes == ()
     mask = np.where(ignored, 255, 0).astype(np.uint8)
     cv2.imwrite(str(category / "ground_truth" / "block" / "002_mask.png"), mask)
-    assert figures_of(half_blind, category).notes == (
-        "masks with no defect outside the ignored pixels, so that none of it counts: 1, such as block/002_mask.png",
+    assert (
+        "masks with no defect outside the ignored pixels, so that none of it counts: 1, such as block/002_mask.png"
+        in figures_of(half_blind, category).notes
     )
     mask[30:44, 40:52] = 255
     cv2.imwrite(str(category / "ground_truth" / "block" / "002_mask.png"), mask)
-    assert figures_of(half_blind, category) == before
+    found = figures_of(half_blind, category)
+    assert dataclasses.replace(found, notes=()) == before
+
+
+def edit(category, change):
+    for path in sorted((category / "ground_truth" / "block").iterdir()):
+        cv2.imwrite(str(path), change(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+
+
+def test_grey_rims_count_as_defective_and_are_noted(inspector, category):
+    before = figures_of(inspector, category)
+    edit(category, lambda mask: cv2.blur(mask, (3, 3)))
+    after = figures_of(inspector, category)
+    assert before.notes == ()
+    # the blur widens 14x12 pixels to 16x14, of which the outer two rings are grey
+    assert after.notes == (
+        "masks with grey pixels, which count as defective: 5, such as block/000_mask.png; 46 % of all marked pixels",
+    )
+
+
+def test_inverted_masks_are_suspected(inspector, category):
+    edit(category, lambda mask: 255 - mask)
+    found = figures_of(inspector, category)
+    assert found.notes[0] == (
+        "masks that mark more than half of the picture; are black and white exchanged?: 5, such as block/000_mask.png"
+    )
+    assert found.notes[1].startswith("pixel AUROC within the defective images is 0.")
+    assert "below 0.5: do their masks belong to other images" in found.notes[1]
+
+
+def test_masks_of_other_images_are_suspected(inspector, category):
+    moved = np.zeros((90, 70), np.uint8)
+    moved[2:12, 2:12] = 255
+    edit(category, lambda mask: moved)
+    (note,) = figures_of(inspector, category).notes
+    assert "below 0.5: do their masks belong to other images" in note
+
+
+def test_masks_that_belong_to_no_image_are_named(inspector, category):
+    (category / "test" / "block" / "003.png").unlink()
+    assert figures_of(inspector, category).notes == ("masks that belong to no image: 1, such as block/003_mask.png",)
+
+
+def test_black_masks_of_good_images_are_no_news_and_others_are(inspector, category):
+    (category / "ground_truth" / "good").mkdir()
+    for at in range(6):
+        cv2.imwrite(str(category / "ground_truth" / "good" / f"{at:03}_mask.png"), np.zeros((90, 70), np.uint8))
+    assert figures_of(inspector, category).notes == ()
+    cv2.imwrite(str(category / "ground_truth" / "good" / "002_mask.png"), np.eye(90, 70, dtype=np.uint8) * 255)
+    assert figures_of(inspector, category).notes == (
+        "masks of good images that mark a defect, which counts as one in pixel metrics: 1, such as good/002_mask.png",
+    )

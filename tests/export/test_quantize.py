@@ -17,7 +17,8 @@ import pytest
 from goodpart._host.machine import cpu_name
 from goodpart.errors import ExportError
 from goodpart.facts.spec import Precision
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import METADATA_KEY, Backbone
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.inspection import Verdict

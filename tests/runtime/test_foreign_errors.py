@@ -17,7 +17,8 @@ from goodpart.bank.graph import Graph
 from goodpart.bank.index_file import read_vectors
 from goodpart.bundle.bundle import OWN_FILES, read_bundle
 from goodpart.errors import GoodpartError, IntegrityError, UsageError
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from small_frames import draw_good

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from goodpart.errors import FrameError, ImageFileError, UsageError
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from small_frames import draw_good
 from small_parts import BGR, GRAY, RGB, THERMAL
 

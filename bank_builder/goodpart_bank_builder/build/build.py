@@ -23,7 +23,7 @@ from goodpart.facts.manifest import (
     Provenance,
 )
 from goodpart.facts.profile import Profile
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import Listing, list_folder, refuse_none
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
@@ -35,6 +35,7 @@ from goodpart_bank_builder.build.index import (
     search_method,
 )
 from goodpart_bank_builder.data.dataset import dataset_digest, refuse_category
+from goodpart_bank_builder.data.folders import refuse_classes
 from goodpart_bank_builder.data.parts import group_parts, make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.learn import Learned, learn
@@ -55,7 +56,9 @@ class BuildReport:
         lookalikes: at most 20 of these pairs, the nearest first.
         bank: number of vectors, and values per vector.
         duplicates: patches left out because the bank holds an identical one.
-        ignored_patches: patches of a frame that never count.
+        passed_over: a phrase for every kind of file in the folder that is not read: how many, and the first names.
+        frame_patches: patches of a frame.
+        ignored_patches: how many of them never count.
         recall: share of nearest neighbours that plain HNSW finds for good patches, 0 to 1.
         calibration: scale and thresholds.
         warning: the warning that marks all results of the bundle (untrained weights), or None.
@@ -70,6 +73,8 @@ class BuildReport:
     lookalikes: tuple[tuple[str, str], ...]
     bank: tuple[int, int]
     duplicates: int
+    passed_over: tuple[str, ...]
+    frame_patches: int
     ignored_patches: int
     recall: float
     calibration: Calibration
@@ -86,8 +91,10 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     """
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     refuse_category(settings.good_dir)
-    images = find_images(settings.good_dir)
-    parts = group_parts(images, settings.good_dir, pattern=settings.group, gap=settings.group_gap)
+    listing = list_folder(settings.good_dir)
+    refuse_none(listing)
+    refuse_classes(listing)
+    parts = group_parts(list(listing.images), settings.good_dir, pattern=settings.group, gap=settings.group_gap)
     folds = make_folds(parts, settings)
     backbone = Backbone.load(settings.backbone, threads=1)
     learned = learn(backbone, parts, folds, settings)
@@ -119,7 +126,7 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         files={},
     )
     digest = _publish(settings, manifest, index=index, projection=projection, learned=learned, golden=golden)
-    return _report(settings, digest, learned, manifest)
+    return _report(settings, digest, learned, manifest, listing)
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -166,7 +173,9 @@ def _publish(
     return digest
 
 
-def _report(settings: BuildSettings, digest: str, learned: Learned, manifest: Manifest) -> BuildReport:
+def _report(
+    settings: BuildSettings, digest: str, learned: Learned, manifest: Manifest, listing: Listing
+) -> BuildReport:
     return BuildReport(
         bundle=str(settings.out),
         digest=digest,
@@ -177,6 +186,8 @@ def _report(settings: BuildSettings, digest: str, learned: Learned, manifest: Ma
         lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes.nearest),
         bank=(len(learned.bank.vectors), learned.bank.vectors.shape[1]),
         duplicates=learned.bank.duplicates,
+        passed_over=tuple(listing.passed_over()),
+        frame_patches=manifest.backbone.grid.patches,
         ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),
         recall=manifest.bank.recall,
         calibration=learned.calibration,

@@ -1,5 +1,6 @@
 """Golden frames: a few frames in the bundle whose scores every machine must reproduce."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.facts.spec import FrameSpec
-from goodpart.frames.images import read_image
+from goodpart.frames.images import ImageReader
 
 TOLERANCE_SIGMAS = 0.02
 """Largest accepted deviation of a golden score on another CPU. Convolutions in float32 differ by about 1e-4 sigmas."""
@@ -27,8 +28,10 @@ def choose_golden(paths: Sequence[Path], scores: Sequence[float], spec: FrameSpe
     Returns:
         three frames; large frames are thinned, so that the bundle stays small.
     """
+    # the build has read them under its own limit
+    reader = ImageReader(max_megapixels=math.inf)
     order = np.argsort(scores, kind="stable")
-    typical, hardest = (_thinned(read_image(paths[rank], spec), spec) for rank in (order[len(order) // 2], order[-1]))
+    typical, hardest = (_thinned(reader.read(paths[rank], spec), spec) for rank in (order[len(order) // 2], order[-1]))
     return [typical, hardest, _planted(typical, spec)]
 
 

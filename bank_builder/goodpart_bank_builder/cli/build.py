@@ -2,11 +2,13 @@
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
 from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
+from goodpart.cli.options import add_megapixels_option
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
@@ -48,6 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
     )
+    add_megapixels_option(parser)
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
@@ -59,6 +62,13 @@ def run(options: argparse.Namespace) -> int:
     """Builds, and prints the report; returns the exit code."""
     fields = dataclasses.fields(BuildSettings)
     report = build_bundle(BuildSettings(**{field.name: getattr(options, field.name) for field in fields}))
+    for phrase in report.passed_over:
+        print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
+    if report.ignored_patches > report.frame_patches / 2:
+        print(
+            f"--ignore: {_ignored(report)} never count; white is where the frame is ignored: is that meant?",
+            file=sys.stderr,
+        )
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:
@@ -80,7 +90,7 @@ def _print(report: BuildReport) -> None:
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
     if report.ignored_patches:
-        print(f"ignored     {report.ignored_patches} patches of every frame never count")
+        print(f"ignored     {_ignored(report)} never count")
     print(
         f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, "
         f"{len(calibration.scores)} held-out parts"
@@ -92,6 +102,11 @@ def _print(report: BuildReport) -> None:
     _print_lookalikes(report)
     if report.warning is not None:
         print(report.warning)
+
+
+def _ignored(report: BuildReport) -> str:
+    share = report.ignored_patches / report.frame_patches
+    return f"{report.ignored_patches} of {report.frame_patches} patches of every frame ({share * 100:.0f} %)"
 
 
 def _print_lookalikes(report: BuildReport) -> None:

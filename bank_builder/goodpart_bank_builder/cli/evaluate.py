@@ -7,6 +7,8 @@ from pathlib import Path
 
 from goodpart._host.atomic import check_file, write_file
 from goodpart._host.machine import usable_cores
+from goodpart.cli.options import add_megapixels_option
+from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.dataset import read_categories
@@ -43,6 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
     )
+    add_megapixels_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,11 +63,12 @@ def run(options: argparse.Namespace) -> int:
     bundles, missing = find_bundles(options.bundle, categories)
     if missing:
         print(f"no bundle for: {', '.join(missing)}", file=sys.stderr)
+    reader = ImageReader(max_megapixels=options.max_megapixels, say=lambda text: print(text, file=sys.stderr))
     results: dict[str, tuple[Inspector, CategoryResult]] = {}
     for category in categories:
         if category.name in bundles:
             inspector = Inspector.load(bundles[category.name], threads=1)
-            found = evaluate_category(inspector, category, costs=costs, workers=options.threads)
+            found = evaluate_category(inspector, category, costs=costs, workers=options.threads, reader=reader)
             results[category.name] = inspector, found
             print("\n".join(category_lines(category.name, found.figures)), flush=True)
     only_results = {name: found for name, (_, found) in results.items()}

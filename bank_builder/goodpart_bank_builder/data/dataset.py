@@ -5,11 +5,12 @@ import hashlib
 from pathlib import Path
 
 from goodpart.errors import UsageError, found_at
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images, is_image, list_folder
+from goodpart_bank_builder.data.folders import is_good_name, kind_folders
 from goodpart_bank_builder.data.parts import group_parts
 
 GOOD = "good"
-"""The folder name of good images."""
+"""The kind of good images, whatever their folder is called."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,8 @@ class TestImage:
     Attributes:
         path: the image.
         part: the part that the image shows, such as `good/003.png`; several images of one kind may show one part.
-        kind: the name of its folder: "good", or the kind of defect.
+        kind: "good" for all folders of good parts (`good`, `ok`, `good_*`, in capitals or not), else the name of the
+            folder: the kind of defect.
         mask: the picture that marks the defect, or None without one.
     """
 
@@ -38,10 +40,17 @@ class TestImage:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Category:
-    """One product: `test/<kind>/*` and `ground_truth/<kind>/<stem>_mask.png`."""
+    """One product: `test/<kind>/*` and `ground_truth/<kind>/<stem>_mask.png`.
+
+    Attributes:
+        name: the product.
+        images: all that are evaluated.
+        notes: what lies in the folder and is not evaluated.
+    """
 
     name: str
     images: tuple[TestImage, ...]
+    notes: tuple[str, ...] = ()
 
 
 def refuse_category(folder: Path) -> None:
@@ -98,15 +107,41 @@ def read_categories(folder: Path, *, group: str | None = None, group_gap: int = 
 
 
 def _read_category(folder: Path, group: str | None, group_gap: int) -> Category:
-    kinds = sorted(path for path in (folder / "test").iterdir() if path.is_dir() and not path.name.startswith("."))
+    kinds = kind_folders(folder / "test")
     images = [
-        TestImage(path=path, part=f"{kind.name}/{part}", kind=kind.name, mask=_mask(folder, path))
+        TestImage(
+            path=path,
+            part=f"{kind.name}/{part}",
+            kind=GOOD if is_good_name(kind.name) else kind.name,
+            mask=_mask(folder, path),
+        )
         for kind in kinds
         for path, part in _parts(kind, group, group_gap).items()
     ]
+    loose = sorted(path.name for path in (folder / "test").iterdir() if path.is_file() and is_image(path))
     if not images:
-        raise UsageError(f"{folder / 'test'}: expected folders of images, such as good/ and scratch/, found none")
-    return Category(name=folder.resolve().name, images=tuple(images))
+        directly = f", and {len(loose)} images directly in it; move them into such folders" if loose else ""
+        raise UsageError(
+            f"{folder / 'test'}: expected folders of images, such as good/ and scratch/, found none{directly}"
+        )
+    notes = [f"not evaluated in {kind.name}/: {phrase}" for kind in kinds for phrase in list_folder(kind).passed_over()]
+    if loose:
+        notes.append(
+            f"not evaluated: {len(loose)} images directly in test/, such as {loose[0]}; move them into good/ or the "
+            "folder of their defect"
+        )
+    return Category(name=folder.resolve().name, images=tuple(images), notes=(*notes, *_unused_masks(folder, images)))
+
+
+def _unused_masks(folder: Path, images: list[TestImage]) -> list[str]:
+    truth = folder / "ground_truth"
+    if not truth.is_dir():
+        return []
+    used = {image.mask for image in images}
+    unused = [path.relative_to(truth).as_posix() for path in list_folder(truth).images if path not in used]
+    if not unused:
+        return []
+    return [f"masks that belong to no image: {len(unused)}, such as {unused[0]}"]
 
 
 def _parts(kind: Path, group: str | None, group_gap: int) -> dict[Path, str]:

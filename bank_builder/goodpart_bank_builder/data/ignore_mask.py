@@ -7,22 +7,40 @@ import numpy.typing as npt
 
 from goodpart.errors import FrameError, UsageError
 from goodpart.facts.spec import FrameSpec, GridSpec
-from goodpart.frames.images import read_mask
+from goodpart.frames.images import MAX_MEGAPIXELS, ImageReader
+
+_NEAR = 0.125
+"""How far from black or white a pixel may be, as a share of the whole range, without being grey."""
+
+_MOST_GREY = 0.05
+"""Share of grey pixels beyond which a picture is no mask: soft edges have less, photographs and noise have more."""
 
 
-def read_ignore_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """`(H, W) bool`, True where the picture is not black.
+def read_ignore_mask(path: Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> npt.NDArray[np.bool_]:
+    """`(H, W) bool`, True where the picture is white: at or above half of its range.
+
+    Args:
+        path: a picture as large as the frames.
+        max_megapixels: the most pixels that it may have, in millions.
 
     Raises:
-        UsageError: the picture cannot be read, or ignores nothing.
+        UsageError: the picture cannot be read, ignores nothing, or is not black and white.
     """
     try:
-        mask = read_mask(path)
+        levels = ImageReader(max_megapixels=max_megapixels).levels(path)
     except FrameError as error:
         raise UsageError(f"--ignore: {error}") from error
-    if not mask.any():
-        raise UsageError(f"--ignore {path}: expected white where the frame never counts, found black alone")
-    return mask
+    white = np.iinfo(levels.dtype).max
+    if levels.max() <= white // 2:
+        found = f"no pixel above {levels.max()}" if levels.any() else "black alone"
+        raise UsageError(f"--ignore {path}: expected white ({white}) where the frame never counts, found {found}")
+    grey = float(np.mean((levels > white * _NEAR) & (levels < white * (1 - _NEAR))))
+    if grey > _MOST_GREY:
+        raise UsageError(
+            f"--ignore {path}: expected black and white, found {grey * 100:.0f} % of the pixels grey, as in a "
+            "photograph or a JPEG; paint it in black and white and save it as PNG"
+        )
+    return np.asarray(levels > white // 2)
 
 
 def ignored_patches(mask: npt.NDArray[np.bool_], frame: FrameSpec, grid: GridSpec) -> npt.NDArray[np.bool_]:

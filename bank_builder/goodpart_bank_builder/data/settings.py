@@ -6,6 +6,7 @@ from pathlib import Path
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.facts.manifest import check_name, check_serial
+from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.model.backbone import check_threads
 
 
@@ -20,6 +21,7 @@ class LearnSettings:
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
         threads: images embedded at a time, one thread each; 1 to 256.
         skip_unreadable: whether to leave out images that cannot be read.
+        max_megapixels: the most pixels that an image file may have, in millions.
     """
 
     false_reject_rate: float = 0.05
@@ -28,6 +30,7 @@ class LearnSettings:
     seed: int = 0
     threads: int = 1
     skip_unreadable: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
 
     def __post_init__(self) -> None:
         # checked here, because a build uses some of the settings only after minutes of work

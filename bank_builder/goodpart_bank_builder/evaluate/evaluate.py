@@ -1,5 +1,6 @@
 """Evaluation of a bundle on an MVTec-style category."""
 
+import dataclasses
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from goodpart._host.parallel import in_order
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.bundle import MANIFEST
 from goodpart.errors import UsageError
-from goodpart.frames.images import read_image
+from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
@@ -27,12 +28,13 @@ from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
 from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryFigures, CategoryResult, ImageResult, KindFigures
-from goodpart_bank_builder.evaluate.masks import OddMasks, defect_of
+from goodpart_bank_builder.evaluate.masks import OddMasks, levels_of
 from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 from goodpart_bank_builder.progress import progress
 
 _DEFAULT_COSTS = Costs()
+_DEFAULT_READER = ImageReader()
 
 
 def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Path], list[str]]:
@@ -62,7 +64,12 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
 
 
 def evaluate_category(
-    inspector: Inspector, category: Category, *, costs: Costs = _DEFAULT_COSTS, workers: int = 1
+    inspector: Inspector,
+    category: Category,
+    *,
+    costs: Costs = _DEFAULT_COSTS,
+    workers: int = 1,
+    reader: ImageReader = _DEFAULT_READER,
 ) -> CategoryResult:
     """Inspects every test image and computes all figures.
 
@@ -75,17 +82,18 @@ def evaluate_category(
         category: the test set.
         costs: the costs of false rejects and escapes on the line.
         workers: images inspected at a time, one thread each; 1 to 256.
+        reader: reads images and masks.
 
     Raises:
         UsageError: a number of workers out of range.
         FrameError: an image or a mask cannot be read, or has the wrong size.
     """
     check_threads(workers)
-    pixels = _Pixels()
+    pixels = _Pixels(reader)
     images = []
 
     def inspect(image: TestImage) -> Inspection:
-        return inspector.inspect(read_image(image.path, inspector.backbone.spec.frame))
+        return inspector.inspect(reader.read(image.path, inspector.backbone.spec.frame))
 
     total = len(category.images)
     inspected = in_order(inspect, category.images, workers=workers)
@@ -103,7 +111,9 @@ def evaluate_category(
                 verdict=inspection.verdict,
             )
         )
-    return CategoryResult(figures=_figures(inspector, images, pixels, costs), images=tuple(images))
+    figures = _figures(inspector, images, pixels, costs)
+    figures = dataclasses.replace(figures, notes=(*figures.notes, *category.notes))
+    return CategoryResult(figures=figures, images=tuple(images))
 
 
 def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Path) -> dict[str, Any]:
@@ -148,7 +158,8 @@ def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any
 class _Pixels:
     """Counted pixels by kind, and odd masks."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: ImageReader) -> None:
+        self._reader = reader
         self._counts: defaultdict[str, PixelCounts] = defaultdict(PixelCounts)
         self.odd_masks = OddMasks()
 
@@ -158,13 +169,16 @@ class _Pixels:
             return
         # the sigmoid saturates in float32, so pixel metrics use the calibrated scores
         calibrated = inspection.calibrated_map()
-        defect, counted = defect_of(image, calibrated.shape), ~inspection.ignored_map()
-        if image.mask is not None:
-            self.odd_masks.look_at(image.mask, defect, counted)
-        self._counts[image.kind].add(calibrated, defect, counted)
+        levels, counted = levels_of(image, calibrated.shape, self._reader), ~inspection.ignored_map()
+        self.odd_masks.look_at(image, levels, counted)
+        self._counts[image.kind].add(calibrated, levels > 0, counted)
 
     def all(self) -> PixelCounts:
         return PixelCounts.sum_of(self._counts.values())
+
+    def of_defects(self) -> PixelCounts:
+        """Those of all defective images."""
+        return PixelCounts.sum_of(counts for kind, counts in self._counts.items() if kind != GOOD)
 
     def of_kind(self, kind: str) -> PixelCounts:
         """The pixels of one kind of defect and of all good images."""
@@ -202,7 +216,7 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         kinds=_kinds(images, scores, pixels),
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
-        notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes()),
+        notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes() + _suspicion(pixels.of_defects())),
     )
 
 
@@ -231,6 +245,17 @@ def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _
             aupro_30=its_pixels.aupro(0.30),
         )
     return figures
+
+
+def _suspicion(pixels: PixelCounts) -> list[str]:
+    """What the pixels of the defective images alone say of their masks."""
+    found = pixels.auroc()
+    if found is None or found >= 0.5:
+        return []
+    return [
+        f"pixel AUROC within the defective images is {found:.2f}, below 0.5: do their masks belong to other images, or "
+        "are black and white exchanged?"
+    ]
 
 
 def _notes(inspector: Inspector, images: list[ImageResult]) -> list[str]:

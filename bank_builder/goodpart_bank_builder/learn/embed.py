@@ -12,7 +12,7 @@ import numpy.typing as npt
 from goodpart._host.parallel import in_order
 from goodpart.errors import FrameError, InferenceError, UsageError
 from goodpart.facts.no_signal import no_signal
-from goodpart.frames.images import read_image
+from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import LearnSettings
@@ -46,7 +46,9 @@ class GoodImages:
             UsageError: the ignore mask cannot be read or leaves no patch.
         """
         spec = backbone.spec
-        self._mask = None if settings.ignore is None else read_ignore_mask(settings.ignore)
+        most = settings.max_megapixels
+        self._mask = None if settings.ignore is None else read_ignore_mask(settings.ignore, max_megapixels=most)
+        self._reader = ImageReader(max_megapixels=most, say=lambda text: print(text, file=sys.stderr))
         self.ignored = None if self._mask is None else ignored_patches(self._mask, spec.frame, spec.grid)
         self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
         self.patches = len(self._counted)
@@ -103,7 +105,7 @@ class GoodImages:
 
     def _embed(self, path: Path) -> npt.NDArray[np.float32]:
         """Refuses a frame that an Inspector would call UNKNOWN: otherwise it would be learned as good."""
-        frame = read_image(path, self._backbone.spec.frame)
+        frame = self._reader.read(path, self._backbone.spec.frame)
         reason = no_signal(frame, self._backbone.spec.frame)
         if reason is not None:
             raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")

@@ -2,13 +2,14 @@
 
 import base64
 import dataclasses
+import math
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from goodpart.frames.images import read_image, read_mask
+from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.scoring.overlay import SCALE_SIGMAS, draw_overlay, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
@@ -88,10 +89,12 @@ def draw_legend() -> Legend:
 def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
     """Draws picture, heat map and truth, each `(h, w, 3) uint8` BGR."""
     spec = inspector.backbone.spec.frame
-    frame = read_image(image.path, spec)
+    # the evaluation has read them under its own limit
+    reader = ImageReader(max_megapixels=math.inf)
+    frame = reader.read(image.path, spec)
     picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
     heat_map = _small(_bgr(inspector.inspect(frame).overlay(frame)))
-    return picture, heat_map, None if image.mask is None else _outlined(picture, read_mask(image.mask))
+    return picture, heat_map, None if image.mask is None else _outlined(picture, reader.levels(image.mask) > 0)
 
 
 def _bgr(picture: Picture) -> Picture:

@@ -10,7 +10,8 @@ from goodpart._host.machine import cpu_name
 from goodpart._host.strict_json import to_plain
 from goodpart.cli import common
 from goodpart.cli.common import print_json
-from goodpart.frames.images import find_images, read_image
+from goodpart.frames.images import read_image
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart_export.cli.version import add_version_option
 from goodpart_export.onnx_file import report_path

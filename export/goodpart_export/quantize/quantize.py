@@ -13,7 +13,7 @@ from goodpart._host.session import load_onnxruntime
 from goodpart._host.strict_json import encode
 from goodpart.errors import ExportError, UsageError
 from goodpart.facts.spec import BackboneSpec, Precision
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
 from goodpart.model.onnx_guard import OPSET
 from goodpart_export.good_images import read_images

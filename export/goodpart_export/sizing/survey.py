@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.facts.spec import FrameSpec
-from goodpart.frames.images import find_images
+from goodpart.frames.listing import find_images
 from goodpart_export.good_images import read_images
 
 SAMPLE = 200

@@ -34,7 +34,7 @@ from goodpart.errors import (
 )
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import FORMAT_VERSION, Manifest
-from goodpart.frames.images import load_npy
+from goodpart.frames.plain_files import load_npy
 
 MANIFEST, MANIFEST_SHA256, SIGNATURE = "manifest.json", "manifest.sha256", "manifest.sig"
 BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"
@@ -105,13 +105,16 @@ class Bundle:
         """
         if hasattr(os, "memfd_create"):
             with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
-                self._copy_index(file)
-                yield Path(f"/proc/self/fd/{file.fileno()}")
-        else:
-            with tempfile.TemporaryDirectory() as private:
-                path = Path(private, INDEX)
-                path.write_bytes(self._read(INDEX))
-                yield path
+                path = Path(f"/proc/self/fd/{file.fileno()}")
+                # a hardened service may see no /proc
+                if path.exists():
+                    self._copy_index(file)
+                    yield path
+                    return
+        with tempfile.TemporaryDirectory() as private:
+            path = Path(private, INDEX)
+            path.write_bytes(self._read(INDEX))
+            yield path
 
     def read_golden(self, file: str) -> npt.NDArray[Any]:
         """One golden frame.

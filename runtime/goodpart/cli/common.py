@@ -1,9 +1,11 @@
 """Shared code of all command lines of the project: sub-commands, exit codes, one-line errors, parsing of values."""
 
 import argparse
+import errno
 import io
 import json
 import os
+import re
 import signal
 import sys
 import traceback
@@ -18,6 +20,14 @@ INTERRUPTED = 130
 
 USAGE = 2
 """Exit code of wrong usage. A missing command has the same code, because 0 would mean "all good"."""
+
+
+_FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
+"""Errors of an output that takes no more."""
+
+
+_NO_MEMORY = re.compile("bfc_arena|failed to map segment|PosixThread|bad_alloc|[Mm]emory|allocate")
+"""What libraries say when the system gives them none."""
 
 
 class Command(Protocol):
@@ -95,21 +105,31 @@ def run(
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
     try:
-        return main(options)
+        code = main(options)
+        sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except GoodpartError as error:
-        return _report(parser.prog, str(error), error.exit_code, show=options.traceback)
+        return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
         return _report(parser.prog, "interrupted; nothing half-written is left", INTERRUPTED, show=options.traceback)
     except BrokenPipeError:
         # the reader has closed the pipe (for example `| head`); the flush at exit must not fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return USAGE
-    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would mean "at least one defect"
-        text = f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
+    except MemoryError:
+        text = "expected more memory, found none left (see ulimit -v, or the container's limit); give it more"
         return _report(parser.prog, text, USAGE, show=options.traceback)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            return _report(parser.prog, _unexpected(error), USAGE, show=options.traceback)
+        _drop_output()
+        text = f"stdout: expected room for the results, found none ({error.strerror}); they are incomplete"
+        return _report(parser.prog, text, USAGE, show=options.traceback)
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would read as "at least one defect"
+        return _report(parser.prog, _unexpected(error), USAGE, show=options.traceback)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    return code
 
 
 def print_json(value: object) -> None:
@@ -152,6 +172,27 @@ def _mend_streams() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _unexpected(error: Exception) -> str:
+    if limit := _memory_limit(str(error)):
+        return f"expected more memory, found none ({error}){limit}"
+    return f"unexpected {type(error).__name__}: {error}; please report this with the output of --traceback"
+
+
+def _memory_limit(text: str) -> str:
+    """What stands behind an error of a native library that got no memory, if this process has a limit of it."""
+    if _NO_MEMORY.search(text) is None or sys.platform == "win32":
+        return ""
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return "" if most == resource.RLIM_INFINITY else f"; this process may map {most >> 20} MB (ulimit -v): give it more"
+
+
+def _drop_output() -> None:
+    """Sends what is still to be printed to nowhere, so that the flush at exit does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(program: str, text: str, code: int, *, show: bool) -> int:

@@ -1,12 +1,14 @@
 """Options that several commands of `goodpart` share, and their meaning."""
 
 import argparse
+import math
 import os
 from pathlib import Path
 from typing import TypedDict
 
 from goodpart.bundle.bundle import read_manifest
 from goodpart.errors import BundleMissingError
+from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.store.folder import is_store
 from goodpart.store.store import Store
 
@@ -77,6 +79,24 @@ def add_threads_option(parser: argparse.ArgumentParser, *, what: str = "threads 
     parser.add_argument(
         "--threads", type=int, metavar="N", help=f"{what} (default: as `goodpart tune` found, else all cores)"
     )
+
+
+def add_megapixels_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--max-megapixels`."""
+    parser.add_argument(
+        "--max-megapixels", type=_megapixels, metavar="N", default=MAX_MEGAPIXELS,
+        help="refuse image files whose header states more million pixels (default: %(default)g)",
+    )  # fmt: skip
+
+
+def _megapixels(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text!r}")
+    return number
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

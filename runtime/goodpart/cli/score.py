@@ -1,9 +1,11 @@
 """`goodpart score`: inspects image files and prints the verdict of each."""
 
 import argparse
+import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,17 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
 from goodpart.cli.common import print_json
-from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
+from goodpart.cli.options import (
+    add_bundle_argument,
+    add_json_option,
+    add_megapixels_option,
+    add_threads_option,
+    bundle_folder,
+    trust,
+)
 from goodpart.errors import FrameError, UsageError, found_at
-from goodpart.frames.images import OVERLAY_SUFFIX, find_images, read_image
+from goodpart.frames.images import ImageReader
+from goodpart.frames.listing import OVERLAY_SUFFIX, list_folder, refuse_none, unread_picture
 from goodpart.frames.pictures import write_picture
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
@@ -24,6 +34,9 @@ SUMMARY = "Inspect image files; the exit code is 1 if at least one has a defect.
 
 _SCORE_DECIMALS = 3
 """Decimals of a score in the table; more are shown if a different score and threshold would look equal."""
+
+_LONGEST_NAME_BYTES = 220
+"""Of a file's name in that of its overlay: file systems take 255, and a file that is being written has 18 more."""
 
 REFUSED = "REFUSED"
 """The outcome of a frame that has no verdict."""
@@ -38,11 +51,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image file, or a folder of them")
     parser.add_argument("--maps", type=Path, metavar="DIR", help="write an overlay picture of each frame below DIR")
     add_threads_option(parser, what="threads per frame; images at a time if there are several")
+    add_megapixels_option(parser)
     add_json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Scores every image. A refused image is reported, and the others are still scored.
+
+    A picture in a folder that cannot be read counts as refused: nobody may take its part for a good one.
 
     Prints a JSON object per frame, or a table row per frame if stdout is a terminal and `--json` is not given.
 
@@ -51,17 +67,20 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.maps is not None:
         load_opencv("--maps")
-    paths = [path for given in options.images for path in _images_at(given)]
+    paths, unread = _files(options.images)
     overlays = {} if options.maps is None else _overlay_paths(paths, options.maps)
     for overlay in {overlay.parent: overlay for overlay in overlays.values()}.values():
         check_file(overlay)
     inspector, workers = _load(options, images=len(paths))
+    reader = ImageReader(max_megapixels=options.max_megapixels, say=_say)
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
     counts = dict.fromkeys(_EXIT_CODES, 0)
 
     def score_one(path: Path) -> dict[str, Any]:
-        return _score_one(inspector, path, overlays.get(path))
+        if path in unread:
+            return _refused(path, unread_picture(path))
+        return _score_one(inspector, reader, path, overlays.get(path))
 
     began = time.perf_counter()
     for _, result in in_order(score_one, paths, workers=workers):
@@ -91,18 +110,29 @@ def _load(options: argparse.Namespace, *, images: int) -> tuple[Inspector, int]:
     return Inspector.load(folder, threads=threads_each, **trust(options)), workers
 
 
-def _images_at(given: Path) -> list[Path]:
-    """The images that one argument names.
+def _files(given: Sequence[Path]) -> tuple[list[Path], set[Path]]:
+    """The pictures that the arguments name, and which of them cannot be read; other files are only counted.
 
     Raises:
-        UsageError: the argument is neither a file nor a folder. Files are decoded later.
+        UsageError: an argument is neither a file nor a folder, or a folder holds no pictures.
     """
-    found = found_at(given)
-    if found == "a folder":
-        return find_images(given)
-    if found != "a file":
-        raise UsageError(f"{given}: expected an image file or a folder of them, found {found}")
-    return [given]
+    paths: list[Path] = []
+    unread: set[Path] = set()
+    for place in given:
+        found = found_at(place)
+        if found == "a file":
+            paths.append(place)
+        elif found == "a folder":
+            listing = list_folder(place)
+            if not listing.pictures:
+                refuse_none(listing)
+            paths += sorted((*listing.images, *listing.pictures), key=lambda path: path.relative_to(place).as_posix())
+            unread.update(listing.pictures)
+            for phrase in listing.passed_over():
+                _say(f"{place}: not scored: {phrase}")
+        else:
+            raise UsageError(f"{place}: expected an image file or a folder of them, found {found}")
+    return paths, unread
 
 
 def _overlay_paths(paths: list[Path], folder: Path) -> dict[Path, Path]:
@@ -112,21 +142,37 @@ def _overlay_paths(paths: list[Path], folder: Path) -> dict[Path, Path]:
     root = os.path.commonpath([place.parent for place in places.values()])
     # the suffix stays in the name, because part.png and part.jpg are two frames
     return {
-        path: folder / place.relative_to(root).with_name(place.name + OVERLAY_SUFFIX) for path, place in places.items()
+        path: folder / place.relative_to(root).with_name(_overlay_name(place.name)) for path, place in places.items()
     }
 
 
-def _score_one(inspector: Inspector, path: Path, overlay: Path | None) -> dict[str, Any]:
-    spec = inspector.backbone.spec.frame
+def _overlay_name(name: str) -> str:
+    """The name of the overlay of a file; a name that would become too long is cut, and ends in its sha256's begin."""
+    encoded = os.fsencode(name)
+    if len(encoded) > _LONGEST_NAME_BYTES:
+        digest = hashlib.sha256(encoded).hexdigest()[:8]
+        name = f"{os.fsdecode(encoded[: _LONGEST_NAME_BYTES - 9])}-{digest}"
+    return name + OVERLAY_SUFFIX
+
+
+def _score_one(inspector: Inspector, reader: ImageReader, path: Path, overlay: Path | None) -> dict[str, Any]:
     try:
-        frame = read_image(path, spec)
+        frame = reader.read(path, inspector.backbone.spec.frame)
         inspection = inspector.inspect(frame)
     except FrameError as error:
-        print(f"goodpart score: {error}", file=sys.stderr)
-        return {"file": str(path), "verdict": REFUSED, "error": str(error)}
+        return _refused(path, str(error))
     if overlay is not None:
         write_picture(overlay, inspection.overlay(frame))
     return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
+
+
+def _refused(path: Path, reason: str) -> dict[str, Any]:
+    _say(reason)
+    return {"file": str(path), "verdict": REFUSED, "error": reason}
+
+
+def _say(text: str) -> None:
+    print(f"goodpart score: {text}", file=sys.stderr)
 
 
 def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class FrameSpec:
             )
         if frame.dtype != np.dtype(self.dtype.value):
             raise FrameError(
-                f"frame: expected {self.describe()}, found dtype {frame.dtype}; convert it, or export for that dtype"
+                f"frame: expected {self.describe()}, found dtype {frame.dtype}; convert it"
+                f"{', or export for that dtype' if frame.dtype in (np.uint8, np.uint16) else ''}"
             )
         wanted = frame.ndim == 2 if self.channels is Channels.GRAY else frame.ndim == 3 and frame.shape[2] == 3
         if not wanted or frame.size == 0:

@@ -1,146 +1,183 @@
 """Image files to frames: embedded PC and workstation decode files here and nowhere else.
 
-`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF and BMP need OpenCV (the extra `images`). An 8-bit
-grey file is replicated where the bundle wants three channels; every other mismatch is refused.
+`.npy` and binary PGM/PPM are read with numpy alone; PNG, JPEG, TIFF, BMP, WebP and JPEG 2000 need OpenCV (the extra
+`images`). An 8-bit grey file is replicated where the bundle wants three channels; every other mismatch is refused.
 """
 
-import os
-import re
-import tokenize
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.opencv import load_opencv
-from goodpart.errors import FrameError, ImageFileError, UsageError, found_at
+from goodpart.errors import FrameError, ImageFileError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
+from goodpart.frames.containers import (
+    JPEG,
+    JPEG_2000,
+    OPENCV_KINDS,
+    TIFF,
+    WEBP,
+    flaw,
+    has_alpha,
+    is_filled_up,
+    kind_of,
+    size_px,
+)
+from goodpart.frames.damage import DECODER, DecoderCrashError
+from goodpart.frames.listing import OPENCV_SUFFIXES, SUFFIXES
+from goodpart.frames.plain_files import load_npy, read_bytes, read_netpbm, refuse_size
 
-OWN_SUFFIXES = frozenset({".npy", ".pgm", ".ppm"})
-OVERLAY_SUFFIX = ".overlay.png"
-"""The ending of an overlay's name. `find_images` leaves overlays out, so that they may lie beside their frames."""
+MAX_MEGAPIXELS = 200.0
+"""The most pixels of a file unless a caller says otherwise, in millions."""
 
-OPENCV_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
-
-# a comment may stand between any two numbers
-_NETPBM_HEADER = re.compile(rb"P([56])G(\d{1,9})G(\d{1,9})G(\d{1,5})\s".replace(b"G", rb"(?:\s|#[^\n]*\n)+"))
-
-# what numpy's reader raises for a header that it does not expect
-_NPY_ERRORS = (OSError, ValueError, TypeError, OverflowError, EOFError, SyntaxError, tokenize.TokenError, MemoryError)
+# OpenCV may be built without them
+_OPTIONAL = {WEBP: "x.webp", JPEG_2000: "x.jp2"}
 
 
-def find_images(folder: Path) -> list[Path]:
-    """All image files below a folder, sorted by relative path, without hidden files and folders.
+class ImageReader:
+    """Reads the image files of one run; safe on several threads.
 
-    Linked folders are followed, each of them once: a link to a folder above ends.
-
-    Args:
-        folder: where to look.
-
-    Raises:
-        UsageError: no such folder, no image in it, or a folder in it that cannot be read.
+    Attributes:
+        max_megapixels: the most pixels that a file may have, in millions.
     """
 
-    def refuse(error: OSError) -> None:
-        raise UsageError(f"{error.filename}: expected a readable folder, found none ({error.strerror})") from error
+    def __init__(self, *, max_megapixels: float = MAX_MEGAPIXELS, say: Callable[[str], None] | None = None) -> None:
+        """Sets the limits.
 
-    if (place := found_at(folder)) != "a folder":
-        raise UsageError(f"{folder}: expected a folder of images, found {place}")
-    found: list[Path] = []
-    visited: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        real = os.path.realpath(parent)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        found += [Path(parent, name) for name in files if is_image(Path(name))]
-    if not found:
-        raise UsageError(f"{folder}: expected images ({', '.join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))}), found none")
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+        Args:
+            max_megapixels: the header of a larger picture is refused before its pixels are decoded.
+            say: gets a line about what is read but may surprise, once for each kind of surprise; None for nobody.
+        """
+        self.max_megapixels = max_megapixels
+        self._say = say
 
+    def read(self, path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
+        """Decodes one image file into a frame for a bundle.
 
-def is_image(path: Path) -> bool:
-    """Whether `read_image` takes a file of this name, and it is not that of an overlay."""
-    if path.name.startswith(".") or path.name.endswith(OVERLAY_SUFFIX):
-        return False
-    return path.suffix.lower() in OWN_SUFFIXES | OPENCV_SUFFIXES
+        Args:
+            path: `.npy` (taken as it is, nothing is converted), `.pgm`, `.ppm`, or what OpenCV reads; EXIF orientation
+                is applied, an alpha channel is dropped.
+            spec: the frame that the bundle declares.
+
+        Returns:
+            `(H, W, 3)` or `(H, W)` frame as `spec` declares.
+
+        Raises:
+            ImageFileError: the file is missing, damaged, too large, or not one picture of a known kind.
+            FrameError: the frame has another dtype or channel count than `spec` declares.
+            MissingExtraError: the file needs OpenCV, which is not installed.
+        """
+        suffix = path.suffix.lower()
+        _refuse_devices(path)
+        if suffix == ".npy":
+            frame = load_npy(path, where=str(path), max_megapixels=self.max_megapixels)
+        elif suffix in (".pgm", ".ppm"):
+            frame = _fitted(read_netpbm(path, max_megapixels=self.max_megapixels), spec)
+        elif suffix in OPENCV_SUFFIXES:
+            frame = _fitted(self._decode(path), spec)
+        else:
+            known = ", ".join(sorted(SUFFIXES))
+            raise ImageFileError(f"{path}: expected an image file ({known}), found suffix {path.suffix!r}")
+        try:
+            return spec.check(frame)
+        except FrameError as error:
+            raise FrameError(f"{path}: {error}") from error
+
+    def levels(self, path: Path) -> npt.NDArray[Any]:
+        """Decodes a mask: the brightest channel of each pixel.
+
+        Args:
+            path: an image file that OpenCV reads.
+
+        Returns:
+            `(H, W)` uint8 or uint16.
+
+        Raises:
+            ImageFileError: the file is missing, damaged, too large, or not one picture of a known kind.
+            MissingExtraError: OpenCV is not installed.
+        """
+        image = self._decode(path)
+        return image if image.ndim == 2 else np.asarray(image.max(axis=2))
+
+    def _decode(self, path: Path) -> npt.NDArray[Any]:
+        """`(H, W)` or RGB `(H, W, 3)`, uint8 or uint16; an alpha channel is dropped."""
+        cv2 = load_opencv(f"{path}: reading {path.suffix}")
+        data = read_bytes(path)
+        kind = self._check(path, data, cv2)
+        try:
+            buffer = np.frombuffer(data, np.uint8)
+            image = cv2.imdecode(buffer, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        except cv2.error as error:
+            raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
+        except MemoryError as error:
+            raise ImageFileError(f"{path}: expected an image that fits into memory, found a larger one") from error
+        if image is None:
+            raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged {kind} file")
+        if image.dtype not in (np.uint8, np.uint16):
+            raise FrameError(
+                f"{path}: expected uint8 or uint16 pixels, found {image.dtype}; convert them to uint16 (shift and "
+                "scale them), save them as PNG, TIFF or .npy, and export for --dtype uint16 with their --value-range"
+            )
+        if has_alpha(kind, data) and (kind == TIFF or self._say is not None):
+            self._look_behind_alpha(path, kind, cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED))
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image)
+
+    def _check(self, path: Path, data: bytes, cv2: Any) -> str:
+        """What kind of picture a file is, if it is one whole picture that OpenCV reads rightly."""
+        kind = kind_of(data)
+        if kind not in OPENCV_KINDS:
+            known = ", ".join(OPENCV_KINDS)
+            other = "no picture of a known kind" if kind is None else f"{kind}; convert it to PNG"
+            raise ImageFileError(f"{path}: expected {known}, found {other}")
+        if kind in _OPTIONAL and not cv2.haveImageWriter(_OPTIONAL[kind]):
+            raise ImageFileError(f"{path}: expected an OpenCV that reads {kind}, found one without; convert it to PNG")
+        if (size := size_px(kind, data)) is not None:
+            refuse_size(path, *size, max_megapixels=self.max_megapixels)
+        if (found := flaw(kind, data) or _complaint(path, kind, data)) is not None:
+            raise ImageFileError(f"{path}: expected one whole picture, found {found}")
+        return kind
+
+    def _look_behind_alpha(self, path: Path, kind: str, image: npt.NDArray[Any] | None) -> None:
+        """Says once that transparent pixels are inspected like all others, where their colours can be had."""
+        if image is None or image.ndim != 3 or image.shape[2] != 4:
+            return
+        hidden = image[:, :, 3] < np.iinfo(image.dtype).max
+        if kind == TIFF and hidden.any():
+            raise ImageFileError(
+                f"{path}: expected an opaque picture, found a TIFF with an alpha channel, by which OpenCV darkens the "
+                "colours; save it without"
+            )
+        if self._say is not None and hidden.any() and image[hidden][:, :3].any():
+            say, self._say = self._say, None
+            say(
+                f"{path}: an alpha channel hides colours in {hidden.mean() * 100:.0f} % of the picture; they are "
+                "inspected nevertheless, here and in the files that follow"
+            )
 
 
 def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
-    """Decodes one image file into a frame for a bundle.
+    """Decodes one image file into a frame for a bundle, as `ImageReader.read` does without options."""
+    return ImageReader().read(path, spec)
 
-    Args:
-        path: `.npy` (taken as it is, nothing is converted), `.pgm`, `.ppm`, or what OpenCV reads; EXIF orientation is
-            applied.
-        spec: the frame that the bundle declares.
 
-    Returns:
-        `(H, W, 3)` or `(H, W)` frame as `spec` declares.
-
-    Raises:
-        ImageFileError: the file is missing, empty, truncated or otherwise undecodable.
-        FrameError: the frame has another dtype or channel count than `spec` declares.
-        MissingExtraError: the file needs OpenCV, which is not installed.
-    """
-    suffix = path.suffix.lower()
-    _refuse_devices(path)
-    if suffix == ".npy":
-        frame = load_npy(path, where=str(path))
-    elif suffix in (".pgm", ".ppm"):
-        frame = _fitted(_read_netpbm(path), spec)
-    elif suffix in OPENCV_SUFFIXES:
-        frame = _fitted(_read_opencv(path), spec)
-    else:
-        known = ", ".join(sorted(OWN_SUFFIXES | OPENCV_SUFFIXES))
-        raise ImageFileError(f"{path}: expected an image file ({known}), found suffix {path.suffix!r}")
+def _complaint(path: Path, kind: str, data: bytes) -> str | None:
+    """What a decoder says against a file in which nothing else is wrong, as the end of "found ..."."""
+    if not is_filled_up(kind, data):
+        return None
     try:
-        return spec.check(frame)
-    except FrameError as error:
-        raise FrameError(f"{path}: {error}") from error
-
-
-def read_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """Decodes a defect mask, in which every pixel that is not black is defective.
-
-    Args:
-        path: an image file that OpenCV reads.
-
-    Returns:
-        `(H, W) bool`, True on the defect.
-
-    Raises:
-        ImageFileError: the file is missing, empty, truncated or otherwise undecodable.
-        MissingExtraError: OpenCV is not installed.
-    """
-    image = _read_opencv(path)
-    return np.asarray((image if image.ndim == 2 else image.max(axis=2)) > 0)
-
-
-def load_npy(source: Path | BinaryIO, *, where: str) -> npt.NDArray[Any]:
-    """One array from a `.npy` file; pickles are refused.
-
-    Args:
-        source: the path of the file, or its open bytes.
-        where: the name of the file in messages.
-
-    Returns:
-        the array as the file has it, in C order.
-
-    Raises:
-        ImageFileError: the file is missing, or is not one plain array.
-    """
-    try:
-        if isinstance(source, Path):
-            # a map refuses a header that promises more than the file holds before anything is allocated
-            return np.array(np.lib.format.open_memmap(source, mode="r"), order="C")
-        return np.asarray(np.lib.format.read_array(source, allow_pickle=False), order="C")
-    except _NPY_ERRORS as error:
+        said = DECODER.complaint(data, is_jpeg=kind == JPEG)
+    except DecoderCrashError as error:
         raise ImageFileError(
-            f"{where}: expected one numpy array without pickles, found something else ({error})"
+            f"{path}: expected a file that can be decoded, found one at which the decoder crashes; remove it"
         ) from error
+    if said is None:
+        return None
+    if "not configured" in said:
+        return f"a {kind} file that this OpenCV does not decode ({said}); save it without that compression"
+    return f"a damaged {kind} file ({said}); copy it again"
 
 
 def _fitted(image: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[Any]:
@@ -162,69 +199,3 @@ def _refuse_devices(path: Path) -> None:
         return  # reading the file raises the same error with its reason
     if special:
         raise ImageFileError(f"{path}: expected an image file, found a folder, pipe or device")
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except MemoryError as error:
-        raise ImageFileError(f"{path}: expected an image that fits into memory, found a larger file") from error
-    except OSError as error:
-        raise ImageFileError(f"{path}: expected a readable image file, found none ({error.strerror})") from error
-    if not data:
-        raise ImageFileError(f"{path}: expected an image, found an empty file")
-    return data
-
-
-def _read_netpbm(path: Path) -> npt.NDArray[Any]:
-    data = _read_bytes(path)
-    header = _NETPBM_HEADER.match(data)
-    if header is None:
-        raise ImageFileError(f"{path}: expected a binary PGM (P5) or PPM (P6), found another header")
-    kind, width, height, largest = (int(text) for text in header.groups())
-    if not (largest == 255 or 255 < largest <= 65535):
-        raise ImageFileError(f"{path}: expected a largest value of 255 or 256 to 65535, found {largest}")
-    shape = (height, width) if kind == 5 else (height, width, 3)
-    dtype = np.dtype(np.uint8 if largest == 255 else ">u2")
-    expected_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    found_bytes = len(data) - header.end()
-    if expected_bytes == 0 or found_bytes < expected_bytes:
-        raise ImageFileError(
-            f"{path}: expected {expected_bytes} bytes of pixels for {width}x{height}, found {found_bytes}"
-        )
-    if data[header.end() + expected_bytes :].strip():
-        raise ImageFileError(f"{path}: expected one picture, found more behind it; split them")
-    pixels = np.frombuffer(data, dtype, count=expected_bytes // dtype.itemsize, offset=header.end())
-    return pixels.reshape(shape).astype(dtype.newbyteorder("="))
-
-
-def _read_opencv(path: Path) -> npt.NDArray[Any]:
-    """`(H, W)` or RGB `(H, W, 3)`; an alpha channel is dropped."""
-    cv2 = load_opencv(f"{path}: reading {path.suffix}")
-    data = _read_bytes(path)
-    if _is_truncated(data):
-        raise ImageFileError(f"{path}: expected a whole image, found a truncated file; copy it again")
-    try:
-        buffer, flags = np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-        if data.startswith((b"II", b"MM")):
-            # a TIFF may hold several pictures, and a verdict on the first says nothing about the others
-            _, pages = cv2.imdecodemulti(buffer, flags)
-            if len(pages) > 1:
-                raise ImageFileError(f"{path}: expected one picture, found {len(pages)} pages; split them")
-            image = pages[0] if pages else None
-        else:
-            image = cv2.imdecode(buffer, flags)
-    except cv2.error as error:
-        raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found {error.err}") from error
-    if image is None:
-        raise ImageFileError(f"{path}: expected an image that OpenCV decodes, found a damaged or foreign file")
-    # OpenCV converts few other types, and no bundle takes any of them
-    colour = image.ndim == 3 and image.dtype in (np.uint8, np.uint16)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if colour else image)
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG ends before its end mark. Some decoders fill the rest with grey, without an error."""
-    if data.startswith(b"\xff\xd8"):
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    return data.startswith(b"\x89PNG") and b"IEND" not in data[-4096:]
