@@ -35,8 +35,10 @@ from goodpart_bank_builder.build.index import (
     search_method,
 )
 from goodpart_bank_builder.data.dataset import dataset_digest, refuse_category
+from goodpart_bank_builder.data.exclude import leave_out
 from goodpart_bank_builder.data.parts import group_parts, make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.learn import Learned, learn
 
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
@@ -59,6 +61,8 @@ class BuildReport:
         recall: of plain HNSW for good patches, 0 to 1.
         calibration: scale and thresholds.
         warning: what results of the bundle must be marked with (untrained weights), or None.
+        excluded: the sha256 of every image that was left out on demand, by name.
+        diagnosis: which images want a look, and what the threshold rests on.
     """
 
     bundle: str
@@ -74,6 +78,8 @@ class BuildReport:
     recall: float
     calibration: Calibration
     warning: str | None
+    excluded: dict[str, str]
+    diagnosis: Diagnosis
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
@@ -86,11 +92,12 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     """
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     refuse_category(settings.good_dir)
-    images = find_images(settings.good_dir)
+    images, excluded = leave_out(find_images(settings.good_dir), settings.good_dir, settings.exclude)
     parts = group_parts(images, settings.good_dir, pattern=settings.group, gap=settings.group_gap)
     folds = make_folds(parts, settings)
     backbone = Backbone.load(settings.backbone, threads=1)
     learned = learn(backbone, parts, folds, settings)
+    diagnosis = examine(learned, parts, settings, settings.good_dir)
     vectors, profile = learned.bank.vectors, backbone.spec.profile
     directions = principal_directions(vectors, profile.index.directions)
     index = build_index(vectors, directions, profile.index, seed=settings.seed)
@@ -119,7 +126,7 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         files={},
     )
     digest = _publish(settings, manifest, index=index, directions=directions, learned=learned, golden=golden)
-    return _report(settings, digest, learned, manifest)
+    return _report(settings, digest, learned, manifest, excluded=excluded, diagnosis=diagnosis)
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -166,7 +173,15 @@ def _publish(
     return digest
 
 
-def _report(settings: BuildSettings, digest: str, learned: Learned, manifest: Manifest) -> BuildReport:
+def _report(
+    settings: BuildSettings,
+    digest: str,
+    learned: Learned,
+    manifest: Manifest,
+    *,
+    excluded: dict[str, str],
+    diagnosis: Diagnosis,
+) -> BuildReport:
     return BuildReport(
         bundle=str(settings.out),
         digest=digest,
@@ -181,6 +196,8 @@ def _report(settings: BuildSettings, digest: str, learned: Learned, manifest: Ma
         recall=manifest.bank.recall,
         calibration=learned.calibration,
         warning=manifest.backbone.weights.warning,
+        excluded=excluded,
+        diagnosis=diagnosis,
     )
 
 
@@ -189,7 +206,7 @@ def _provenance(settings: BuildSettings, learned: Learned) -> Provenance:
         dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), settings.good_dir),
         images=len(learned.images),
         parts=learned.parts,
-        skipped_images=learned.skipped,
+        skipped_images=len(learned.unreadable),
         patches=learned.patches,
         seed=settings.seed,
         versions={

@@ -35,36 +35,50 @@ class LearnSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildSettings(LearnSettings):
-    """What to build, from what and how.
+class FolderSettings(LearnSettings):
+    """Which good images are learned, and through which backbone.
 
     Attributes:
         good_dir: photographs of good parts, found recursively.
         backbone: an ONNX file from goodpart-export.
-        out: the bundle folder to make.
-        name: the product; None for the name of `out`.
-        serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
-            bundles; at least 0.
         group: regular expression that reads from an image's name which part it shows; None for one part per image.
         group_gap: how far apart the running numbers of one part may be; 0 if the last group is no running number.
-        force: whether to replace an existing bundle.
+        exclude: images to leave out, by name below `good_dir`, or text files with one such name per line.
     """
 
     good_dir: Path
     backbone: Path
-    out: Path
-    name: str | None = None
-    serial: int = 0
     group: str | None = None
     group_gap: int = 0
-    force: bool = False
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         LearnSettings.__post_init__(self)
-        check_name(self.product)
-        check_serial(self.serial)
         if self.group_gap < 0:
             raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildSettings(FolderSettings):
+    """What to build, from what and how.
+
+    Attributes:
+        out: the bundle folder to make.
+        name: the product; None for the name of `out`.
+        serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
+            bundles; at least 0.
+        force: whether to replace an existing bundle.
+    """
+
+    out: Path
+    name: str | None = None
+    serial: int = 0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        FolderSettings.__post_init__(self)
+        check_name(self.product)
+        check_serial(self.serial)
 
     @property
     def product(self) -> str:
