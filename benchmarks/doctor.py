@@ -76,7 +76,7 @@ class _Remembering:
         self._embedded: dict[bytes, npt.NDArray[np.float32]] = {}
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        key = hashlib.sha256(np.ascontiguousarray(frame)).digest()
+        key = hashlib.sha256(frame.tobytes()).digest()
         if key not in self._embedded:
             self._embedded[key] = self._backbone.embed(frame)
         return self._embedded[key]
@@ -157,7 +157,7 @@ def _clean(subject: _Subject) -> dict[str, Any]:
 def _mixed(subject: _Subject, mix: tuple[int, int], draws: int, seed: int) -> dict[str, Any]:
     """Draws of good images and defective ones of all kinds, every draw beside the same good images alone."""
     rng = np.random.default_rng((seed, *mix))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for draw in range(draws):
         tell(f"{mix[0]} good and {mix[1]} defective images, draw {draw + 1} of {draws}")
         good = [subject.good[row] for row in rng.permutation(len(subject.good))[: mix[0]]]
