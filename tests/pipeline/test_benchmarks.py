@@ -282,7 +282,7 @@ def test_doctor(bench, tiny_backbone, tmp_path):
     )
     assert (found["data"], found["clean"]["images"]) == ("washer", 30)
     (mixed,) = found["mixed"]
-    assert (mixed["good"], mixed["bad"], len(mixed["draws"])) == (24, 1, 2)
+    assert (mixed["good"], mixed["bad"], len(mixed["draws"])) == (24, 1, 1)
     assert 0 <= mixed["mixed_named_share"] <= 1
     assert found["near_copies"]["planted"] == 20
     assert [row["colours"] for row in found["variants"]] == [2, 4]
