@@ -51,11 +51,11 @@ def draw_good(seed: int, height_px: int = 90, width_px: int = 70) -> npt.NDArray
     return np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
 
 
-def draw_blotched(seed: int) -> npt.NDArray[np.uint8]:
+def draw_blotched(seed: int, levels: float = 90.0) -> npt.NDArray[np.uint8]:
     """A washer with blotches of its own: all such washers differ about as much from each other."""
     import cv2
 
-    blotches = np.random.default_rng(seed).uniform(-90, 90, (9, 7, 3))
+    blotches = np.random.default_rng(seed).uniform(-levels, levels, (9, 7, 3))
     return np.clip(draw_good(seed) + cv2.resize(blotches, (70, 90)), 0, 255).astype(np.uint8)
 
 

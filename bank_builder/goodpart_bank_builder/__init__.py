@@ -17,7 +17,10 @@ Errors are those of `goodpart`.
 
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
 from goodpart_bank_builder.data.dataset import Category, TestImage, read_categories
-from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.data.settings import BuildSettings, FolderSettings
+from goodpart_bank_builder.doctor.doctor import Diagnosis, DoctorReport, examine_folder
+from goodpart_bank_builder.doctor.finding import Finding, FindingKind, OddImage
+from goodpart_bank_builder.doctor.outliers import SupportingPart, ThresholdSupport
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
@@ -33,12 +36,21 @@ __all__ = [
     "CategoryResult",
     "CostCurve",
     "Costs",
+    "Diagnosis",
+    "DoctorReport",
+    "Finding",
+    "FindingKind",
+    "FolderSettings",
     "ImageResult",
     "KindFigures",
+    "OddImage",
     "Rate",
+    "SupportingPart",
     "TestImage",
+    "ThresholdSupport",
     "__version__",
     "build_bundle",
     "evaluate_category",
+    "examine_folder",
     "read_categories",
 ]

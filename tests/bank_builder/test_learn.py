@@ -107,7 +107,7 @@ def test_a_fold_without_a_readable_image_is_no_matter(whole, good_dir, tmp_path)
         (folder / path.name).write_bytes(path.read_bytes() if path.name != "02.png" else b"not a picture")
     found, folds = learned(whole, folder, skip_unreadable=True)
     assert [len(fold.images) for fold in folds] == [1] * 5
-    assert (found.skipped, len(found.images), len(found.held_out), found.parts) == (1, 4, 4, 4)
+    assert (len(found.unreadable), len(found.images), len(found.held_out), found.parts) == (1, 4, 4, 4)
     assert len(found.bank.vectors) == 4 * 192
 
 

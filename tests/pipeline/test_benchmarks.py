@@ -13,7 +13,7 @@ from goodpart._host.strict_json import encode
 from goodpart.bank.search import Bank, PatchDistances
 from goodpart.bundle.bundle import read_bundle
 from goodpart_export import load_weights
-from small_parts import TINY, draw_defect, draw_good
+from small_parts import TINY, draw_blotched, draw_defect, draw_good
 
 
 @pytest.fixture(scope="module")
@@ -260,3 +260,35 @@ def test_build(bench, tiny_backbone, good_dir):
 def test_build_of_many_images_made_of_few(bench, tiny_backbone, good_dir):
     found = bench("build", tiny_backbone, "--good", good_dir, "--images", 50, "--threads", 1)
     assert found["images"] == 50
+
+
+def test_doctor(bench, tiny_backbone, tmp_path):
+    for seed in range(30):
+        write_picture(tmp_path / "washer" / "train" / "good" / f"{seed:02}.png", draw_blotched(seed))
+    for seed in range(3):
+        write_picture(tmp_path / "washer" / "test" / "block" / f"{seed}.png", draw_defect(seed))
+    found = bench(
+        "doctor",
+        tiny_backbone,
+        "--data",
+        tmp_path / "washer",
+        "--mix",
+        "24:1",
+        "--draws",
+        2,
+        "--planted",
+        "--threads",
+        1,
+    )
+    assert (found["data"], found["clean"]["images"]) == ("washer", 30)
+    (mixed,) = found["mixed"]
+    assert (mixed["good"], mixed["bad"], len(mixed["draws"])) == (24, 1, 1)
+    assert 0 <= mixed["mixed_named_share"] <= 1
+    assert found["near_copies"]["planted"] == 20
+    assert [row["colours"] for row in found["variants"]] == [2, 4]
+    assert found["cost"]["facts_over_embedding"] > 0
+
+
+def write_picture(path: Path, frame: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), frame[:, :, ::-1])

@@ -33,6 +33,7 @@ FLOORS = {
     "bank_builder/goodpart_bank_builder": [
         {"progress", "data", "demo"},
         {"learn", "evaluate"},
+        {"doctor"},
         {"build", "report"},
         {"__init__"},
         {"cli"},

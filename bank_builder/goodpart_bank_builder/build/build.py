@@ -23,7 +23,6 @@ from goodpart.facts.manifest import (
     Provenance,
 )
 from goodpart.facts.profile import Profile
-from goodpart.frames.listing import Listing, list_folder, refuse_none
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
@@ -34,10 +33,11 @@ from goodpart_bank_builder.build.index import (
     save_index,
     search_method,
 )
-from goodpart_bank_builder.data.dataset import dataset_digest, refuse_category
-from goodpart_bank_builder.data.folders import refuse_classes
-from goodpart_bank_builder.data.parts import group_parts, make_folds
+from goodpart_bank_builder.data.dataset import dataset_digest
+from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
+from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.learn import Learned, learn
 
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
@@ -62,6 +62,8 @@ class BuildReport:
         recall: share of nearest neighbours that plain HNSW finds for good patches, 0 to 1.
         calibration: scale and thresholds.
         warning: the warning that marks all results of the bundle (untrained weights), or None.
+        excluded: the sha256 of every image that was left out on demand, by name.
+        diagnosis: the images that want a look, and the parts that the threshold rests on.
     """
 
     bundle: str
@@ -79,6 +81,8 @@ class BuildReport:
     recall: float
     calibration: Calibration
     warning: str | None
+    excluded: dict[str, str]
+    diagnosis: Diagnosis
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
@@ -90,14 +94,12 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
-    refuse_category(settings.good_dir)
-    listing = list_folder(settings.good_dir)
-    refuse_none(listing)
-    refuse_classes(listing)
-    parts = group_parts(list(listing.images), settings.good_dir, pattern=settings.group, gap=settings.group_gap)
+    found = read_good_folder(settings)
+    parts = found.parts
     folds = make_folds(parts, settings)
     backbone = Backbone.load(settings.backbone, threads=1)
     learned = learn(backbone, parts, folds, settings)
+    diagnosis = examine(learned, parts, settings, settings.good_dir)
     vectors, profile = learned.bank.vectors, backbone.spec.profile
     projection = principal_projection(vectors, profile.index.directions)
     index = build_index(vectors, projection, profile.index, seed=settings.seed)
@@ -126,7 +128,7 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         files={},
     )
     digest = _publish(settings, manifest, index=index, projection=projection, learned=learned, golden=golden)
-    return _report(settings, digest, learned, manifest, listing)
+    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis)
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -174,7 +176,13 @@ def _publish(
 
 
 def _report(
-    settings: BuildSettings, digest: str, learned: Learned, manifest: Manifest, listing: Listing
+    settings: BuildSettings,
+    digest: str,
+    learned: Learned,
+    manifest: Manifest,
+    *,
+    found: GoodFolder,
+    diagnosis: Diagnosis,
 ) -> BuildReport:
     return BuildReport(
         bundle=str(settings.out),
@@ -186,12 +194,14 @@ def _report(
         lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes.nearest),
         bank=(len(learned.bank.vectors), learned.bank.vectors.shape[1]),
         duplicates=learned.bank.duplicates,
-        passed_over=tuple(listing.passed_over()),
+        passed_over=tuple(found.listing.passed_over()),
         frame_patches=manifest.backbone.grid.patches,
         ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),
         recall=manifest.bank.recall,
         calibration=learned.calibration,
         warning=manifest.backbone.weights.warning,
+        excluded=found.excluded,
+        diagnosis=diagnosis,
     )
 
 
@@ -200,7 +210,7 @@ def _provenance(settings: BuildSettings, learned: Learned) -> Provenance:
         dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), settings.good_dir),
         images=len(learned.images),
         parts=learned.parts,
-        skipped_images=learned.skipped,
+        skipped_images=len(learned.unreadable),
         patches=learned.patches,
         seed=settings.seed,
         versions={

@@ -1,10 +1,13 @@
 """`goodpart-bank build`: photographs of good parts become a bundle."""
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import sys
 from pathlib import Path
 
+from goodpart._host.atomic import check_file, write_file
 from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
@@ -12,6 +15,7 @@ from goodpart.cli.options import add_megapixels_option
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
+from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, shortened, warning_lines
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import BuildSettings
 
@@ -37,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "third of the parts out of the bank; its rate is guaranteed (default: %(default)s)",
     )  # fmt: skip
     add_group_options(parser)
+    add_exclude_option(parser)
     parser.add_argument(
         "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
     )
@@ -55,13 +60,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+    parser.add_argument(
+        "--findings", type=Path, metavar="FILE",
+        help="write what wants a look as JSON (default: BUNDLE.findings.json beside the bundle, if anything was found)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
 def run(options: argparse.Namespace) -> int:
     """Builds, and prints the report; returns the exit code."""
+    if options.findings is not None:
+        check_file(options.findings)
     fields = dataclasses.fields(BuildSettings)
-    report = build_bundle(BuildSettings(**{field.name: getattr(options, field.name) for field in fields}))
+    settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
+    report = build_bundle(settings)
+    file = _write_findings(options.findings, settings, report)
+    warning = warning_lines(report.diagnosis)
     for phrase in report.passed_over:
         print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
     if report.ignored_patches > report.frame_patches / 2:
@@ -71,9 +85,26 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
-    else:
-        _print(report)
+        # stdout holds the report alone
+        print("\n".join(warning), end="\n" if warning else "", file=sys.stderr)
+        return 0
+    _print(report)
+    print("\n".join([look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning]))
     return 0
+
+
+def _write_findings(file: Path | None, settings: BuildSettings, report: BuildReport) -> Path | None:
+    """Writes the findings to `file` or beside the bundle; returns where they stand, None if nothing is written."""
+    # resolved, because "." has no name
+    beside = settings.out.resolve().with_name(f"{settings.out.resolve().name}.findings.json")
+    if file is None and not report.diagnosis.findings:
+        # those of an older bundle of this name are no longer true
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        return None
+    target = beside if file is None else file
+    write_file(target, (json.dumps(to_plain(report.diagnosis), indent=2, allow_nan=False) + "\n").encode())
+    return target
 
 
 def _method(text: str) -> CalibrationMethod:
@@ -88,6 +119,8 @@ def _print(report: BuildReport) -> None:
     calibration = report.calibration
     print(f"bundle      {report.bundle}, digest {report.digest}")
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
+    if report.excluded:
+        print(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")

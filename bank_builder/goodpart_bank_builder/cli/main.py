@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, demo_data, evaluate, keygen, sign
+from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign
 
 COMMANDS: dict[str, Command] = {
+    "doctor": doctor,
     "build": build,
     "evaluate": evaluate,
     "sign": sign,
@@ -18,7 +19,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 2 usage, 3 bundle refused, 4 frame refused)."""
+    """Runs one command; returns the exit code (0 done, 1 `doctor` has findings, 2 usage, 3 or 4 refused)."""
     return run(run_command, _parser(), argv)
 
 

@@ -40,36 +40,50 @@ class LearnSettings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class BuildSettings(LearnSettings):
-    """Settings of a whole build.
+class FolderSettings(LearnSettings):
+    """Which good images are learned, and through which backbone.
 
     Attributes:
         good_dir: folder of photographs of good parts, searched recursively.
         backbone: an ONNX file from goodpart-export.
-        out: the bundle folder to make.
-        name: the product; None for the name of `out`.
-        serial: serial number of the bundle, at least 0. It should grow with every bundle of a product, so that devices
-            can refuse older bundles.
         group: regular expression that finds the part in an image's name; None for one part per image.
         group_gap: largest difference between the running numbers of one part; 0 if the last group is no such number.
-        force: whether to replace an existing bundle.
+        exclude: images to leave out, by name below `good_dir`, or text files with one such name per line.
     """
 
     good_dir: Path
     backbone: Path
-    out: Path
-    name: str | None = None
-    serial: int = 0
     group: str | None = None
     group_gap: int = 0
-    force: bool = False
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         LearnSettings.__post_init__(self)
-        check_name(self.product)
-        check_serial(self.serial)
         if self.group_gap < 0:
             raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildSettings(FolderSettings):
+    """What to build, from what and how.
+
+    Attributes:
+        out: the bundle folder to make.
+        name: the product; None for the name of `out`.
+        serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
+            bundles; at least 0.
+        force: whether to replace an existing bundle.
+    """
+
+    out: Path
+    name: str | None = None
+    serial: int = 0
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        FolderSettings.__post_init__(self)
+        check_name(self.product)
+        check_serial(self.serial)
 
     @property
     def product(self) -> str:

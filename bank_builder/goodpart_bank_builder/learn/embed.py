@@ -16,6 +16,7 @@ from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import LearnSettings
+from goodpart_bank_builder.learn.frame_facts import FrameFacts, frame_facts
 from goodpart_bank_builder.learn.lookalikes import Lookalikes
 
 KEPT_BYTES = 1 << 30
@@ -29,7 +30,8 @@ class GoodImages:
 
     Attributes:
         contents: the sha256 of every file read, by path.
-        skipped: files that could not be read or did not fit the frame's specification.
+        skipped: files that could not be read or did not fit the frame's specification, and why.
+        frames: what every image that was read is like as a picture, by path.
         ignored: `(rows, columns) bool` patches that never count, None if all count.
         patches: patches of one image that count.
         lookalikes: summaries of the images read, to find near-identical images.
@@ -53,7 +55,8 @@ class GoodImages:
         self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
         self.patches = len(self._counted)
         self.contents: dict[Path, str] = {}
-        self.skipped: set[Path] = set()
+        self.skipped: dict[Path, str] = {}
+        self.frames: dict[Path, FrameFacts] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
         self._backbone, self._settings = backbone, settings
         self._first_path: dict[str, Path] = {}
@@ -76,7 +79,7 @@ class GoodImages:
                     if not self._settings.skip_unreadable:
                         raise embeddings
                     print(f"skipped: {embeddings}", file=sys.stderr)
-                    self.skipped.add(path)
+                    self.skipped[path] = str(embeddings)
                     continue
                 if path not in self.contents:
                     self._remember(path, embeddings)
@@ -124,4 +127,6 @@ class GoodImages:
                 f"{path}: expected features in every patch, found none in {without} of {len(embeddings)}; remove it, "
                 f"or ignore that part of the frame"
             )
+        if path not in self.frames:
+            self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
         return embeddings

@@ -19,6 +19,7 @@ from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
+from goodpart_bank_builder.learn.frame_facts import FrameFacts
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.progress import progress
 
@@ -41,10 +42,13 @@ class Learned:
         worst: mean of the highest distances of every held-out image; it orders the images by score.
         images: the files read, and their sha256.
         parts: number of parts that the images show.
-        skipped: number of images that could not be read.
+        unreadable: the files that could not be read or did not fit, and why.
         patches: number of embeddings from which the bank was chosen.
         queries: `(Q, D) float32` sample of held-out embeddings, to measure recall.
         lookalikes: near-identical images that were held out in different folds.
+        top_k: patches that make an image score.
+        frames: what every image is like as a picture, by path.
+        sketches: `(d,) float32` of every image, to compare images by; by path.
     """
 
     bank: Coreset
@@ -54,10 +58,13 @@ class Learned:
     worst: tuple[float, ...]
     images: dict[Path, str]
     parts: int
-    skipped: int
+    unreadable: dict[Path, str]
     patches: int
     queries: npt.NDArray[np.float32]
     lookalikes: LookalikePairs
+    top_k: int
+    frames: dict[Path, FrameFacts]
+    sketches: dict[Path, npt.NDArray[np.float32]]
 
 
 def learn(
@@ -98,10 +105,13 @@ def learn(
         worst=tuple(image_score(found, top_k) for found in held_out.values()),
         images=images.contents,
         parts=len({parts[path] for path in images.contents}),
-        skipped=len(images.skipped),
+        unreadable=images.skipped,
         patches=patches,
         queries=queries,
         lookalikes=images.lookalikes.across([fold.images for fold in folds]),
+        top_k=top_k,
+        frames=images.frames,
+        sketches=images.lookalikes.sketches,
     )
 
 

@@ -46,12 +46,16 @@ class LookalikePairs:
 
 
 class Lookalikes:
-    """Finds near-identical images by sketches: embeddings averaged over 4x4 cells, randomly projected."""
+    """Finds near-identical images by sketches: embeddings averaged over 4x4 cells, randomly projected.
+
+    Attributes:
+        sketches: `(256,) float32` of every image that was added, by path.
+    """
 
     def __init__(self, rows: int, columns: int, counted: npt.NDArray[np.int64]) -> None:
         """Takes the shape of the grid and the positions of the patches that count."""
         self._rows, self._columns, self._counted = rows, columns, counted
-        self._sketches: dict[Path, npt.NDArray[np.float32]] = {}
+        self.sketches: dict[Path, npt.NDArray[np.float32]] = {}
         self._projection: npt.NDArray[np.float32] | None = None
 
     def add(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
@@ -74,7 +78,7 @@ class Lookalikes:
         if self._projection is None:
             rng = np.random.default_rng(0)
             self._projection = rng.normal(scale=_SKETCH**-0.5, size=(len(flat), _SKETCH)).astype(np.float32)
-        self._sketches[path] = flat @ self._projection
+        self.sketches[path] = flat @ self._projection
 
     def across(self, folds: Sequence[Sequence[Path]]) -> LookalikePairs:
         """Near-identical pairs whose images lie in different folds.
@@ -85,11 +89,11 @@ class Lookalikes:
         Args:
             folds: the images of every fold; images that were not added are left out.
         """
-        fold_of = {path: fold for fold, paths in enumerate(folds) for path in paths if path in self._sketches}
+        fold_of = {path: fold for fold, paths in enumerate(folds) for path in paths if path in self.sketches}
         paths = list(fold_of)
         if len(paths) < 2:
             return LookalikePairs(count=0, nearest=())
-        sketches, own_fold = np.stack([self._sketches[path] for path in paths]), np.array(list(fold_of.values()))
+        sketches, own_fold = np.stack([self.sketches[path] for path in paths]), np.array(list(fold_of.values()))
         limits = _limits(sketches)
         count = 0
         nearest: list[tuple[float, Path, Path]] = []

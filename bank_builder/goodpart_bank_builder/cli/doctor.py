@@ -1,0 +1,54 @@
+"""`goodpart-bank doctor`: which good images want a look, without making a bundle."""
+
+import argparse
+from pathlib import Path
+
+from goodpart._host.machine import usable_cores
+from goodpart._host.strict_json import to_plain
+from goodpart.cli.common import print_json
+from goodpart_bank_builder.cli.diagnosis import add_exclude_option, all_lines, look_at_line, warning_lines
+from goodpart_bank_builder.cli.grouping import add_group_options
+from goodpart_bank_builder.data.settings import FolderSettings
+from goodpart_bank_builder.doctor.doctor import examine_folder
+
+SUMMARY = "Look at photographs of good parts: which of them do not seem to belong there."
+
+FINDINGS = 1
+"""Exit code when there is anything to look at."""
+
+_OPTIONS = ("good_dir", "backbone", "false_reject_rate", "group", "group_gap", "exclude", "ignore", "seed", "threads")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this command; each is called like its field of `FolderSettings`."""
+    parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="folder of good images, searched recursively")
+    parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="file from goodpart-export")
+    parser.add_argument(
+        "--false-reject-rate", type=float, default=FolderSettings.false_reject_rate, metavar="RATE",
+        help="share of good parts that a bundle of these images may call defective (default: %(default)s)",
+    )  # fmt: skip
+    add_group_options(parser)
+    add_exclude_option(parser)
+    parser.add_argument(
+        "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=FolderSettings.seed, help="of folds and coreset (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Looks, and prints what was found; returns the exit code, 1 if there is anything to look at."""
+    report = examine_folder(FolderSettings(**{name: getattr(options, name) for name in _OPTIONS}))
+    diagnosis = report.diagnosis
+    if options.json:
+        print_json(to_plain(report))
+    else:
+        left_out = f", {len(report.excluded)} excluded" if report.excluded else ""
+        print(f"images      {diagnosis.images} of {report.parts} good parts{left_out}")
+        print("\n".join([look_at_line(diagnosis, None), *all_lines(diagnosis), *warning_lines(diagnosis)]))
+    return FINDINGS if diagnosis.findings else 0

@@ -1,0 +1,175 @@
+"""Doctor: looks at good images before anybody believes them. It says what to look at, never what is defective."""
+
+import dataclasses
+from pathlib import Path
+
+from goodpart.facts.calibration import CalibrationMethod
+from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.data.good_folder import read_good_folder
+from goodpart_bank_builder.data.parts import make_folds
+from goodpart_bank_builder.data.settings import FolderSettings, LearnSettings
+from goodpart_bank_builder.doctor.finding import LISTED, OF_IMAGES, Finding, FindingKind, OddImage, counted, finding
+from goodpart_bank_builder.doctor.kinds import kinds_of_picture
+from goodpart_bank_builder.doctor.outliers import ThresholdSupport, find_outliers, outlier_scores, threshold_support
+from goodpart_bank_builder.doctor.pictures import odd_pictures
+from goodpart_bank_builder.learn.learn import Learned, learn
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What the doctor says of a folder of good images.
+
+    Attributes:
+        images: how many were looked at.
+        look_at: how many of them want a look.
+        names: at most 20 of these, in the order of the findings.
+        findings: what was found, one for each kind.
+        threshold: what the threshold rests on.
+    """
+
+    images: int
+    look_at: int
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    threshold: ThresholdSupport
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DoctorReport:
+    """What was looked at, and what the doctor says.
+
+    Attributes:
+        folder: of good images.
+        parts: good parts that its images show.
+        excluded: the sha256 of every image that was left out, by name.
+        diagnosis: what the doctor says.
+    """
+
+    folder: str
+    parts: int
+    excluded: dict[str, str]
+    diagnosis: Diagnosis
+
+
+def examine_folder(settings: FolderSettings) -> DoctorReport:
+    """Looks at a folder as a build does, without making a bundle.
+
+    All parts are held out in turn (cross-conformal), whatever `settings.calibration` says. Images that cannot be read
+    are findings. A rate that needs more parts is a finding, and the least rate that they support takes its place.
+
+    Args:
+        settings: the folder, the backbone and how to learn.
+
+    Raises:
+        UsageError: folders, parts or a mask that cannot work.
+        BundleError: the backbone is refused.
+    """
+    found = read_good_folder(settings)
+    parts = found.parts
+    count = len(set(parts.values()))
+    supported = 1.0 / (count + 1)
+    learning = dataclasses.replace(
+        settings,
+        calibration=CalibrationMethod.CROSS_CONFORMAL,
+        skip_unreadable=True,
+        false_reject_rate=max(settings.false_reject_rate, supported) if settings.false_reject_rate > 0 else 0.0,
+    )
+    folds = make_folds(parts, learning)
+    learned = learn(Backbone.load(settings.backbone, threads=1), parts, folds, learning)
+    few = _few_parts(count, settings.false_reject_rate) if settings.false_reject_rate < supported else []
+    return DoctorReport(
+        folder=str(settings.good_dir),
+        parts=learned.parts,
+        excluded=found.excluded,
+        diagnosis=examine(learned, parts, learning, settings.good_dir, also=few),
+    )
+
+
+def examine(
+    learned: Learned,
+    parts: dict[Path, str],
+    settings: LearnSettings,
+    folder: Path,
+    *,
+    also: list[Finding] | None = None,
+) -> Diagnosis:
+    """Looks at what good images taught.
+
+    Args:
+        learned: of these images.
+        parts: the part of every image.
+        settings: with which they were learned.
+        folder: what names are relative to.
+        also: findings from elsewhere.
+    """
+    scores = outlier_scores(learned)
+    findings = [
+        *find_outliers(scores, folder),
+        *odd_pictures({_name(path, folder): facts for path, facts in learned.frames.items()}),
+        *_unreadable(learned, folder),
+        *kinds_of_picture({_name(path, folder): sketch for path, sketch in learned.sketches.items()}),
+        *_lookalikes(learned, folder),
+        *(also or []),
+    ]
+    names = dict.fromkeys(image.name for one in findings if one.kind in OF_IMAGES for image in one.images)
+    return Diagnosis(
+        images=len(learned.images) + len(learned.unreadable),
+        look_at=len(names),
+        names=tuple(names)[:LISTED],
+        findings=tuple(dataclasses.replace(one, images=one.images[:LISTED]) for one in findings),
+        threshold=threshold_support(learned, parts, settings, scores, folder),
+    )
+
+
+def _name(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _unreadable(learned: Learned, folder: Path) -> list[Finding]:
+    odd = [OddImage(name=_name(path, folder), figure=0.0, why=why) for path, why in learned.unreadable.items()]
+    return finding(
+        FindingKind.UNREADABLE,
+        odd,
+        summary="{count} that cannot be learned",
+        advice="copy or photograph them again, or leave them out",
+    )
+
+
+def _lookalikes(learned: Learned, folder: Path) -> list[Finding]:
+    pairs = learned.lookalikes
+    if not pairs.count:
+        return []
+    images = dict.fromkeys(
+        (_name(one, folder), f"nearly identical to {_name(other, folder)}") for one, other in pairs.nearest
+    )
+    return [
+        Finding(
+            kind=FindingKind.LOOKALIKES,
+            summary=f"{counted(pairs.count, 'pair')} of nearly identical images that were held out apart",
+            advice="if they show one part, name parts with --group, because the threshold is too low otherwise",
+            count=pairs.count,
+            images=tuple(OddImage(name=name, figure=0.0, why=why) for name, why in images),
+            figures={"pairs": float(pairs.count)},
+        )
+    ]
+
+
+def _few_parts(count: int, rate: float) -> list[Finding]:
+    return [
+        Finding(
+            kind=FindingKind.FEW_PARTS,
+            summary=f"{counted(count, 'part')}, too few for a false-reject rate of {rate:g}",
+            advice=f"photograph at least {_needed(rate)} good parts, or allow a rate of {1.0 / (count + 1):.4g}",
+            count=count,
+            images=(),
+            figures={"parts": float(count), "parts needed": float(_needed(rate)), "least rate": 1.0 / (count + 1)},
+        )
+    ]
+
+
+def _needed(rate: float) -> int:
+    """The fewest parts that support a rate."""
+    count = max(1, int(1.0 / rate) - 2)
+    while (count + 1) * rate < 1.0 - 1e-9:
+        count += 1
+    return count
