@@ -138,7 +138,7 @@ def test_a_size_that_is_neither_names_both(export, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "expected a whole image, found a truncated file"),
+        ([], "expected one whole picture, found a truncated file"),
         (["--channels", "GRAY"], "expected uint8 GRAY"),
         (["--roi", "0,0,300,300"], "expected at least 300x300 pixels"),
     ],

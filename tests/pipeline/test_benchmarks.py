@@ -275,7 +275,7 @@ def test_doctor(bench, tiny_backbone, tmp_path):
         "--mix",
         "24:1",
         "--draws",
-        2,
+        1,
         "--planted",
         "--threads",
         1,

@@ -103,7 +103,8 @@ def _write_findings(file: Path | None, settings: BuildSettings, report: BuildRep
             beside.unlink(missing_ok=True)
         return None
     target = beside if file is None else file
-    write_file(target, (json.dumps(to_plain(report.diagnosis), indent=2, allow_nan=False) + "\n").encode())
+    plain = significant_plain(to_plain(report.diagnosis), FIGURE_DIGITS)
+    write_file(target, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
     return target
 
 

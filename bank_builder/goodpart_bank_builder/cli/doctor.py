@@ -6,6 +6,7 @@ from pathlib import Path
 from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
+from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.diagnosis import add_exclude_option, all_lines, look_at_line, warning_lines
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import FolderSettings
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     report = examine_folder(FolderSettings(**{name: getattr(options, name) for name in _OPTIONS}))
     diagnosis = report.diagnosis
     if options.json:
-        print_json(to_plain(report))
+        print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:
         left_out = f", {len(report.excluded)} excluded" if report.excluded else ""
         print(f"images      {diagnosis.images} of {report.parts} good parts{left_out}")
