@@ -129,9 +129,17 @@ def test_the_warning_counts_them_names_the_nearest_and_says_what_to_do(build, tw
     report = report_of(build("--json", folder=twins))
     code, told = build("--force", folder=twins)
     assert code == 0
+    assert report["lookalike_pairs"] > 1
     assert f"warning     {report['lookalike_pairs']} pairs of near-identical images were held out apart" in told.out
-    assert "--group" in told.out
+    assert "remove one of each pair, or name parts with --group" in told.out
     assert "  ".join(report["lookalikes"][0]) in told.out
+
+
+def test_the_warning_about_one_pair_is_in_the_singular(build, twins, tmp_path):
+    folder = shutil.copytree(twins, tmp_path / "one_pair", ignore=shutil.ignore_patterns("b01*", "b02*", "b03*"))
+    code, told = build(folder=folder)
+    assert code == 0
+    assert "warning     1 pair of near-identical images was held out apart" in told.out
 
 
 def test_one_part_is_never_reported_as_lookalikes(build, twins):

@@ -156,11 +156,20 @@ def test_in_words(bundle, capsys):
     assert main(["threshold", str(bundle)]) == 0
     text = capsys.readouterr().out
     assert f"{own:.3f} sigmas, the bundle's own" in text
-    assert "a false-reject rate of 0.05882 or more, by 16 held-out good parts" in text
+    # none of the 16 scores lies above the threshold: 1 / 17 is the least that they support
+    assert "expect      about 5.88 % or fewer of good parts to be rejected (from 16 held-out good parts)" in text
     assert main(["threshold", str(bundle), "--value", "3"]) == 0
     text = capsys.readouterr().out
     assert f"3.000 sigmas, set on this device in {device_file(bundle)}" in text
     assert f"the bundle  {own:.3f} sigmas" in text
+
+
+def test_in_words_the_share_of_good_parts_that_a_lower_threshold_rejects(bundle, capsys):
+    scores = read_bundle(bundle).calibration.scores
+    assert main(["threshold", str(bundle), f"--value={scores[-4]}"]) == 0  # three of 16 lie above: (1 + 3) / 17
+    assert "about 23.5 % of good parts to be rejected (from 16 held-out good parts)" in capsys.readouterr().out
+    assert main(["threshold", str(bundle), f"--value={scores[0] - 1}"]) == 0
+    assert "about 100 % of good parts to be rejected" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999"])

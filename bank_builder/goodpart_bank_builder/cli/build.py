@@ -97,9 +97,10 @@ def _print(report: BuildReport) -> None:
 def _print_lookalikes(report: BuildReport) -> None:
     if not report.lookalike_pairs:
         return
+    pairs, were = ("1 pair", "was") if report.lookalike_pairs == 1 else (f"{report.lookalike_pairs} pairs", "were")
     print(
-        f"warning     {report.lookalike_pairs} pairs of near-identical images were held out apart. If they show one "
-        f"part, the threshold is too low: name parts with --group. The nearest:"
+        f"warning     {pairs} of near-identical images {were} held out apart. If a pair shows one part, the threshold "
+        f"is too low: remove one of each pair, or name parts with --group. The nearest:"
     )
     for one, other in report.lookalikes[:_PAIRS_SHOWN]:
         print(f"            {one}  {other}")

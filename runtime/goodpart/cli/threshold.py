@@ -77,6 +77,8 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
     if settings is not None and settings.threshold is not None and settings.pixel_threshold is not None:
         holds, pixels = settings.threshold, settings.pixel_threshold
     rate, parts = calibration.rate_of(holds), len(calibration.scores)
+    # if no held-out part scores above the threshold, the rate is the lowest that so many parts support
+    share = f"{100 * rate:.3g} %" + (" or fewer" if holds >= calibration.scores[-1] else "")
     if as_json:
         print_json(
             {
@@ -92,6 +94,6 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
     print(f"threshold   {holds:.3f} sigmas, {origin}")
-    print(f"supports    a false-reject rate of {rate:.4g} or more, by {parts} held-out good parts")
+    print(f"expect      about {share} of good parts to be rejected (from {parts} held-out good parts)")
     if settings is not None:
         print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")

@@ -71,7 +71,7 @@ class Calibration:
     def p_value(self, score: float) -> float:
         """Share of good parts expected to score at least this high: `(1 + #{held-out scores >= score}) / (n + 1)`.
 
-        It serves a false-alarm budget: rejecting parts with `p_value <= rate` rejects about `rate` of the good parts of
+        It limits false rejects: rejecting parts with `p_value <= rate` rejects about `rate` of the good parts of
         any product. It does not measure severity: every part that scores above all n held-out parts has the same
         p-value, `1 / (n + 1)`. For severity, compare the margin, `score - threshold`.
 

@@ -40,8 +40,8 @@ class Inspection:
     """The result of inspecting one frame.
 
     `score`, `margin` and `p_value` answer different questions. A frame that can be judged is a DEFECT if its score is
-    above the threshold, and GOOD otherwise. `margin` is the severity: it has no upper limit. `p_value` is for a budget
-    of false alarms and for comparing products: a station that rejects at `p_value <= 0.01` rejects about 1 % of the
+    above the threshold, and GOOD otherwise. `margin` is the severity: it has no upper limit. `p_value` limits
+    false rejects and compares products: a station that rejects at `p_value <= 0.01` rejects about 1 % of the
     good parts of any product. It is no severity: it never falls below `1 / (n + 1)` with `n` held-out good parts, and
     most defects have exactly that value.
 
