@@ -75,7 +75,7 @@ def test_grey_tiles_of_many_sizes_score_with_the_default_frame(backbone, real_da
     figures = evaluate_category(Inspector.load(out, threads=2), some).figures
     assert (figures.train_images, figures.test_images) == (50, 59)
     assert figures.image_auroc is not None
-    assert figures.image_auroc >= 0.75
+    assert figures.image_auroc >= 0.79
     assert figures.notes == ()
 
 
