@@ -132,6 +132,15 @@ def test_doctor_has_exit_code_1_for_findings_and_0_for_none(mixed, command, caps
     assert not (mixed.parent / "bundles").exists()
 
 
+def test_doctor_names_the_files_that_it_does_not_look_at(mixed, command, capsys):
+    backbone, _ = command
+    (mixed / "notes.txt").write_text("lot 7")
+    assert main(["doctor", str(mixed), *backbone, "--exclude", DEFECT, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert f"{mixed}: not looked at: other files: 1, such as notes.txt" in captured.err.splitlines()
+    assert json.loads(captured.out)["passed_over"] == ["other files: 1, such as notes.txt"]
+
+
 def test_doctor_and_build_find_the_same(mixed, tiny_backbone, tmp_path):
     built = build_bundle(BuildSettings(good_dir=mixed, backbone=tiny_backbone, out=tmp_path / "washer"))
     assert built.diagnosis == examined(mixed, tiny_backbone)

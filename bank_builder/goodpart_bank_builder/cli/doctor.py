@@ -1,6 +1,7 @@
 """`goodpart-bank doctor`: which good images want a look, without making a bundle."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from goodpart._host.machine import usable_cores
@@ -46,6 +47,8 @@ def run(options: argparse.Namespace) -> int:
     """Looks, and prints what was found; returns the exit code, 1 if there is anything to look at."""
     report = examine_folder(FolderSettings(**{name: getattr(options, name) for name in _OPTIONS}))
     diagnosis = report.diagnosis
+    for phrase in report.passed_over:
+        print(f"{options.good_dir}: not looked at: {phrase}", file=sys.stderr)
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:

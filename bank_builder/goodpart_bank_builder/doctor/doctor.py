@@ -42,12 +42,14 @@ class DoctorReport:
         folder: of good images.
         parts: good parts that its images show.
         excluded: the sha256 of every image that was left out, by name.
+        passed_over: a phrase for every kind of file in the folder that is not read: how many, and the first names.
         diagnosis: what the doctor says.
     """
 
     folder: str
     parts: int
     excluded: dict[str, str]
+    passed_over: tuple[str, ...]
     diagnosis: Diagnosis
 
 
@@ -81,6 +83,7 @@ def examine_folder(settings: FolderSettings) -> DoctorReport:
         folder=str(settings.good_dir),
         parts=learned.parts,
         excluded=found.excluded,
+        passed_over=tuple(found.listing.passed_over()),
         diagnosis=examine(learned, parts, learning, settings.good_dir, also=few),
     )
 
