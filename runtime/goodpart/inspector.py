@@ -21,7 +21,8 @@ from goodpart.facts.manifest import GoldenFrame
 from goodpart.facts.no_signal import no_signal
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
-from goodpart.scoring.scores import calibrate, image_score
+from goodpart.scoring.scores import finite_scores, image_score
+from goodpart.scoring.term import KnownTerm, SeenFrame
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Inspector:
         calibration: Calibration,
         ignored: npt.NDArray[np.bool_] | None = None,
         bundle: Bundle | None = None,
+        term: KnownTerm | None = None,
     ) -> None:
         """Puts an Inspector together from parts; `load` is the usual way.
 
@@ -52,10 +54,11 @@ class Inspector:
             backbone, bank, calibration: the parts.
             ignored: `(rows, columns) bool` patches that never count, None if all do.
             bundle: what they came from.
+            term: what every patch's distance carries besides, None for nothing.
         """
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
-        self._ignored, self._bundle = ignored, bundle
+        self._ignored, self._bundle, self._term = ignored, bundle, term
         self._lifetime = Lifetime(self._release)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
 
@@ -167,12 +170,11 @@ class Inspector:
         counted = embeddings[self._counted]
         top_k = self.backbone.spec.profile.top_k(len(counted))
         limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
-        found = self.bank.search(counted, top_k=top_k, exact_above=limit)
+        term = None if self._term is None else self._term.of(SeenFrame(embeddings=counted))
+        found = self.bank.search(counted, top_k=top_k, exact_above=limit, term=term)
         searched = time.perf_counter()
-        scores = calibrate(found.distances, self.calibration)
+        scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        if not np.isfinite(score):
-            raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
         reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         if verdict is Verdict.GOOD and (reason := _no_features(counted, found.distances)):
