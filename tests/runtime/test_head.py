@@ -11,7 +11,7 @@ from goodpart.model.head import Head, HeadSpec
 
 
 def flat_of(rng, hidden, dimension):
-    return rng.normal(0, 0.3, HeadSpec(hidden=hidden, weight=1).values(dimension)).astype(np.float32)
+    return rng.normal(0, 0.3, HeadSpec(hidden=hidden).values(dimension)).astype(np.float32)
 
 
 def by_hand(flat, vectors, hidden):
@@ -33,29 +33,26 @@ def by_hand(flat, vectors, hidden):
     hidden=st.sampled_from([1, 7, 128]),
     dimension=st.sampled_from([1, 8, 448]),
     patches=st.integers(1, 70),
-    weight=st.floats(1e-3, 2),
 )
-def test_terms_are_those_of_the_network(seed, hidden, dimension, patches, weight):
+def test_logits_are_those_of_the_network(seed, hidden, dimension, patches):
     rng = np.random.default_rng(seed)
     flat, vectors = flat_of(rng, hidden, dimension), rng.normal(size=(patches, dimension)).astype(np.float32)
-    terms = Head(HeadSpec(hidden=hidden, weight=weight), flat, dimension=dimension).terms(vectors)
-    assert (terms.shape, terms.dtype) == ((patches,), np.float64)
-    np.testing.assert_allclose(terms, weight * by_hand(flat, vectors, hidden), rtol=1e-3, atol=1e-3)
+    logits = Head(HeadSpec(hidden=hidden), flat, dimension=dimension).logits(vectors)
+    assert (logits.shape, logits.dtype) == ((patches,), np.float64)
+    np.testing.assert_allclose(logits, by_hand(flat, vectors, hidden), rtol=1e-3, atol=1e-3)
 
 
-def test_a_patch_gets_the_same_term_alone_and_among_others():
+def test_a_patch_gets_the_same_logit_alone_and_among_others():
     rng = np.random.default_rng(0)
-    head = Head(HeadSpec(hidden=16, weight=0.5), flat_of(rng, 16, 8), dimension=8)
+    head = Head(HeadSpec(hidden=16), flat_of(rng, 16, 8), dimension=8)
     vectors = rng.normal(size=(64, 8)).astype(np.float32)
-    np.testing.assert_allclose(head.terms(vectors)[10:11], head.terms(vectors[10:11]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(head.logits(vectors)[10:11], head.logits(vectors[10:11]), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("hidden", "weight"), [(0, 1.0), (1025, 1.0), (8, 0.0), (8, -1.0), (8, 2.1), (8, float("nan")), (8, float("inf"))]
-)
-def test_impossible_facts_are_refused(hidden, weight):
-    with pytest.raises(UsageError, match=r"^head: expected 1 to 1024 hidden units and a weight above 0"):
-        HeadSpec(hidden=hidden, weight=weight)
+@pytest.mark.parametrize("hidden", [0, -1, 1025])
+def test_impossible_sizes_are_refused(hidden):
+    with pytest.raises(UsageError, match=r"^head: expected 1 to 1024 hidden units, found "):
+        HeadSpec(hidden=hidden)
 
 
 @pytest.mark.parametrize(
@@ -72,19 +69,19 @@ def test_impossible_facts_are_refused(hidden, weight):
 def test_weights_that_do_not_fit_are_refused(damage):
     flat = damage(flat_of(np.random.default_rng(0), 4, 8))
     with pytest.raises(UsageError, match=r"^head: expected 61 finite float32 weights, found float"):
-        Head(HeadSpec(hidden=4, weight=1), flat, dimension=8)
+        Head(HeadSpec(hidden=4), flat, dimension=8)
 
 
 def test_an_overflow_is_an_error_and_never_a_low_score():
-    flat = np.full(HeadSpec(hidden=4, weight=1).values(8), -3e38, np.float32)
+    flat = np.full(HeadSpec(hidden=4).values(8), -3e38, np.float32)
     with pytest.raises(InferenceError, match="expected finite numbers"):
-        Head(HeadSpec(hidden=4, weight=1), -flat, dimension=8).terms(np.ones((3, 8), np.float32))
+        Head(HeadSpec(hidden=4), -flat, dimension=8).logits(np.ones((3, 8), np.float32))
 
 
 def test_embeddings_of_another_length_are_an_error():
-    head = Head(HeadSpec(hidden=4, weight=1), flat_of(np.random.default_rng(0), 4, 8), dimension=8)
+    head = Head(HeadSpec(hidden=4), flat_of(np.random.default_rng(0), 4, 8), dimension=8)
     with pytest.raises(InferenceError, match=r"^head: expected its output for \(3, 9\) embeddings, found "):
-        head.terms(np.ones((3, 9), np.float32))
+        head.logits(np.ones((3, 9), np.float32))
 
 
 def test_the_model_is_the_graph_that_its_docstring_names():

@@ -1,4 +1,6 @@
-"""Head: a small network that adds what it learned from painted defects to the distance of every patch.
+"""Head: a small network that tells patches under painted defects from good ones.
+
+Its output is a known term (`scoring/term.py`) of every patch.
 
 The head is not an ONNX file: the bundle holds its weights as one array, and a built-in model runs them. So a bundle
 cannot bring operators of its own.
@@ -37,17 +39,13 @@ class HeadSpec:
 
     Attributes:
         hidden: units of each of the two hidden layers, 1 to 1024.
-        weight: cosine distance that one standard deviation of the head adds to a patch distance, above 0, at most 2.
     """
 
     hidden: int
-    weight: float
 
     def __post_init__(self) -> None:
-        if not (1 <= self.hidden <= MOST_HIDDEN and 0 < self.weight <= 2):
-            raise UsageError(
-                f"head: expected 1 to {MOST_HIDDEN} hidden units and a weight above 0 and at most 2, found {self}"
-            )
+        if not 1 <= self.hidden <= MOST_HIDDEN:
+            raise UsageError(f"head: expected 1 to {MOST_HIDDEN} hidden units, found {self.hidden}")
 
     def values(self, dimension: int) -> int:
         """How many weights a head for embeddings of `dimension` values has."""
@@ -55,10 +53,10 @@ class HeadSpec:
 
 
 class Head:
-    """A perceptron with two hidden layers (ReLU); its output tells patches under paint from good ones.
+    """A perceptron with two hidden layers (ReLU); its output is the logit of "under paint".
 
     Attributes:
-        spec: its size and its weight.
+        spec: its size.
         flat: `(n,) float32` all weights: of each layer the `(out, in)` matrix, row by row, then the `(out,)` bias.
     """
 
@@ -66,7 +64,7 @@ class Head:
         """Puts a head together.
 
         Args:
-            spec: its size and its weight.
+            spec: its size.
             flat: `(spec.values(dimension),) float32`, finite.
             dimension: values of an embedding.
 
@@ -86,14 +84,14 @@ class Head:
             self._weights[f"b{layer}"] = flat[start : start + rows]
             start += rows
 
-    def terms(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """What the head adds to the patch distances.
+    def logits(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """The output for every patch.
 
         Args:
             embeddings: `(P, D) float32`.
 
         Returns:
-            `(P,) float64` in units of cosine distance, higher is more anomalous; about 0 in the mean of good patches.
+            `(P,) float64` finite, higher is more anomalous.
 
         Raises:
             InferenceError: onnxruntime failed, or gave other numbers than finite ones.
@@ -104,10 +102,10 @@ class Head:
             raise InferenceError(
                 f"head: expected its output for {embeddings.shape} embeddings, found {short(error)}"
             ) from error
-        terms = np.asarray(found, dtype=np.float64).ravel() * self.spec.weight
-        if not np.isfinite(terms).all():
+        logits = np.asarray(found, dtype=np.float64).ravel()
+        if not np.isfinite(logits).all():
             raise InferenceError("head: expected finite numbers, found NaN or infinity; run goodpart selftest")
-        return terms
+        return logits
 
 
 def _shapes(dimension: int, hidden: int) -> tuple[tuple[int, int], ...]:
