@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
 from goodpart._host.strict_json import to_plain
-from goodpart.bundle.bundle import MANIFEST
+from goodpart.bundle.names import MANIFEST
 from goodpart.errors import UsageError
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
