@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
-from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
-from goodpart.bundle.names import BACKBONE, INDEX
+from goodpart.bundle.load import load_bank, load_term
+from goodpart.bundle.names import BACKBONE
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
@@ -104,7 +104,12 @@ class Inspector:
         )
         check_backbone(backbone, bundle.manifest.backbone, str(folder))
         inspector = cls(
-            backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
+            backbone=backbone,
+            bank=bank,
+            calibration=bundle.calibration,
+            ignored=bundle.ignored,
+            bundle=bundle,
+            term=load_term(bundle),
         )
         if settings.threshold is not None and settings.pixel_threshold is not None:
             inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
@@ -238,37 +243,6 @@ class Inspector:
                 f"this machine does not reproduce the bundle's scores"
             )
         return abs(found - golden.score)
-
-
-def load_bank(bundle: Bundle, *, threads: int) -> Bank:
-    """The bank of a checked bundle.
-
-    Args:
-        bundle: from `read_bundle`.
-        threads: for one frame.
-
-    Raises:
-        BundleError: a file has changed since it was checked, or is not what the manifest says.
-    """
-    profile = bundle.manifest.backbone.profile
-    vectors, projection = bundle.read_bank()
-    with bundle.open_index() as path:
-        graph = Graph.load(
-            path,
-            vectors=vectors,
-            projection=projection,
-            index=profile.index,
-            threads=threads,
-            where=str(bundle.folder / INDEX),
-        )
-    return Bank(
-        vectors,
-        graph,
-        neighbours=profile.neighbours,
-        candidates=profile.index.candidates,
-        search=bundle.manifest.bank.search,
-        threads=threads,
-    )
 
 
 def _judge(score: float, threshold: float) -> Verdict:

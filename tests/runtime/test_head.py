@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import InferenceError, UsageError
+from goodpart.facts.head import HeadSpec, head_values
 from goodpart.model import head as module
-from goodpart.model.head import Head, HeadSpec
+from goodpart.model.head import Head
 
 
 def flat_of(rng, hidden, dimension):
-    return rng.normal(0, 0.3, HeadSpec(hidden=hidden).values(dimension)).astype(np.float32)
+    return rng.normal(0, 0.3, head_values(hidden, dimension)).astype(np.float32)
 
 
 def by_hand(flat, vectors, hidden):
@@ -37,22 +38,33 @@ def by_hand(flat, vectors, hidden):
 def test_logits_are_those_of_the_network(seed, hidden, dimension, patches):
     rng = np.random.default_rng(seed)
     flat, vectors = flat_of(rng, hidden, dimension), rng.normal(size=(patches, dimension)).astype(np.float32)
-    logits = Head(HeadSpec(hidden=hidden), flat, dimension=dimension).logits(vectors)
+    logits = Head(flat, hidden=hidden, dimension=dimension).logits(vectors)
     assert (logits.shape, logits.dtype) == ((patches,), np.float64)
     np.testing.assert_allclose(logits, by_hand(flat, vectors, hidden), rtol=1e-3, atol=1e-3)
 
 
 def test_a_patch_gets_the_same_logit_alone_and_among_others():
     rng = np.random.default_rng(0)
-    head = Head(HeadSpec(hidden=16), flat_of(rng, 16, 8), dimension=8)
+    head = Head(flat_of(rng, 16, 8), hidden=16, dimension=8)
     vectors = rng.normal(size=(64, 8)).astype(np.float32)
     np.testing.assert_allclose(head.logits(vectors)[10:11], head.logits(vectors[10:11]), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("hidden", [0, -1, 1025])
-def test_impossible_sizes_are_refused(hidden):
-    with pytest.raises(UsageError, match=r"^head: expected 1 to 1024 hidden units, found "):
-        HeadSpec(hidden=hidden)
+FACTS = {"hidden": 8, "alpha": 1.0, "offset": -3.0, "weight": 0.01}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"hidden": hidden} for hidden in (0, -1, 1025)),
+        *({"alpha": alpha} for alpha in (0.0, -1.0, 4.1, float("nan"), float("inf"))),
+        *({"offset": offset} for offset in (float("nan"), float("inf"))),
+        *({"weight": weight} for weight in (0.0, -1.0, float("nan"), float("inf"))),
+    ],
+)
+def test_impossible_facts_are_refused(wrong):
+    with pytest.raises(UsageError, match=r"^head: expected .+, found .+"):
+        HeadSpec(**FACTS | wrong)
 
 
 @pytest.mark.parametrize(
@@ -69,17 +81,17 @@ def test_impossible_sizes_are_refused(hidden):
 def test_weights_that_do_not_fit_are_refused(damage):
     flat = damage(flat_of(np.random.default_rng(0), 4, 8))
     with pytest.raises(UsageError, match=r"^head: expected 61 finite float32 weights, found float"):
-        Head(HeadSpec(hidden=4), flat, dimension=8)
+        Head(flat, hidden=4, dimension=8)
 
 
 def test_an_overflow_is_an_error_and_never_a_low_score():
-    flat = np.full(HeadSpec(hidden=4).values(8), -3e38, np.float32)
+    flat = np.full(head_values(4, 8), -3e38, np.float32)
     with pytest.raises(InferenceError, match="expected finite numbers"):
-        Head(HeadSpec(hidden=4), -flat, dimension=8).logits(np.ones((3, 8), np.float32))
+        Head(-flat, hidden=4, dimension=8).logits(np.ones((3, 8), np.float32))
 
 
 def test_embeddings_of_another_length_are_an_error():
-    head = Head(HeadSpec(hidden=4), flat_of(np.random.default_rng(0), 4, 8), dimension=8)
+    head = Head(flat_of(np.random.default_rng(0), 4, 8), hidden=4, dimension=8)
     with pytest.raises(InferenceError, match=r"^head: expected its output for \(3, 9\) embeddings, found "):
         head.logits(np.ones((3, 9), np.float32))
 

@@ -8,9 +8,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from goodpart.model.head import Head, HeadSpec
+from goodpart.model.head import Head
 
-_HIDDEN = 128
+HIDDEN = 128
+"""Units of each hidden layer."""
+
 _EPOCHS, _BATCH, _DECAY = 4, 512, 1.0
 """Training is kept short and the decay strong: more of it fits the paint, and real defects are found less well."""
 
@@ -29,7 +31,7 @@ def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], 
     vectors = np.concatenate([painted, good])
     labels = np.repeat([1, 0], [len(painted), len(good)])
     mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64) + 1e-6
-    network = MLPClassifier((_HIDDEN, _HIDDEN), alpha=_DECAY, batch_size=_BATCH, max_iter=_EPOCHS, random_state=seed)
+    network = MLPClassifier((HIDDEN, HIDDEN), alpha=_DECAY, batch_size=_BATCH, max_iter=_EPOCHS, random_state=seed)
     # one thread: with more, sums are taken in another order, and the bytes differ
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -44,8 +46,5 @@ def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], 
 
 def _head(matrices: list[npt.NDArray[np.float64]], biases: list[npt.NDArray[np.float64]]) -> Head:
     pieces = [piece.ravel() for pair in zip(matrices, biases, strict=True) for piece in pair]
-    return Head(
-        HeadSpec(hidden=_HIDDEN),
-        np.concatenate(pieces).astype(np.float32),
-        dimension=matrices[0].shape[1],
-    )
+    flat = np.concatenate(pieces).astype(np.float32)
+    return Head(flat, hidden=HIDDEN, dimension=matrices[0].shape[1])

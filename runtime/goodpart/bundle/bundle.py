@@ -24,6 +24,7 @@ from goodpart.bundle.names import (
     BACKBONE,
     CALIBRATION,
     DIRECTIONS,
+    HEAD,
     IGNORE,
     IMAGES,
     INDEX,
@@ -46,6 +47,7 @@ from goodpart.errors import (
     found_at,
 )
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.head import head_values
 from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import READ_VERSIONS, Manifest
 from goodpart.frames.plain_files import load_npy
@@ -99,6 +101,18 @@ class Bundle:
         bank, dimension = self.manifest.bank, self.manifest.backbone.grid.dimension
         vectors = self._read_floats(VECTORS, (bank.vectors, dimension))
         return vectors, self._read_floats(DIRECTIONS, (dimension, bank.directions))
+
+    def read_head(self) -> npt.NDArray[np.float32] | None:
+        """`(n,) float32` weights of the head, None without a head.
+
+        Raises:
+            IntegrityError: the file has changed since the bundle was read.
+            ContractError: they are not what the manifest says.
+        """
+        if self.manifest.head is None:
+            return None
+        dimension = self.manifest.backbone.grid.dimension
+        return self._read_floats(HEAD, (head_values(self.manifest.head.hidden, dimension),))
 
     @contextlib.contextmanager
     def open_index(self) -> Iterator[Path]:
@@ -178,7 +192,7 @@ class Bundle:
         kept = self._kept.pop(name, None)
         return read_checked(self.folder, name, self.manifest.files[name]) if kept is None else kept
 
-    def _read_floats(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def _read_floats(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         found = parse_array(self._read(name), str(self.folder / name))
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
             raise ContractError(

@@ -6,7 +6,6 @@ The head is not an ONNX file: the bundle holds its weights as one array, and a b
 cannot bring operators of its own.
 """
 
-import dataclasses
 import functools
 import os
 from typing import TYPE_CHECKING
@@ -16,11 +15,10 @@ import numpy.typing as npt
 
 from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import InferenceError, UsageError
+from goodpart.facts.head import head_layers, head_values
 
 if TYPE_CHECKING:
     import onnxruntime as ort
-
-MOST_HIDDEN = 1024
 
 _MODEL = bytes.fromhex(
     "08083ac2020a240a01780a0277310a02623112026131220447656d6d2a0d0a067472616e73421801a001020a0e0a02613112027231220452"
@@ -33,52 +31,32 @@ _MODEL = bytes.fromhex(
 """An ONNX file, z = Gemm(Relu(Gemm(Relu(Gemm(x, w1, b1)), w2, b2)), w3, b3), all with transB=1. A test rebuilds it."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HeadSpec:
-    """What a bundle states about its head.
-
-    Attributes:
-        hidden: units of each of the two hidden layers, 1 to 1024.
-    """
-
-    hidden: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.hidden <= MOST_HIDDEN:
-            raise UsageError(f"head: expected 1 to {MOST_HIDDEN} hidden units, found {self.hidden}")
-
-    def values(self, dimension: int) -> int:
-        """How many weights a head for embeddings of `dimension` values has."""
-        return sum(rows * columns + rows for rows, columns in _shapes(dimension, self.hidden))
-
-
 class Head:
     """A perceptron with two hidden layers (ReLU); its output is the logit of "under paint".
 
     Attributes:
-        spec: its size.
+        hidden: units of each hidden layer.
         flat: `(n,) float32` all weights: of each layer the `(out, in)` matrix, row by row, then the `(out,)` bias.
     """
 
-    def __init__(self, spec: HeadSpec, flat: npt.NDArray[np.float32], *, dimension: int) -> None:
+    def __init__(self, flat: npt.NDArray[np.float32], *, hidden: int, dimension: int) -> None:
         """Puts a head together.
 
         Args:
-            spec: its size.
-            flat: `(spec.values(dimension),) float32`, finite.
+            flat: `(head_values(hidden, dimension),) float32`, finite.
+            hidden: units of each hidden layer.
             dimension: values of an embedding.
 
         Raises:
             UsageError: the weights have another shape, or are not finite.
         """
-        if flat.dtype != np.float32 or flat.shape != (spec.values(dimension),) or not np.isfinite(flat).all():
-            raise UsageError(
-                f"head: expected {spec.values(dimension)} finite float32 weights, found {flat.dtype} {flat.shape}"
-            )
-        self.spec, self.flat = spec, flat
+        count = head_values(hidden, dimension)
+        if flat.dtype != np.float32 or flat.shape != (count,) or not np.isfinite(flat).all():
+            raise UsageError(f"head: expected {count} finite float32 weights, found {flat.dtype} {flat.shape}")
+        self.hidden, self.flat = hidden, flat
         self._weights: dict[str, npt.NDArray[np.float32]] = {}
         start = 0
-        for layer, (rows, columns) in enumerate(_shapes(dimension, spec.hidden), start=1):
+        for layer, (rows, columns) in enumerate(head_layers(hidden, dimension), start=1):
             self._weights[f"w{layer}"] = flat[start : start + rows * columns].reshape(rows, columns)
             start += rows * columns
             self._weights[f"b{layer}"] = flat[start : start + rows]
@@ -106,11 +84,6 @@ class Head:
         if not np.isfinite(logits).all():
             raise InferenceError("head: expected finite numbers, found NaN or infinity; run goodpart selftest")
         return logits
-
-
-def _shapes(dimension: int, hidden: int) -> tuple[tuple[int, int], ...]:
-    """Outputs and inputs of each layer."""
-    return (hidden, dimension), (hidden, hidden), (1, hidden)
 
 
 @functools.cache
