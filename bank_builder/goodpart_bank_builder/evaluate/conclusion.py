@@ -201,7 +201,8 @@ def _good_counts(figures: CategoryFigures, seen: _Seen) -> list[str]:
         return ["no good images: false rejects are not measured here"]
     promised = "" if figures.promised_rate is None else f"; promised are {figures.promised_rate * 100:g} %"
     share = seen.rejected / len(seen.good) * 100
-    return [f"{seen.rejected} of {_parts(len(seen.good), 'good')} are rejected ({share:.1f} %){promised}"]
+    held_out = ", held out of the build," if figures.held_out_images else ""
+    return [f"{seen.rejected} of {_parts(len(seen.good), 'good')}{held_out} are rejected ({share:.1f} %){promised}"]
 
 
 def _what_to_try(figures: CategoryFigures, seen: _Seen) -> list[str]:
