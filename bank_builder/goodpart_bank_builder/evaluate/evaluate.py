@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
-from goodpart.bundle.bundle import MANIFEST
+from goodpart.bundle.names import MANIFEST
 from goodpart.errors import BundleMissingError
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
