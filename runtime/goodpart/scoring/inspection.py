@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import functools
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy.typing as npt
 
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
+from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
 from goodpart.scoring.overlay import draw_overlay, visible
-from goodpart.scoring.regions import Region, find_regions
+from goodpart.scoring.regions import Region, find_regions, peak_patch
 from goodpart.scoring.rounding import (
     FIGURE_DIGITS,
     SCORE_DECIMALS,
@@ -79,6 +81,8 @@ class Inspection:
     frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
+    _hot: HotPatches | None = None
+    _link: Link = NO_LINK
 
     def __repr__(self) -> str:
         decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
@@ -157,6 +161,49 @@ class Inspection:
             )
         regions = self.regions if outlines else ()
         return draw_overlay(visible(checked, self.frame_spec), self.calibrated_map(), regions=regions)
+
+    def explain(
+        self,
+        patches: Sequence[tuple[int, int]] | None = None,
+        *,
+        nearest: int = NEAREST,
+        frame: npt.NDArray[Any] | None = None,
+    ) -> tuple[Explanation, ...]:
+        """Why: the good patches of the bank that are nearest to the peak of each region, exact, by image and place.
+
+        It takes no time before it is asked for. The Inspector must still be open.
+
+        Args:
+            patches: rows and columns of the grid; None for the peak of each region, strongest first, and for a DEFECT
+                without regions its hottest patch.
+            nearest: how many good patches each, at least 1; at most as many as the bank has.
+            frame: the inspected frame. Needed for `patches` other than the hottest one and the peaks, because an
+                inspection keeps no other embeddings. It is embedded again.
+
+        Raises:
+            UsageError: the bundle does not say where its vectors come from (format version 1), the Inspector is closed
+                or gone, a patch is outside the grid, or its embedding is not kept and no frame is given.
+            BundleError: the list of images or the origins are damaged.
+            FrameError: the frame is not what the bundle declares.
+        """
+        regions: Sequence[Region | None] = [None] * len(patches or ())
+        if patches is None:
+            patches = [peak_patch(self.grid, region, self._area) for region in self.regions]
+            regions = self.regions
+            if not regions and self.verdict is Verdict.DEFECT:
+                patches, regions = [divmod(int(self.grid.argmax()), self.grid.shape[1])], [None]
+        found = nearest_good(self._link, self._hot, self.grid.shape, patches, count=nearest, frame=frame)
+        return tuple(
+            Explanation(
+                region=region,
+                row=row,
+                column=column,
+                **dataclasses.asdict(patch_box(row, column, self.grid.shape, self._area)),
+                score=self.grid.item(row, column),
+                nearest=good,
+            )
+            for region, (row, column), good in zip(regions, patches, found, strict=True)
+        )
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The result as plain values for `json.dumps`, rounded to what they mean.

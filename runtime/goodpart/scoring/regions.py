@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.errors import UsageError
 from goodpart.facts.spec import Roi
 
 
@@ -46,6 +47,29 @@ def find_regions(grid: npt.NDArray[np.float32], threshold: float, area: Roi) -> 
     return tuple(sorted(found, key=lambda region: (-region.peak, region.y_px, region.x_px)))
 
 
+def peak_patch(grid: npt.NDArray[np.float32], region: Region, area: Roi) -> tuple[int, int]:
+    """Row and column of the patch whose score is a region's peak.
+
+    Args:
+        grid: that the region was found in.
+        region: from `find_regions`.
+        area: the part of the frame that the grid covers.
+    """
+    # a pixel alone does not tell where a frame has fewer pixels than patches
+    for row, column in np.argwhere(grid == np.float32(region.peak)).tolist():
+        if _middle_px(row, column, grid.shape, area) == (region.peak_y_px, region.peak_x_px):
+            return row, column
+    raise UsageError(f"region: expected one of this grid, found {region}")
+
+
+def _middle_px(row: int, column: int, shape: tuple[int, ...], area: Roi) -> tuple[int, int]:
+    """The pixel in the middle of a patch."""
+    return (
+        area.y_px + (1 + 2 * row) * area.height_px // (2 * shape[0]),
+        area.x_px + (1 + 2 * column) * area.width_px // (2 * shape[1]),
+    )
+
+
 def _connected(anomalous: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, int]]]:
     """The rows and columns of patches that reach each other over sides and corners, component by component.
 
@@ -79,6 +103,7 @@ def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], area:
     bottom, right = -(-(max(patch_rows) + 1) * height_px // rows), -(-(max(patch_columns) + 1) * width_px // columns)
     # of equal peaks the first one, row by row
     peak, row, column = max((grid.item(patch), -patch[0], -patch[1]) for patch in patches)
+    peak_y_px, peak_x_px = _middle_px(-row, -column, grid.shape, area)
     return Region(
         y_px=area.y_px + top,
         x_px=area.x_px + left,
@@ -86,6 +111,6 @@ def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], area:
         width_px=right - left,
         area_share=len(patches) / grid.size,
         peak=peak,
-        peak_y_px=area.y_px + (1 - 2 * row) * height_px // (2 * rows),
-        peak_x_px=area.x_px + (1 - 2 * column) * width_px // (2 * columns),
+        peak_y_px=peak_y_px,
+        peak_x_px=peak_x_px,
     )
