@@ -2,14 +2,22 @@
 
 from collections.abc import Sequence
 
+from goodpart_bank_builder.evaluate.conclusion import Conclusion
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, KindFigures
 from goodpart_bank_builder.evaluate.metrics import Rate, mean_of
 
 
-def category_lines(name: str, row: CategoryFigures) -> list[str]:
-    """Lines of one category: the paper's figures, more figures, a table of the kinds of defects, and tuned figures."""
+def category_lines(name: str, row: CategoryFigures, *, conclusion: Conclusion | None = None) -> list[str]:
+    """Lines of one category: what it means, the paper's figures and more, the kinds of defects, and tuned figures.
+
+    Args:
+        name: the category.
+        row: its figures.
+        conclusion: what they mean, None to leave it out.
+    """
     lines = [
         f"[{name}]{'' if row.warning is None else f' {row.warning}'}",
+        *([] if conclusion is None else [f"  {conclusion.headline}"]),
         f"  train {row.train_images}, test {row.test_images} "
         f"({row.good_images} good, {row.defective_images} defective)",
         f"  bank {row.bank}, mu {row.mu:.4f}, sigma {row.sigma:.4f}, threshold {row.threshold:.3f}",
