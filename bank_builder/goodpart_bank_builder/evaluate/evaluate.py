@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
 from goodpart.bundle.names import MANIFEST
-from goodpart.errors import UsageError
+from goodpart.errors import BundleMissingError
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
@@ -40,7 +40,7 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
         bundles by category name, and the names of categories without a bundle.
 
     Raises:
-        UsageError: there is no bundle.
+        BundleMissingError: there is no bundle.
     """
     if (folder / MANIFEST).is_file() and len(categories) == 1:
         return {categories[0].name: folder}, []
@@ -51,7 +51,9 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
     }
     if not found:
         names = ", ".join(category.name for category in categories)
-        raise UsageError(f"{folder}: expected a bundle, or folders of bundles named {names}, found none")
+        raise BundleMissingError(
+            f"{folder}: expected a bundle, or folders of bundles named {names}, found none; build one first"
+        )
     return found, [category.name for category in categories if category.name not in found]
 
 
