@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import read_bundle
-from goodpart.bundle.load import load_bank
 from goodpart.errors import InferenceError
 from goodpart.facts.manifest import SearchMethod
 
