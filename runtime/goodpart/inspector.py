@@ -13,8 +13,9 @@ from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import BACKBONE, INDEX, Bundle, read_bundle
+from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
+from goodpart.bundle.names import BACKBONE, INDEX
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame

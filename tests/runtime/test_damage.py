@@ -63,7 +63,7 @@ def test_what_decodes_and_is_not_one_whole_picture_is_refused(tmp_path, capfd, n
 
 def test_a_compression_that_opencv_lacks_is_no_damage(tmp_path, monkeypatch):
     said = "ZSTD compression support is not configured"
-    monkeypatch.setattr(Decoder, "complaint", lambda self, data, *, is_jpeg: said)
+    monkeypatch.setattr(Decoder, "complaint", lambda self, data, **_: said)
     (tmp_path / "x.tif").write_bytes(pillow("TIFF", compression="tiff_lzw"))
     with pytest.raises(ImageFileError, match=f"this OpenCV does not decode .{said}.; save it without that"):
         read_image(tmp_path / "x.tif", RGB)
@@ -183,7 +183,7 @@ def test_several_threads_ask_one_child_process_and_each_gets_its_own_answer():
 
     def ask(data, damaged):
         for _ in range(25):
-            if (decoder.complaint(data, is_jpeg=True) is not None) != damaged:
+            if (decoder.complaint(data, is_jpeg=True, megapixels=0.1) is not None) != damaged:
                 wrong.append(damaged)
 
     threads = [threading.Thread(target=ask, args=pair) for pair in [(whole, False), (half, True)] * 2]
@@ -197,14 +197,14 @@ def test_several_threads_ask_one_child_process_and_each_gets_its_own_answer():
 
 def test_a_killed_child_process_is_replaced():
     decoder = Decoder()
-    assert decoder.complaint(half_jpeg(), is_jpeg=True) is not None
+    assert decoder.complaint(half_jpeg(), is_jpeg=True, megapixels=0.1) is not None
     os.kill(decoder._process.pid, 9)
-    assert decoder.complaint(half_jpeg(), is_jpeg=True) is not None
+    assert decoder.complaint(half_jpeg(), is_jpeg=True, megapixels=0.1) is not None
     decoder.close()
 
 
 def test_a_decoder_that_crashes_twice_is_the_files_fault(tmp_path, monkeypatch):
-    def crash(self, data, *, is_jpeg):
+    def crash(self, data, **_):
         raise DecoderCrashError
 
     monkeypatch.setattr(Decoder, "complaint", crash)
@@ -216,24 +216,24 @@ def test_a_decoder_that_crashes_twice_is_the_files_fault(tmp_path, monkeypatch):
 def test_a_python_that_does_not_start_is_one_line(monkeypatch):
     monkeypatch.setattr("sys.executable", "/none/python")
     with pytest.raises(UsageError, match="expected a second Python that checks image files, found none"):
-        Decoder().complaint(b"", is_jpeg=True)
+        Decoder().complaint(b"", is_jpeg=True, megapixels=0.1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_starts_its_own_child(tmp_path):
     from goodpart.frames.damage import DECODER
 
-    assert DECODER.complaint(half_jpeg(), is_jpeg=True) is not None
+    assert DECODER.complaint(half_jpeg(), is_jpeg=True, megapixels=0.1) is not None
     first = DECODER._process.pid
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            said = DECODER.complaint(half_jpeg(), is_jpeg=True)
+            said = DECODER.complaint(half_jpeg(), is_jpeg=True, megapixels=0.1)
             code = 0 if said is not None and DECODER._process.pid != first else 2
             DECODER.close()
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert DECODER.complaint(pillow("JPEG"), is_jpeg=True) is None
+    assert DECODER.complaint(pillow("JPEG"), is_jpeg=True, megapixels=0.1) is None
     assert DECODER._process.pid == first

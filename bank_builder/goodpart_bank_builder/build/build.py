@@ -1,8 +1,6 @@
 """Build: makes a bundle from good images and a backbone."""
 
 import dataclasses
-import importlib.metadata
-import platform
 from typing import Any
 
 import hnswlib
@@ -12,16 +10,11 @@ import numpy.typing as npt
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS
+from goodpart.bundle.names import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
 from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.manifest import (
-    FORMAT_VERSION,
-    BankSpec,
-    GoldenFrame,
-    Manifest,
-    Provenance,
-)
+from goodpart.facts.learned import ImageList
+from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest
 from goodpart.facts.profile import Profile
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
@@ -33,14 +26,12 @@ from goodpart_bank_builder.build.index import (
     save_index,
     search_method,
 )
-from goodpart_bank_builder.data.dataset import dataset_digest
+from goodpart_bank_builder.build.provenance import bank_origins, image_list, provenance
 from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.learn import Learned, learn
-
-_PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,6 +84,11 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
+    return build_and_keep(settings)[0]
+
+
+def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
@@ -122,13 +118,16 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         serial=settings.serial,
         backbone=backbone.spec,
         bank=facts,
-        provenance=_provenance(settings, learned),
+        provenance=provenance(settings, learned, found, diagnosis),
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
     )
-    digest = _publish(settings, manifest, index=index, projection=projection, learned=learned, golden=golden)
-    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis)
+    images = image_list(learned, found, settings.good_dir)
+    digest = _publish(
+        settings, manifest, index=index, projection=projection, learned=learned, golden=golden, images=images
+    )
+    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -157,6 +156,7 @@ def _publish(
     projection: npt.NDArray[np.float32],
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
+    images: ImageList,
 ) -> str:
     """Writes all files beside the target, reads them back, then moves them to the target; returns the digest."""
     with staged_folder(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
@@ -168,10 +168,13 @@ def _publish(
         np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
         np.save(staging / DIRECTIONS, projection, allow_pickle=False)
         save_index(index, staging / INDEX)
+        origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)
+        np.save(staging / ORIGINS, origins, allow_pickle=False)
         backbone = settings.backbone.read_bytes()
-        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration)
+        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration, images=images)
         # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
-        Inspector.load(staging, threads=settings.threads).close()
+        with Inspector.load(staging, threads=settings.threads) as inspector:
+            inspector.bundle.read_origins()
     return digest
 
 
@@ -202,19 +205,4 @@ def _report(
         warning=manifest.backbone.weights.warning,
         excluded=found.excluded,
         diagnosis=diagnosis,
-    )
-
-
-def _provenance(settings: BuildSettings, learned: Learned) -> Provenance:
-    return Provenance(
-        dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), settings.good_dir),
-        images=len(learned.images),
-        parts=learned.parts,
-        skipped_images=len(learned.unreadable),
-        patches=learned.patches,
-        seed=settings.seed,
-        versions={
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
-        },
     )

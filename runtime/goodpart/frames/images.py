@@ -26,7 +26,7 @@ from goodpart.frames.containers import (
     kind_of,
     size_px,
 )
-from goodpart.frames.damage import DECODER, DecoderCrashError
+from goodpart.frames.damage import DECODER, DecoderCrashError, DecoderTimeoutError
 from goodpart.frames.listing import OPENCV_SUFFIXES, SUFFIXES
 from goodpart.frames.plain_files import load_npy, read_bytes, read_netpbm, refuse_size
 
@@ -134,9 +134,11 @@ class ImageReader:
             raise ImageFileError(f"{path}: expected {known}, found {other}")
         if kind in _OPTIONAL and not cv2.haveImageWriter(_OPTIONAL[kind]):
             raise ImageFileError(f"{path}: expected an OpenCV that reads {kind}, found one without; convert it to PNG")
-        if (size := size_px(kind, data)) is not None:
+        size = size_px(kind, data)
+        if size is not None:
             refuse_size(path, *size, max_megapixels=self.max_megapixels)
-        if (found := flaw(kind, data) or _complaint(path, kind, data)) is not None:
+        megapixels = 0.0 if size is None else size[0] * size[1] / 1e6
+        if (found := flaw(kind, data) or _complaint(path, kind, data, megapixels)) is not None:
             raise ImageFileError(f"{path}: expected one whole picture, found {found}")
         return kind
 
@@ -163,15 +165,20 @@ def read_image(path: Path, spec: FrameSpec) -> npt.NDArray[Any]:
     return ImageReader().read(path, spec)
 
 
-def _complaint(path: Path, kind: str, data: bytes) -> str | None:
+def _complaint(path: Path, kind: str, data: bytes, megapixels: float) -> str | None:
     """What a decoder says against a file in which nothing else is wrong, as the end of "found ..."."""
     if not is_filled_up(kind, data):
         return None
     try:
-        said = DECODER.complaint(data, is_jpeg=kind == JPEG)
+        said = DECODER.complaint(data, is_jpeg=kind == JPEG, megapixels=megapixels)
     except DecoderCrashError as error:
         raise ImageFileError(
             f"{path}: expected a file that can be decoded, found one at which the decoder crashes; remove it"
+        ) from error
+    except DecoderTimeoutError as error:
+        raise ImageFileError(
+            f"{path}: expected a file that is decoded within {error.args[0]:.0f} s ({megapixels:.1f} megapixels), "
+            "found a decoder that was still at work; remove it, or save it again"
         ) from error
     if said is None:
         return None

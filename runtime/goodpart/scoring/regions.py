@@ -46,6 +46,17 @@ def find_regions(grid: npt.NDArray[np.float32], threshold: float, area: Roi) -> 
     return tuple(sorted(found, key=lambda region: (-region.peak, region.y_px, region.x_px)))
 
 
+def strongest_patch(grid: npt.NDArray[np.float32], area: Roi) -> Region:
+    """The patch with the highest score as a region of its own; of equal ones the first, row by row.
+
+    Args:
+        grid: `(rows, columns) float32` calibrated scores.
+        area: the part of the frame that the grid covers.
+    """
+    row, column = divmod(int(grid.argmax()), grid.shape[1])
+    return _region([(row, column)], grid, area)
+
+
 def _connected(anomalous: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, int]]]:
     """The rows and columns of patches that reach each other over sides and corners, component by component.
 
