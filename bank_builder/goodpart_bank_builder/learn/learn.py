@@ -26,6 +26,9 @@ from goodpart_bank_builder.progress import progress
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
 
+_BATCH = 0
+"""The batch that all good images come from."""
+
 _QUERIES = 1000
 """Held-out embeddings that measure recall, about."""
 
@@ -99,7 +102,7 @@ def learn(
     )
     top_k = profile.top_k(images.patches)
     return Learned(
-        bank=_bank(chooser, coresets, profile.neighbours),
+        bank=_bank(chooser, coresets, profile.neighbours, "the bank"),
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         held_out=held_out,
         ignored=images.ignored,
@@ -133,7 +136,8 @@ def _hold_out(
         for fold, own in zip(folds, coresets, strict=True):
             if not fold.scored:
                 continue
-            bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours).vectors
+            others = [coreset for coreset in coresets if coreset is not own]
+            bank = _bank(chooser, others, neighbours, f"without {fold.name}").vectors
             for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
                 distances[path] = exact_distances(
                     bank, embeddings, neighbours=neighbours, threads=threads, workers=workers
@@ -160,25 +164,30 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
     coresets: list[Coreset] = []
     chunk: list[npt.NDArray[np.float32]] = []
     origins: list[npt.NDArray[np.int64]] = []
-    chunk_bytes = 0
+    chunk_bytes = before = 0
     for path, embeddings in images.read(_watched(fold.images, f"embedding {fold.name}")):
         chunk.append(embeddings)
         origins.append(images.origins(path))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
+            coresets.append(
+                chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+            )
+            before += sum(map(len, chunk))
             chunk, origins, chunk_bytes = [], [], 0
     if chunk:
-        coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
-    return chooser.merged(coresets) if coresets else None
+        coresets.append(
+            chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+        )
+    return chooser.merged(coresets, name=fold.name) if coresets else None
 
 
-def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int) -> Coreset:
+def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int, name: str) -> Coreset:
     """Merges the coresets that are not None into a bank."""
     present = [coreset for coreset in coresets if coreset is not None]
     if not present:
         raise UsageError("expected readable images, found too few to hold some out; photograph more good parts")
-    bank = chooser.merged(present)
+    bank = chooser.merged(present, name=name)
     require_structure(bank, neighbours=neighbours)
     return bank
 
