@@ -58,7 +58,7 @@ def hold_out(
     images: GoodImages,
     folds: Sequence[Fold],
     coresets: Sequence[Coreset | None],
-    bank_of: Callable[[Sequence[Coreset | None]], Coreset],
+    bank_of: Callable[[Sequence[Coreset | None], str], Coreset],
     lessons: Lessons | None,
     settings: LearnSettings,
     *,
@@ -70,7 +70,7 @@ def hold_out(
         images: reads the images.
         folds: the folds.
         coresets: of each fold, None of one that is not in the bank.
-        bank_of: merges coresets into a bank.
+        bank_of: merges coresets into a bank; takes its name, which decides the random numbers.
         lessons: what heads are trained on, None for no head.
         settings: `threads` is used.
         neighbours: K.
@@ -87,7 +87,8 @@ def hold_out(
         for fold, own in zip(folds, coresets, strict=True):
             if not fold.scored:
                 continue
-            bank = bank_of([coreset for coreset in coresets if coreset is not own]).vectors
+            remaining = [coreset for coreset in coresets if coreset is not own]
+            bank = bank_of(remaining, f"without {fold.name}").vectors
             others = (path for other in folds if other is not fold and other.in_bank for path in other.images)
             head = None if lessons is None else lessons.head(others)
             distances_to = functools.partial(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
+from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.parts import Fold
@@ -24,6 +25,9 @@ from goodpart_bank_builder.learn.teach import Taught, teach
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
+
+_BATCH = 0
+"""The batch that all good images come from."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,15 +98,15 @@ def learn(
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
 
-    def bank_of(present: Sequence[Coreset | None]) -> Coreset:
-        return _bank(chooser, present, profile.neighbours)
+    def bank_of(present: Sequence[Coreset | None], name: str) -> Coreset:
+        return _bank(chooser, present, profile.neighbours, name)
 
     found = hold_out(images, folds, coresets, bank_of, lessons, settings, neighbours=profile.neighbours)
     top_k = profile.top_k(images.patches)
     taught = None if lessons is None else teach(lessons, folds, found, settings, top_k=top_k)
     held_out = found.distances if taught is None else taught.sums(found)
     return Learned(
-        bank=bank_of(coresets),
+        bank=bank_of(coresets, "the bank"),
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         taught=taught,
         held_out=held_out,
@@ -124,8 +128,8 @@ def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings)
     """Where painted defects are collected, None if the profile or the user wants no head."""
     if not backbone.spec.profile.head or settings.head == 0:
         return None
-    count = sum(len(fold.images) for fold in folds)
-    return Lessons(backbone, images=count, seed=settings.seed)
+    reader = ImageReader(max_megapixels=settings.max_megapixels)
+    return Lessons(backbone, reader, folds, seed=settings.seed)
 
 
 def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
@@ -133,24 +137,29 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
     coresets: list[Coreset] = []
     chunk: list[npt.NDArray[np.float32]] = []
     origins: list[npt.NDArray[np.int64]] = []
-    chunk_bytes = 0
+    chunk_bytes = before = 0
     for path, embeddings in images.read(watched(fold.images, f"embedding {fold.name}")):
         chunk.append(embeddings)
         origins.append(images.origins(path))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
+            coresets.append(
+                chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+            )
+            before += sum(map(len, chunk))
             chunk, origins, chunk_bytes = [], [], 0
     if chunk:
-        coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
-    return chooser.merged(coresets) if coresets else None
+        coresets.append(
+            chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+        )
+    return chooser.merged(coresets, name=fold.name) if coresets else None
 
 
-def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int) -> Coreset:
+def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int, name: str) -> Coreset:
     """Merges the coresets that are not None into a bank."""
     present = [coreset for coreset in coresets if coreset is not None]
     if not present:
         raise UsageError("expected readable images, found too few to hold some out; photograph more good parts")
-    bank = chooser.merged(present)
+    bank = chooser.merged(present, name=name)
     require_structure(bank, neighbours=neighbours)
     return bank
