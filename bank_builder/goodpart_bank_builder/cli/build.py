@@ -59,6 +59,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
+    parser.add_argument(
+        "--thumbnails", action=argparse.BooleanOptionalAction, default=BuildSettings.thumbnails,
+        help="put small pictures of the learned images into the bundle, to show beside a defect (default: yes)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",
@@ -133,6 +137,9 @@ def _print(report: BuildReport) -> None:
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
     print(f"            {calibration.promise}")
+    if report.thumbnails:
+        kb = report.thumbnail_bytes / 1e3
+        print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
     _print_lookalikes(report)
     if report.warning is not None:
         print(report.warning)
