@@ -89,6 +89,11 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
+    return build_and_keep(settings)[0]
+
+
+def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
@@ -128,7 +133,7 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     digest = _publish(
         settings, manifest, index=index, projection=projection, learned=learned, golden=golden, images=images
     )
-    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis)
+    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:

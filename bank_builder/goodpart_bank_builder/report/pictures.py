@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
-from goodpart.scoring.overlay import SCALE_SIGMAS, draw_overlay, visible
+from goodpart.scoring.overlay import ColourScale, draw_scale, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
 
@@ -19,7 +19,7 @@ _SIDE_PX = 320
 _BUDGET_BYTES = 3_900_000
 _QUALITIES = (90, 82, 70, 55, 40, 25)
 _OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
-_LEGEND_PX, _LEGEND_END = (20, 560), 14.0
+_LEGEND_PX, _LEGEND_BEYOND = (20, 560), 1.15
 
 Picture = npt.NDArray[np.uint8]
 
@@ -77,13 +77,12 @@ def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str)
     return {path: _encoded(pictures, quality) for path, pictures in drawn.items()}
 
 
-def draw_legend() -> Legend:
+def draw_legend(scale: ColourScale) -> Legend:
     """Draws the scale of heat maps, with the function that draws heat maps."""
-    height_px, width_px = _LEGEND_PX
-    scores = np.tile(np.linspace(0.0, _LEGEND_END, width_px, dtype=np.float32), (height_px, 1))
-    grey = np.full((height_px, width_px, 3), 150.0, np.float32)
-    _, png = cv2.imencode(".png", _bgr(draw_overlay(grey, scores)))
-    return Legend(picture=_address("png", png.tobytes()), begin=SCALE_SIGMAS[0], full=SCALE_SIGMAS[1], end=_LEGEND_END)
+    end = scale.full * _LEGEND_BEYOND if scale.full > 0 else scale.full + 1.0
+    picture = draw_scale(scale, *_LEGEND_PX, last=end)
+    _, png = cv2.imencode(".png", _bgr(picture))
+    return Legend(picture=_address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
 
 
 def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
@@ -93,7 +92,9 @@ def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, P
     reader = ImageReader(max_megapixels=math.inf)
     frame = reader.read(image.path, spec)
     picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
-    heat_map = _small(_bgr(inspector.inspect(frame).overlay(frame)))
+    # the bundle has learned the good images of its build, and would call them better than they are
+    inspection = inspector.inspect(frame) if image.held_out is None else image.held_out
+    heat_map = _small(_bgr(inspection.overlay(frame)))
     return picture, heat_map, None if image.mask is None else _outlined(picture, reader.levels(image.mask) > 0)
 
 

@@ -13,6 +13,7 @@ from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
+from goodpart.scoring.overlay import ColourScale
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult
 from goodpart_bank_builder.evaluate.metrics import mean_of
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
@@ -155,7 +156,7 @@ def _category_page(
         charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
         choice=choice,
         triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
-        legend=draw_legend(),
+        legend=draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
         provenance=bundle_facts(inspector.bundle),
         match=published.match(name),
         published=published,
