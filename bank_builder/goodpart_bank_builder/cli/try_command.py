@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     diagnosis = tried.report.diagnosis
     lines = [
-        f"images      {tried.report.images} of {tried.report.parts} good parts, {_bad(tried)}",
+        f"images      {_good(tried)}, {_bad(tried)}",
         *_input_lines(settings, tried),
         look_at_line(diagnosis, out / FINDINGS),
         *kinds_lines(diagnosis),
@@ -147,6 +147,13 @@ def _product(good_dir: Path) -> str:
         if folder.name and not is_good_name(folder.name) and folder.name != "train":
             return folder.name
     return good_dir.name or "product"
+
+
+def _good(tried: Tried) -> str:
+    report = tried.report
+    text = f"{report.images} good images" + (f" of {report.parts} parts" if report.parts != report.images else "")
+    left = {"excluded": len(report.excluded), "skipped": report.skipped_images}
+    return text + "".join(f", {count} {word}" for word, count in left.items() if count)
 
 
 def _bad(tried: Tried) -> str:
