@@ -13,11 +13,22 @@ from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_megapixels_option
 from goodpart.facts.calibration import CalibrationMethod
+from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
-from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, shortened, warning_lines
+from goodpart_bank_builder.cli.diagnosis import (
+    add_exclude_option,
+    add_report_option,
+    kinds_lines,
+    look_at_line,
+    shortened,
+    tell_passed_over,
+    warning_lines,
+)
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.report.look_closer import Closer
+from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
 
 SUMMARY = "Build a bundle from photographs of good parts."
 
@@ -64,6 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--findings", type=Path, metavar="FILE",
         help="write what wants a look as JSON (default: BUNDLE.findings.json beside the bundle, if anything was found)",
     )  # fmt: skip
+    add_report_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
@@ -71,13 +83,16 @@ def run(options: argparse.Namespace) -> int:
     """Builds, and prints the report; returns the exit code."""
     if options.findings is not None:
         check_file(options.findings)
+    if options.report is not None:
+        check_suspects_folder(options.report)
+    tell_passed_over(options.good_dir, becomes="learned")
     fields = dataclasses.fields(BuildSettings)
     settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
     report = build_bundle(settings)
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
-    for phrase in report.passed_over:
-        print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
+    if options.report is not None:
+        print(f"report      {_write_page(options.report, settings, report)}", file=sys.stderr)
     if report.ignored_patches > report.frame_patches / 2:
         print(
             f"--ignore: {_ignored(report)} never count; white is where the frame is ignored: is that meant?",
@@ -108,6 +123,12 @@ def _write_findings(file: Path | None, settings: BuildSettings, report: BuildRep
     return target
 
 
+def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> Path:
+    with Inspector.load(settings.out, threads=1) as inspector:
+        closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
+        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration)
+
+
 def _method(text: str) -> CalibrationMethod:
     try:
         return CalibrationMethod(text)
@@ -122,6 +143,8 @@ def _print(report: BuildReport) -> None:
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
     if report.excluded:
         print(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
+    for phrase in report.passed_over:
+        print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
