@@ -172,3 +172,17 @@ def test_a_given_backbone_has_its_own_input(attempt, option, capsys):
 def test_too_few_good_parts_are_refused_before_the_export(attempt, capsys):
     assert attempt("--out", "out", rate="0.001") == 2
     assert "embedding" not in capsys.readouterr().err
+
+
+def test_pictures_of_one_part_that_count_as_two_are_a_warning(attempt, good_dir, tiny_backbone, tmp_path, capsys):
+    own = tmp_path / "own"
+    own.mkdir()
+    for index in range(24):
+        picture = draw_good(index)
+        cv2.imwrite(str(own / f"{index:02}.png"), picture[:, :, ::-1])
+        if index < 6:
+            picture[0, 0] = 255 - picture[0, 0]
+            cv2.imwrite(str(own / f"{index:02}b.png"), picture[:, :, ::-1])
+    command = ["try", str(own), "--backbone", str(tiny_backbone), "--out", "out", "--false-reject-rate", "0.1"]
+    assert main(command) == 0
+    assert "of near-identical images" in capsys.readouterr().out
