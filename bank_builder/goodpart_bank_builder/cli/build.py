@@ -163,7 +163,8 @@ def _print(report: BuildReport) -> None:
     if report.thumbnails:
         kb = report.thumbnail_bytes / 1e3
         print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
-    _print_lookalikes(report)
+    for line in lookalike_lines(report):
+        print(line)
     if report.warning is not None:
         print(report.warning)
 
@@ -173,13 +174,13 @@ def _ignored(report: BuildReport) -> str:
     return f"{report.ignored_patches} of {report.frame_patches} patches of every frame ({share * 100:.0f} %)"
 
 
-def _print_lookalikes(report: BuildReport) -> None:
+def lookalike_lines(report: BuildReport) -> list[str]:
+    """The warning that near-identical images were held out apart; no lines where none were."""
     if not report.lookalike_pairs:
-        return
+        return []
     pairs, were = ("1 pair", "was") if report.lookalike_pairs == 1 else (f"{report.lookalike_pairs} pairs", "were")
-    print(
+    return [
         f"warning     {pairs} of near-identical images {were} held out apart. If a pair shows one part, the threshold "
-        f"is too low: remove one of each pair, or name parts with --group. The nearest:"
-    )
-    for one, other in report.lookalikes[:_PAIRS_SHOWN]:
-        print(f"            {one}  {other}")
+        f"is too low: remove one of each pair, or name parts with --group. The nearest:",
+        *(f"            {one}  {other}" for one, other in report.lookalikes[:_PAIRS_SHOWN]),
+    ]
