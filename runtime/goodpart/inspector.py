@@ -14,6 +14,7 @@ from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
 from goodpart.bank.nearest import nearest_vectors
 from goodpart.bank.search import Bank
+from goodpart.bundle.atlas import Atlas
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
@@ -168,6 +169,15 @@ class Inspector:
             BundleError: its list of images or its origins are damaged.
         """
         return read_memory(self.bundle)
+
+    @functools.cached_property
+    def atlas(self) -> Atlas:
+        """Small pictures of the learned images; `atlas.patch(good)` shows a good patch of an explanation.
+
+        Raises:
+            UsageError, BundleError: as in `memory`; or the bundle was built without thumbnails.
+        """
+        return Atlas(self.bundle, self.memory)
 
     def nearest_good(self, embeddings: npt.NDArray[np.float32], *, count: int = NEAREST) -> list[tuple[GoodPatch, ...]]:
         """The good patches nearest to each embedding, the nearest first; `Inspection.explain` is the usual way.

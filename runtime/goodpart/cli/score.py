@@ -15,6 +15,7 @@ from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
 from goodpart.cli.common import print_json
 from goodpart.cli.explain import add_explain_option, check_explains, explained, explanation_lines
+from goodpart.cli.learned import LearnedPictures
 from goodpart.cli.options import (
     add_bundle_argument,
     add_json_option,
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     for overlay in {overlay.parent: overlay for overlay in overlays.values()}.values():
         check_file(overlay)
     inspector, workers = _load(options, images=len(paths))
+    learned = LearnedPictures(inspector.bundle)
     if options.explain:
         check_explains(inspector)
     reader = ImageReader(max_megapixels=options.max_megapixels, say=_say)
@@ -84,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
     def score_one(path: Path) -> dict[str, Any]:
         if path in unread:
             return _refused(path, unread_picture(path))
-        return _score_one(inspector, reader, path, overlays.get(path), explain=options.explain)
+        result = _score_one(inspector, reader, path, overlays.get(path), explain=options.explain)
+        return result if learned.name_of(path) is None else result | {"learned": True}
 
     rows = not options.json and sys.stdout.isatty()
     if rows:
@@ -204,7 +207,10 @@ def _row(result: dict[str, Any]) -> str:
     score, threshold = result["score"], result["threshold"]
     decimals = decimals_that_tell_apart([(score, threshold)], at_least=_SCORE_DECIMALS)
     numbers = f"{score:.{decimals}f} of {threshold:.{decimals}f}"
-    return _line(result["verdict"], numbers, f"{result['p_value']:.3f}", result["file"], result["reason"])
+    remarks = [] if result["reason"] is None else [result["reason"]]
+    if result.get("learned"):
+        remarks.append("(the bundle has learned this picture)")
+    return _line(result["verdict"], numbers, f"{result['p_value']:.3f}", result["file"], "  ".join(remarks) or None)
 
 
 def _line(verdict: str, numbers: str, p_value: str, file: str, reason: str | None) -> str:

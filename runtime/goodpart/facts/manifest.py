@@ -8,7 +8,7 @@ import enum
 
 from goodpart.errors import UsageError
 from goodpart.facts.head import HeadSpec
-from goodpart.facts.learned import Examination
+from goodpart.facts.learned import AtlasSpec, Examination
 from goodpart.facts.spec import SHA256, BackboneSpec
 
 FORMAT_VERSION = 2
@@ -129,6 +129,7 @@ class Manifest:
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
         head: its size and its scale, None without a head.
+        atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
     """
 
     format_version: int
@@ -141,6 +142,7 @@ class Manifest:
     golden_tolerance: float
     files: dict[str, FileFacts]
     head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
+    atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -157,3 +159,5 @@ class Manifest:
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
         if self.format_version == 1 and (self.head, self.backbone.profile.head) != (None, None):
             raise UsageError("head: expected none in format version 1")
+        if self.format_version == 1 and self.atlas is not None:
+            raise UsageError("atlas: expected none in format version 1")
