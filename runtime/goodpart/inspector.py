@@ -29,7 +29,7 @@ from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.no_features import no_features
-from goodpart.scoring.scores import finite_scores, image_score
+from goodpart.scoring.scores import finite_scores, image_score, score_grid
 from goodpart.scoring.term import KnownTerm, SeenFrame
 
 _log = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class Inspector:
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
-        grid = self._grid(scores)
+        grid = score_grid(scores, self._counted, self.backbone.spec.grid)
         ended = time.perf_counter()
         return Inspection(
             verdict=verdict,
@@ -271,14 +271,6 @@ class Inspector:
             ContractError: one is not a frame as the manifest declares them.
         """
         return {golden.file: self._check_golden(golden) for golden in self.bundle.manifest.golden}
-
-    def _grid(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """`(rows, columns) float32` read-only scores; patches that never count get the lowest one."""
-        shape = self.backbone.spec.grid
-        grid = np.full(shape.patches, scores.min(), np.float32)
-        grid[self._counted] = scores
-        grid.flags.writeable = False
-        return grid.reshape(shape.rows, shape.columns)
 
     def _check_golden(self, golden: GoldenFrame) -> float:
         """How far a golden frame's score is off, or SelfTestError."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from goodpart.errors import InferenceError
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.spec import GridSpec
 
 _HIGHEST = 1e30
 """The largest calibrated score, of either sign. A float32 map could not hold much larger ones."""
@@ -56,3 +57,22 @@ def image_score(scores: npt.NDArray[np.float64], top_k: int) -> float:
         top_k: 1 to P.
     """
     return float(np.sort(scores)[-top_k:].mean())
+
+
+def score_grid(
+    scores: npt.NDArray[np.float64], counted: slice | npt.NDArray[np.int64], shape: GridSpec
+) -> npt.NDArray[np.float32]:
+    """The scores in their places.
+
+    Args:
+        scores: `(P,) float64` calibrated scores of the patches that count.
+        counted: where these patches lie in the grid, row by row.
+        shape: of the grid.
+
+    Returns:
+        `(rows, columns) float32`, read-only; patches that never count get the lowest score.
+    """
+    grid = np.full(shape.patches, scores.min(), np.float32)
+    grid[counted] = scores
+    grid.flags.writeable = False
+    return grid.reshape(shape.rows, shape.columns)
