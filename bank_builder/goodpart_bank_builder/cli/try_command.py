@@ -12,6 +12,7 @@ from goodpart.cli.common import print_json
 from goodpart.cli.options import add_megapixels_option
 from goodpart.errors import UsageError
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
+from goodpart_bank_builder.cli.build import lookalike_lines
 from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, warning_lines
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.cli.try_export import ExportFailedError, ExportSettings
@@ -84,15 +85,18 @@ def run(options: argparse.Namespace) -> int:
     conclusion, out = conclude(tried.result), settings.build.out
     for phrase in tried.report.passed_over:
         print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
+    diagnosis = tried.report.diagnosis
     if options.json:
         print_json(_plain(settings, tried))
+        # stdout holds the results alone
+        print("".join(f"{line}\n" for line in warning_lines(diagnosis)), end="", file=sys.stderr)
         return 0
-    diagnosis = tried.report.diagnosis
     lines = [
-        f"images      {tried.report.images} of {tried.report.parts} good parts, {_bad(tried)}",
+        f"images      {_good(tried)}, {_bad(tried)}",
         *_input_lines(settings, tried),
         look_at_line(diagnosis, out / FINDINGS),
         *kinds_lines(diagnosis),
+        *lookalike_lines(tried.report),
         f"threshold   {tried.result.figures.threshold:.3f} sigmas for a false-reject rate of "
         f"{settings.build.false_reject_rate:g}",
         *figure_lines(tried.result.figures),
@@ -147,6 +151,13 @@ def _product(good_dir: Path) -> str:
         if folder.name and not is_good_name(folder.name) and folder.name != "train":
             return folder.name
     return good_dir.name or "product"
+
+
+def _good(tried: Tried) -> str:
+    report = tried.report
+    text = f"{report.images} good images" + (f" of {report.parts} parts" if report.parts != report.images else "")
+    left = {"excluded": len(report.excluded), "skipped": report.skipped_images}
+    return text + "".join(f", {count} {word}" for word, count in left.items() if count)
 
 
 def _bad(tried: Tried) -> str:

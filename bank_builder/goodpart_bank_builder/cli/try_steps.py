@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from goodpart._host.atomic import check_target, staged_folder, write_file
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.names import OWN_FILES
 from goodpart.errors import FrameError, UsageError
+from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
@@ -27,6 +29,9 @@ from goodpart_bank_builder.evaluate.figures import CategoryResult
 from goodpart_bank_builder.evaluate.held_out import HeldOut
 
 BACKBONE, BUNDLE, REPORT, FINDINGS = "backbone.onnx", "bundle", "report", "findings.json"
+_LINKS, _LINKED = "images", 200
+_FRAME = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
+
 MARK = "goodpart-try.txt"
 """The file that marks the folder of a try."""
 
@@ -88,12 +93,18 @@ def try_folders(settings: TrySettings) -> Tried:
     steps = ["exporting a backbone"] * (command is not None) + ["building", "evaluating", "writing the report"]
     with staged_folder(out, force=build.force, mark=MARK, own=OWN) as staging:
         exported, backbone = None, build.backbone
+        reader = ImageReader(max_megapixels=build.max_megapixels, say=lambda text: print(text, file=sys.stderr))
         if command is not None and settings.export is not None:
             _say(steps, "exporting a backbone")
-            exported, backbone = run_export(command, settings.export, staging / BACKBONE), staging / BACKBONE
+            export = settings.export
+            if build.exclude or build.skip_unreadable:
+                # the command knows neither option, and would stop at an image that is left out
+                export = dataclasses.replace(export, images=staging / _LINKS)
+                _link(list(found.parts), export.images, reader, skip=build.skip_unreadable)
+            exported, backbone = run_export(command, export, staging / BACKBONE), staging / BACKBONE
+            shutil.rmtree(staging / _LINKS, ignore_errors=True)
         elif backbone.is_file():
             write_file(staging / BACKBONE, backbone.read_bytes())
-        reader = ImageReader(max_megapixels=build.max_megapixels, say=lambda text: print(text, file=sys.stderr))
         bad = _readable(bad, Backbone.load(backbone), reader, skip=build.skip_unreadable)
         _say(steps, "building")
         report, learned = build_and_keep(
@@ -128,6 +139,21 @@ def _read_bad(settings: TrySettings, good: list[Path]) -> Category:
     bad = read_bad_folder(settings.bad_dir, name=build.product, group=build.group, group_gap=build.group_gap)
     refuse_overlap(build.good_dir, good, settings.bad_dir, [image.path for image in bad.images])
     return bad
+
+
+def _link(paths: list[Path], folder: Path, reader: ImageReader, *, skip: bool) -> None:
+    """Makes a folder of links to good images that can be read, at most as many as the command looks at."""
+    folder.mkdir()
+    step = max(1, -(-len(paths) // _LINKED))
+    for number, path in enumerate(paths[::step]):
+        try:
+            reader.read(path, _FRAME)
+        except FrameError:
+            # the build names them
+            if not skip:
+                raise
+        else:
+            (folder / f"{number:04}{path.suffix}").symlink_to(path)
 
 
 def _readable(bad: Category, backbone: Backbone, reader: ImageReader, *, skip: bool) -> Category:
