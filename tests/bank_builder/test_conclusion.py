@@ -96,6 +96,12 @@ def test_the_headline_of_no_difference_is_words_and_not_a_figure(figures):
     assert any("AUROC" in reason and "0.5 is chance" in reason for reason in found.reasons)
 
 
+def test_scores_that_overlap_are_not_called_no_higher(figures):
+    found = conclude(result(figures, GOOD, [2.7] * 8 + [4.5] * 2))
+    assert found.headline.endswith("because their scores overlap")
+    assert "1 is a perfect separation" in found.reasons[0]
+
+
 def test_a_higher_score_below_the_threshold_finds_nothing(figures):
     found = conclude(result(figures, GOOD, [2.9] * 45 + [5.0] * 15))
     assert found.kind is ConclusionKind.CANNOT_TELL

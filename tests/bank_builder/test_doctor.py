@@ -91,7 +91,7 @@ def test_build_says_so_in_one_line_and_warns_at_the_end(mixed, command, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith(f"look at     1 of 26 images wants a look: {DEFECT}; all findings: ") for line in lines)
     warning = lines.index(f"WARNING     The threshold rests on 1 image unlike the others: {DEFECT}")
-    assert warning == len(lines) - 4
+    assert warning == len(lines) - 5
     assert lines[-1].endswith(f"--exclude {DEFECT}")
     beside = json.loads((mixed.parent / "bundles" / "washer.findings.json").read_text())
     assert beside["threshold"]["carried_by"] == [DEFECT]

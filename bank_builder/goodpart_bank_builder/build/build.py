@@ -18,6 +18,7 @@ from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manif
 from goodpart.facts.profile import Profile
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.atlas import ATLAS, write_atlas
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.build.index import (
     build_index,
@@ -26,7 +27,7 @@ from goodpart_bank_builder.build.index import (
     save_index,
     search_method,
 )
-from goodpart_bank_builder.build.provenance import bank_origins, image_list, provenance
+from goodpart_bank_builder.build.provenance import bank_origins, image_list, pictured, provenance
 from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
@@ -55,6 +56,8 @@ class BuildReport:
         warning: the warning that marks all results of the bundle (untrained weights), or None.
         excluded: the sha256 of every image that was left out on demand, by name.
         diagnosis: the images that want a look, and the parts that the threshold rests on.
+        thumbnails: how many learned images the bundle has small pictures of.
+        thumbnail_bytes: what they take.
     """
 
     bundle: str
@@ -74,6 +77,8 @@ class BuildReport:
     warning: str | None
     excluded: dict[str, str]
     diagnosis: Diagnosis
+    thumbnails: int
+    thumbnail_bytes: int
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
@@ -84,6 +89,11 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
+    return build_and_keep(settings)[0]
+
+
+def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
@@ -117,12 +127,13 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
+        atlas=ATLAS if settings.thumbnails else None,
     )
     images = image_list(learned, found, settings.good_dir)
     digest = _publish(
         settings, manifest, index=index, projection=projection, learned=learned, golden=golden, images=images
     )
-    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis)
+    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -165,11 +176,18 @@ def _publish(
         save_index(index, staging / INDEX)
         origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)
         np.save(staging / ORIGINS, origins, allow_pickle=False)
+        if settings.thumbnails:
+            write_atlas(
+                pictured(learned, images, origins, settings.good_dir),
+                manifest.backbone.frame,
+                staging,
+                threads=settings.threads,
+            )
         backbone = settings.backbone.read_bytes()
         digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration, images=images)
         # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
         with Inspector.load(staging, threads=settings.threads) as inspector:
-            inspector.bundle.read_origins()
+            _ = inspector.memory
     return digest
 
 
@@ -200,4 +218,6 @@ def _report(
         warning=manifest.backbone.weights.warning,
         excluded=found.excluded,
         diagnosis=diagnosis,
+        thumbnails=len(np.unique(learned.bank.origins // manifest.backbone.grid.patches)) if settings.thumbnails else 0,
+        thumbnail_bytes=sum(path.stat().st_size for path in (settings.out / "atlas").glob("*.jpg")),
     )

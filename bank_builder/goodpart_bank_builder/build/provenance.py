@@ -85,6 +85,19 @@ def bank_origins(learned: Learned, images: ImageList, grid: GridSpec, folder: Pa
     return np.stack([in_list[number], patch // grid.columns, patch % grid.columns], axis=1).astype(np.int32)
 
 
+def pictured(learned: Learned, images: ImageList, origins: npt.NDArray[np.int32], folder: Path) -> list[Path]:
+    """The files of the images that the bank holds vectors of, in the order of the list.
+
+    Args:
+        learned: from the images.
+        images: from `image_list`.
+        origins: from `bank_origins`.
+        folder: what names are relative to.
+    """
+    path_of = {_name(path, folder): path for path in learned.images}
+    return [path_of[images.images[number].name] for number in np.unique(origins[:, 0])]
+
+
 def shown(name: str) -> str:
     """A name that everybody can print: anything else, and the backslash, as an escape. Different names stay different.
 

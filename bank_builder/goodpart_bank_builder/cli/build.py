@@ -13,11 +13,22 @@ from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_megapixels_option
 from goodpart.facts.calibration import CalibrationMethod
+from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
-from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, shortened, warning_lines
+from goodpart_bank_builder.cli.diagnosis import (
+    add_exclude_option,
+    add_report_option,
+    kinds_lines,
+    look_at_line,
+    shortened,
+    tell_passed_over,
+    warning_lines,
+)
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.report.look_closer import Closer
+from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
 
 SUMMARY = "Build a bundle from photographs of good parts."
 
@@ -59,11 +70,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
+    parser.add_argument(
+        "--thumbnails", action=argparse.BooleanOptionalAction, default=BuildSettings.thumbnails,
+        help="put small pictures of the learned images into the bundle, to show beside a defect (default: yes)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",
         help="write what wants a look as JSON (default: BUNDLE.findings.json beside the bundle, if anything was found)",
     )  # fmt: skip
+    add_report_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
@@ -71,13 +87,16 @@ def run(options: argparse.Namespace) -> int:
     """Builds, and prints the report; returns the exit code."""
     if options.findings is not None:
         check_file(options.findings)
+    if options.report is not None:
+        check_suspects_folder(options.report)
+    tell_passed_over(options.good_dir, becomes="learned")
     fields = dataclasses.fields(BuildSettings)
     settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
     report = build_bundle(settings)
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
-    for phrase in report.passed_over:
-        print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
+    if options.report is not None:
+        print(f"report      {_write_page(options.report, settings, report)}", file=sys.stderr)
     if report.ignored_patches > report.frame_patches / 2:
         print(
             f"--ignore: {_ignored(report)} never count; white is where the frame is ignored: is that meant?",
@@ -108,6 +127,12 @@ def _write_findings(file: Path | None, settings: BuildSettings, report: BuildRep
     return target
 
 
+def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> Path:
+    with Inspector.load(settings.out, threads=1) as inspector:
+        closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
+        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration)
+
+
 def _method(text: str) -> CalibrationMethod:
     try:
         return CalibrationMethod(text)
@@ -122,6 +147,8 @@ def _print(report: BuildReport) -> None:
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
     if report.excluded:
         print(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
+    for phrase in report.passed_over:
+        print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
@@ -133,7 +160,11 @@ def _print(report: BuildReport) -> None:
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
     print(f"            {calibration.promise}")
-    _print_lookalikes(report)
+    if report.thumbnails:
+        kb = report.thumbnail_bytes / 1e3
+        print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
+    for line in lookalike_lines(report):
+        print(line)
     if report.warning is not None:
         print(report.warning)
 
@@ -143,13 +174,13 @@ def _ignored(report: BuildReport) -> str:
     return f"{report.ignored_patches} of {report.frame_patches} patches of every frame ({share * 100:.0f} %)"
 
 
-def _print_lookalikes(report: BuildReport) -> None:
+def lookalike_lines(report: BuildReport) -> list[str]:
+    """The warning that near-identical images were held out apart; no lines where none were."""
     if not report.lookalike_pairs:
-        return
+        return []
     pairs, were = ("1 pair", "was") if report.lookalike_pairs == 1 else (f"{report.lookalike_pairs} pairs", "were")
-    print(
+    return [
         f"warning     {pairs} of near-identical images {were} held out apart. If a pair shows one part, the threshold "
-        f"is too low: remove one of each pair, or name parts with --group. The nearest:"
-    )
-    for one, other in report.lookalikes[:_PAIRS_SHOWN]:
-        print(f"            {one}  {other}")
+        f"is too low: remove one of each pair, or name parts with --group. The nearest:",
+        *(f"            {one}  {other}" for one, other in report.lookalikes[:_PAIRS_SHOWN]),
+    ]

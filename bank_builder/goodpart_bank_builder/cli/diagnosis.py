@@ -2,10 +2,12 @@
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from goodpart.frames.listing import list_folder
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind, OddImage, counted
 
@@ -19,6 +21,30 @@ def add_exclude_option(parser: argparse.ArgumentParser) -> None:
         "--exclude", nargs="+", action=_Extend, default=(), metavar="FILE|LIST",
         help="images to leave out, by name below GOOD_DIR, or text files with one name per line",
     )  # fmt: skip
+
+
+def add_report_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--report`."""
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR",
+        help="write a page with pictures of the images that want a look, and of what the threshold rests on",
+    )  # fmt: skip
+
+
+def tell_passed_over(folder: Path, *, becomes: str) -> None:
+    """Says on stderr which files of a folder are not read, before any long work; says nothing of an empty folder.
+
+    Args:
+        folder: of good images.
+        becomes: what does not become of these files, such as "learned".
+
+    Raises:
+        UsageError: no such folder, or a folder in it that cannot be read.
+    """
+    listing = list_folder(folder)
+    # without an image the refusal says it
+    for phrase in listing.passed_over() if listing.images else ():
+        print(f"{folder}: not {becomes}: {phrase}", file=sys.stderr, flush=True)
 
 
 class _Extend(argparse.Action):
@@ -70,6 +96,7 @@ def warning_lines(diagnosis: Diagnosis) -> list[str]:
         f"{_INDENT}Without {them} the threshold would be {support.threshold_without:.3f} instead of "
         f"{support.threshold:.3f} sigmas.",
         f"{_INDENT}If {they} {show} no good part, most defects may pass as GOOD. Look at {them}.",
+        f"{_INDENT}If {they} {show} a good part, photograph more good parts that look like {them}.",
         f"{_INDENT}To leave {them} out: --exclude {names}",
     ]
 

@@ -8,10 +8,19 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
-from goodpart_bank_builder.cli.diagnosis import add_exclude_option, all_lines, look_at_line, warning_lines
+from goodpart_bank_builder.cli.diagnosis import (
+    add_exclude_option,
+    add_report_option,
+    all_lines,
+    look_at_line,
+    tell_passed_over,
+    warning_lines,
+)
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.settings import FolderSettings
-from goodpart_bank_builder.doctor.doctor import examine_folder
+from goodpart_bank_builder.doctor.doctor import learn_and_examine
+from goodpart_bank_builder.report.look_closer import Closer
+from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
 
 SUMMARY = "Look at photographs of good parts: which of them do not seem to belong there."
 
@@ -40,19 +49,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
     )
+    add_report_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 
 
 def run(options: argparse.Namespace) -> int:
     """Looks, and prints what was found; returns the exit code, 1 if there is anything to look at."""
-    report = examine_folder(FolderSettings(**{name: getattr(options, name) for name in _OPTIONS}))
+    if options.report is not None:
+        check_suspects_folder(options.report)
+    tell_passed_over(options.good_dir, becomes="looked at")
+    settings = FolderSettings(**{name: getattr(options, name) for name in _OPTIONS})
+    report, learned, backbone = learn_and_examine(settings)
     diagnosis = report.diagnosis
-    for phrase in report.passed_over:
-        print(f"{options.good_dir}: not looked at: {phrase}", file=sys.stderr)
+    if options.report is not None:
+        closer = Closer(settings, backbone, learned.bank.vectors)
+        page = write_suspects(options.report, settings, diagnosis, closer, learned.calibration)
+        print(f"report      {page}", file=sys.stderr)
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:
         left_out = f", {len(report.excluded)} excluded" if report.excluded else ""
         print(f"images      {diagnosis.images} of {report.parts} good parts{left_out}")
+        for phrase in report.passed_over:
+            print(f"passed over {phrase}")
         print("\n".join([look_at_line(diagnosis, None), *all_lines(diagnosis), *warning_lines(diagnosis)]))
     return FINDINGS if diagnosis.findings else 0

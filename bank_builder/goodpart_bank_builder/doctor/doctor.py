@@ -24,6 +24,7 @@ class Diagnosis:
         look_at: how many of them want a look.
         names: at most 20 of these, in the order of the findings.
         findings: what was found, one for each kind.
+        pairs: at most 20 pairs of nearly identical images, by name, the nearest first.
         threshold: what the threshold rests on.
     """
 
@@ -31,6 +32,7 @@ class Diagnosis:
     look_at: int
     names: tuple[str, ...]
     findings: tuple[Finding, ...]
+    pairs: tuple[tuple[str, str], ...]
     threshold: ThresholdSupport
 
 
@@ -54,6 +56,11 @@ class DoctorReport:
 
 
 def examine_folder(settings: FolderSettings) -> DoctorReport:
+    """What `learn_and_examine` says of a folder."""
+    return learn_and_examine(settings)[0]
+
+
+def learn_and_examine(settings: FolderSettings) -> tuple[DoctorReport, Learned, Backbone]:
     """Looks at a folder as a build does, without making a bundle.
 
     All parts are held out in turn (cross-conformal), whatever `settings.calibration` says. Images that cannot be read
@@ -61,6 +68,9 @@ def examine_folder(settings: FolderSettings) -> DoctorReport:
 
     Args:
         settings: the folder, the backbone and how to learn.
+
+    Returns:
+        what the doctor says, what the images taught, and the backbone.
 
     Raises:
         UsageError: folders, parts or a mask that cannot work.
@@ -77,15 +87,17 @@ def examine_folder(settings: FolderSettings) -> DoctorReport:
         false_reject_rate=max(settings.false_reject_rate, supported) if settings.false_reject_rate > 0 else 0.0,
     )
     folds = make_folds(parts, learning)
-    learned = learn(Backbone.load(settings.backbone, threads=1), parts, folds, learning)
+    backbone = Backbone.load(settings.backbone, threads=1)
+    learned = learn(backbone, parts, folds, learning)
     few = _few_parts(count, settings.false_reject_rate) if settings.false_reject_rate < supported else []
-    return DoctorReport(
+    report = DoctorReport(
         folder=str(settings.good_dir),
         parts=learned.parts,
         excluded=found.excluded,
         passed_over=tuple(found.listing.passed_over()),
         diagnosis=examine(learned, parts, learning, settings.good_dir, also=few),
     )
+    return report, learned, backbone
 
 
 def examine(
@@ -120,6 +132,7 @@ def examine(
         look_at=len(names),
         names=tuple(names)[:LISTED],
         findings=tuple(dataclasses.replace(one, images=one.images[:LISTED]) for one in findings),
+        pairs=tuple((_name(one, folder), _name(other, folder)) for one, other in learned.lookalikes.nearest),
         threshold=threshold_support(learned, parts, settings, scores, folder),
     )
 

@@ -49,7 +49,8 @@ class ThresholdSupport:
         parts: at most 20 of them, the highest first.
         carried_by: the one to three highest outliers, by name, if the threshold is more than 20 % lower without them;
             otherwise empty.
-        threshold_without: the threshold without the images of `carried_by`; None where there are none.
+        threshold_without: the threshold without the images of `carried_by`, in the sigmas of `threshold`; None where
+            there are none. A bundle without them has sigmas of its own.
     """
 
     threshold: float
@@ -146,7 +147,10 @@ def threshold_support(
 def _threshold_without(
     learned: Learned, parts: dict[Path, str], settings: LearnSettings, images: Sequence[Path]
 ) -> float:
-    """The threshold that the other images give, in their own sigmas, at the rate or the least that they support."""
+    """The threshold that the other images give, in present sigmas, at the rate or the least that they support.
+
+    Without an outlier a sigma is smaller as well. In sigmas of their own, the two thresholds would seem nearer.
+    """
     others = {path: found for path, found in learned.held_out.items() if path not in images}
     if not others:
         return learned.calibration.threshold
@@ -155,4 +159,5 @@ def _threshold_without(
     calibration: Calibration = make_calibration(
         others, parts, dataclasses.replace(settings, false_reject_rate=rate), top_k=learned.top_k
     )
-    return calibration.threshold
+    present = learned.calibration
+    return (calibration.mean + calibration.std * calibration.threshold - present.mean) / present.std

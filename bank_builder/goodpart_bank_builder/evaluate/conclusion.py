@@ -38,7 +38,7 @@ SEEN_INPUT_PX = 16
 _WELL_APART = 0.8
 """A lower end of the AUROC's interval from which the scores are fine, and the threshold is to blame."""
 
-_NAMED = 3
+_NAMED, _FEW = 3, 20
 
 
 class ConclusionKind(enum.Enum):
@@ -118,9 +118,8 @@ def conclude(result: CategoryResult) -> Conclusion:
     else:
         finds = "finds most" if passed else "finds them, but rejects too many good parts"
         headline = f"{finds}: look at {_names(look_at)} ({sure})"
-    return Conclusion(
-        kind=kind, headline=headline, reasons=(*_counts(figures, seen), *_limits(figures, seen)), look_at=look_at
-    )
+    reasons = (*_counts(figures, seen), *_limits(figures, seen), *_not_tried(seen))
+    return Conclusion(kind=kind, headline=headline, reasons=reasons, look_at=look_at)
 
 
 def _look(images: Sequence[ImageResult]) -> _Seen:
@@ -173,9 +172,9 @@ def _cannot_tell(figures: CategoryFigures, seen: _Seen, *, proven: bool) -> Conc
         headline = "cannot tell: too few images to know whether these differ from good parts"
         because = ["too few images: so many can be found by chance; give more defective and more good parts"]
     else:
-        headline = (
-            "cannot tell these from good parts: the method does not fit, because they score no higher than good parts"
-        )
+        apart = seen.interval is not None and seen.interval[1] > 0.5
+        cause = "their scores overlap" if apart else "they score no higher than good parts"
+        headline = f"cannot tell these from good parts: the method does not fit, because {cause}"
         because = [_overlap(seen)]
     reasons = (*because, *_counts(figures, seen), *_what_to_try(figures, seen), *_limits(figures, seen))
     return Conclusion(kind=ConclusionKind.CANNOT_TELL, headline=headline, reasons=reasons, look_at=())
@@ -201,7 +200,8 @@ def _good_counts(figures: CategoryFigures, seen: _Seen) -> list[str]:
         return ["no good images: false rejects are not measured here"]
     promised = "" if figures.promised_rate is None else f"; promised are {figures.promised_rate * 100:g} %"
     share = seen.rejected / len(seen.good) * 100
-    return [f"{seen.rejected} of {_parts(len(seen.good), 'good')} are rejected ({share:.1f} %){promised}"]
+    held_out = ", held out of the build," if figures.held_out_images else ""
+    return [f"{seen.rejected} of {_parts(len(seen.good), 'good')}{held_out} are rejected ({share:.1f} %){promised}"]
 
 
 def _what_to_try(figures: CategoryFigures, seen: _Seen) -> list[str]:
@@ -222,7 +222,7 @@ def _what_to_try(figures: CategoryFigures, seen: _Seen) -> list[str]:
             start = f"if the defects measure less than {size:.0f} frame pixels"
         if start:
             lines.append(
-                f"{start}, the input is too small for them: export with --size auto --smallest-defect-px and their size"
+                f"{start}, the input is too small for them: give --smallest-defect-px N, their size, to the export"
             )
     return lines
 
@@ -235,9 +235,12 @@ def _limits(figures: CategoryFigures, seen: _Seen) -> list[str]:
     if figures.carried_by:
         names = ", ".join(figures.carried_by)
         lines.append(f"the threshold rests on good images unlike the others: {names}; look whether they are good")
-    if seen.good and seen.judged and len(seen.judged) < 20:
-        lines.append("other kinds of defect, and other light or position, are not tried by so few images")
     return lines
+
+
+def _not_tried(seen: _Seen) -> list[str]:
+    few = len(seen.judged) < _FEW
+    return ["so few images do not try other kinds of defect, other light or another position"] if few else []
 
 
 def _defective(seen: _Seen) -> str:

@@ -19,6 +19,7 @@ from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_re
 from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
+from goodpart_bank_builder.evaluate.held_out import NOTE, HeldOut
 from goodpart_bank_builder.evaluate.masks import OddMasks, levels_of
 from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
@@ -63,6 +64,7 @@ def evaluate_category(
     costs: Costs = _DEFAULT_COSTS,
     workers: int = 1,
     reader: ImageReader = _DEFAULT_READER,
+    held_out: HeldOut | None = None,
 ) -> CategoryResult:
     """Inspects every test image and computes all figures.
 
@@ -76,6 +78,8 @@ def evaluate_category(
         costs: the costs of false rejects and escapes on the line.
         workers: images inspected at a time, one thread each; 1 to 256.
         reader: reads images and masks.
+        held_out: the held-out images of the build. Those of the category are not inspected: their results are those of
+            banks without their parts.
 
     Raises:
         UsageError: a number of workers out of range.
@@ -87,6 +91,8 @@ def evaluate_category(
     sizes_px: list[tuple[int, int]] = []
 
     def inspect(image: TestImage) -> Inspection:
+        if held_out is not None and image.path in held_out:
+            return held_out.inspect(image.path)
         return inspector.inspect(reader.read(image.path, inspector.backbone.spec.frame))
 
     total = len(category.images)
@@ -105,11 +111,16 @@ def evaluate_category(
                 p_value=inspection.p_value,
                 verdict=inspection.verdict,
                 defect_px=None if marked_px is None else marked_px**0.5,
+                held_out=inspection if held_out is not None and image.path in held_out else None,
             )
         )
     figures = _figures(inspector, images, pixels, costs)
+    held_out_images = sum(image.held_out is not None for image in images)
     figures = dataclasses.replace(
-        figures, notes=(*figures.notes, *category.notes), smallest_defect_px=_smallest_defect_px(inspector, sizes_px)
+        figures,
+        notes=(*([NOTE] if held_out_images else []), *figures.notes, *category.notes),
+        smallest_defect_px=_smallest_defect_px(inspector, sizes_px),
+        held_out_images=held_out_images,
     )
     return CategoryResult(figures=figures, images=tuple(images))
 
@@ -177,6 +188,7 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
         promised_rate=_promised_rate(inspector),
+        carried_by=_carried_by(inspector),
         notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes() + _suspicion(pixels.of_defects())),
     )
 
@@ -193,6 +205,11 @@ def _smallest_defect_px(inspector: Inspector, sizes_px: list[tuple[int, int]]) -
 def _promised_rate(inspector: Inspector) -> float | None:
     calibration = inspector.calibration
     return calibration.false_reject_rate if inspector.threshold == calibration.threshold else None
+
+
+def _carried_by(inspector: Inspector) -> tuple[str, ...]:
+    examination = inspector.bundle.manifest.provenance.examination
+    return () if examination is None or examination.warning is None else examination.warning.images
 
 
 def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve | None:

@@ -27,7 +27,7 @@ def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Pat
     """
     rows = [result.figures for result in results.values()]
     return {
-        "categories": {name: _plain_category(result, data) for name, result in results.items()},
+        "categories": {name: plain_category(result, data) for name, result in results.items()},
         "mean": significant_plain(
             {name: mean_of([getattr(row, name) for row in rows]) for name in MEAN_OF}, FIGURE_DIGITS
         ),
@@ -35,8 +35,13 @@ def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Pat
     }
 
 
-def _plain_category(result: CategoryResult, data: Path) -> dict[str, Any]:
-    """Figures with 6 significant digits; scores with 4 decimals, or more where they would equal the threshold."""
+def plain_category(result: CategoryResult, data: Path) -> dict[str, Any]:
+    """Figures with 6 significant digits; scores with 4 decimals, or more where they would equal the threshold.
+
+    Args:
+        result: of one category.
+        data: the folder that image names are relative to.
+    """
     pairs = [(image.score, result.figures.threshold) for image in result.images]
     decimals = decimals_that_tell_apart(pairs, at_least=SCORE_DECIMALS)
     plain: dict[str, Any] = significant_plain(to_plain(result.figures), FIGURE_DIGITS)

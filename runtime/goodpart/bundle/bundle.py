@@ -223,7 +223,8 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
     manifest, digest = read_manifest(folder, public_key=public_key, minimum_serial=minimum_serial)
     kept: dict[str, bytes] = {}
     for name, facts in sorted(manifest.files.items()):
-        if (keep and name not in _WHEN_ASKED) or name in (CALIBRATION, IGNORE):
+        asked = name in _WHEN_ASKED or name.startswith("atlas/")
+        if (keep and not asked) or name in (CALIBRATION, IGNORE):
             kept[name] = read_checked(folder, name, facts)
         else:
             check_file_facts(folder, name, facts)

@@ -88,6 +88,44 @@ class ImageList:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class AtlasSpec:
+    """How small pictures of the learned images lie in the atlas: cells row by row, sheet by sheet.
+
+    Attributes:
+        cell_px: side of a square cell, a multiple of 16 from 16 to 512, so that JPEG blocks of two cells never mix.
+        rows, columns: cells of a full sheet, 1 to 16 each.
+    """
+
+    cell_px: int
+    rows: int
+    columns: int
+
+    def __post_init__(self) -> None:
+        if self.cell_px not in range(16, 513, 16) or not (1 <= self.rows <= 16 and 1 <= self.columns <= 16):
+            raise UsageError(f"atlas: expected cells of 16 to 512 pixels, 1 to 16 rows and columns, found {self}")
+
+    def thumbnail_px(self, height_px: int, width_px: int) -> tuple[int, int]:
+        """Height and width of the small picture of an area: its longer side fills the cell; nothing is enlarged."""
+        longest = max(height_px, width_px, self.cell_px)
+        height, width = ((2 * side * self.cell_px + longest) // (2 * longest) for side in (height_px, width_px))
+        return max(1, height), max(1, width)
+
+    def sheets(self, pictures: int) -> int:
+        """How many sheets hold so many pictures."""
+        return -(-pictures // (self.rows * self.columns))
+
+    def sheet_px(self, sheet: int, pictures: int) -> tuple[int, int]:
+        """Height and width of a sheet; the last one has no empty rows."""
+        cells = min(pictures - sheet * self.rows * self.columns, self.rows * self.columns)
+        return -(-cells // self.columns) * self.cell_px, self.columns * self.cell_px
+
+    def cell_of(self, number: int) -> tuple[int, int, int]:
+        """Sheet, and upper and left edge in pixels, of the picture of this number."""
+        sheet, cell = divmod(number, self.rows * self.columns)
+        return sheet, cell // self.columns * self.cell_px, cell % self.columns * self.cell_px
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class OddImage:
     """A good image that wants a look.
 

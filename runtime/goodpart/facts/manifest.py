@@ -7,7 +7,7 @@ import dataclasses
 import enum
 
 from goodpart.errors import UsageError
-from goodpart.facts.learned import Examination
+from goodpart.facts.learned import AtlasSpec, Examination
 from goodpart.facts.spec import SHA256, BackboneSpec
 
 FORMAT_VERSION = 2
@@ -127,6 +127,7 @@ class Manifest:
         golden: frames with known scores.
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
+        atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
     """
 
     format_version: int
@@ -138,6 +139,7 @@ class Manifest:
     golden: tuple[GoldenFrame, ...]
     golden_tolerance: float
     files: dict[str, FileFacts]
+    atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -152,3 +154,5 @@ class Manifest:
         origin = self.provenance
         if self.format_version == 1 and (origin.excluded_images, origin.examination) != (None, None):
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
+        if self.format_version == 1 and self.atlas is not None:
+            raise UsageError("atlas: expected none in format version 1")

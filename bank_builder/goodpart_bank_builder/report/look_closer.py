@@ -1,0 +1,280 @@
+"""Look closer: an image's heat map against a bank without it, its hottest place, and what good parts have instead."""
+
+import base64
+import contextlib
+import dataclasses
+import heapq
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from goodpart._host.inner_products import inner_products
+from goodpart._host.parallel import in_order
+from goodpart.bank.exact import exact_distances
+from goodpart.errors import FrameError
+from goodpart.facts.calibration import Calibration, threshold_for
+from goodpart.frames.images import ImageReader
+from goodpart.model.backbone import Backbone
+from goodpart.scoring.maps import enlarge
+from goodpart.scoring.overlay import visible
+from goodpart.scoring.scores import image_score
+from goodpart_bank_builder.data.good_folder import read_good_folder
+from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
+from goodpart_bank_builder.data.settings import FolderSettings
+from goodpart_bank_builder.progress import progress
+
+_SIDE_PX, _CROP_PX = 320, 150
+_CROP_SHARE = 0.16
+"""Side of a crop, as a share of the frame's longer side."""
+
+_NEAREST = 3
+_MOST_COMPARED = 300
+"""The most images among which the nearest patches are sought; of more, a random sample."""
+
+_SAME = 1e-5
+"""A bank vector this near to a patch is that patch."""
+
+_QUALITY = 85
+_CONTOUR, _BOX, _HALO = (255, 255, 255), (255, 230, 0), (0, 0, 0)
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A small picture as a `data:` address, and its size."""
+
+    address: str
+    width_px: int
+    height_px: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CloseLook:
+    """An image that wants a look, seen closer.
+
+    Attributes:
+        picture: the image, with a box around its hottest place.
+        heat_map: the image under its calibrated scores against a bank without it; the contour is the pixel
+            threshold.
+        patch: number of the hottest patch in the grid, row by row.
+        place: the part of the image around it.
+        score, peak: image score and highest calibrated score against that bank, in sigmas.
+        nearest: the nearest places of good images: name, cosine distance and picture.
+    """
+
+    picture: Picture
+    heat_map: Picture
+    patch: int
+    place: Picture
+    score: float
+    peak: float
+    nearest: tuple[tuple[str, float, Picture], ...]
+
+
+@dataclasses.dataclass
+class _Hottest:
+    frame: npt.NDArray[Any]
+    scores: npt.NDArray[np.float64]
+    embedding: npt.NDArray[np.float32]
+    patch: int
+    nearest: list[tuple[float, str, int]]
+
+
+class Closer:
+    """Looks closer at images of one folder.
+
+    Attributes:
+        compared: how many images the nearest places were sought in, of how many.
+        pixel_threshold: of the images that were not looked at closer, in sigmas; the contour in heat maps.
+    """
+
+    def __init__(self, settings: FolderSettings, backbone: Backbone, vectors: npt.NDArray[np.float32]) -> None:
+        """Takes what is needed.
+
+        Args:
+            settings: the folder.
+            backbone: embeds its images.
+            vectors: `(N, D) float32` the bank that was learned from them.
+        """
+        spec = backbone.spec
+        self.compared, self.pixel_threshold = (0, 0), 0.0
+        self._settings, self._backbone, self._vectors = settings, backbone, vectors
+        self._reader = ImageReader(max_megapixels=settings.max_megapixels)
+        self._counted = np.arange(spec.grid.patches)
+        if settings.ignore is not None:
+            mask = read_ignore_mask(settings.ignore, max_megapixels=settings.max_megapixels)
+            self._counted = np.flatnonzero(~ignored_patches(mask, spec.frame, spec.grid))
+
+    def visible(self, path: Path) -> Pixels:
+        """`(H, W, 3) uint8` RGB, an image as a person sees it."""
+        spec = self._backbone.spec.frame
+        return np.asarray(np.rint(visible(self._reader.read(path, spec), spec)), np.uint8)
+
+    def look_at(self, names: Sequence[str], calibration: Calibration) -> dict[str, CloseLook]:
+        """Looks closer at images, which are taken to be no examples of good ones.
+
+        Args:
+            names: below the folder.
+            calibration: scale and thresholds.
+
+        Raises:
+            FrameError: one of the images can no longer be read.
+        """
+        if not names:
+            return {}
+        self.pixel_threshold = _without_highest(calibration, len(names))
+        embedded = {name: self._embedded(self._settings.good_dir / name) for name in names}
+        bank = self._bank_without(np.concatenate(list(embedded.values())))
+        if len(bank) < self._backbone.spec.profile.neighbours:
+            return {}
+        hottest = {name: self._hottest(name, rows, bank, calibration) for name, rows in embedded.items()}
+        self._find_nearest(hottest)
+        return {name: self._drawn(found) for name, found in hottest.items()}
+
+    def _embedded(self, path: Path) -> npt.NDArray[np.float32]:
+        frame = self._reader.read(path, self._backbone.spec.frame)
+        return np.asarray(self._backbone.embed(frame)[self._counted])
+
+    def _bank_without(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The bank without the vectors that come from these patches."""
+        to_nearest = exact_distances(rows, self._vectors, neighbours=1, threads=self._settings.threads)
+        return np.ascontiguousarray(self._vectors[to_nearest > _SAME])
+
+    def _hottest(
+        self, name: str, rows: npt.NDArray[np.float32], bank: npt.NDArray[np.float32], calibration: Calibration
+    ) -> _Hottest:
+        neighbours = self._backbone.spec.profile.neighbours
+        found = exact_distances(bank, rows, neighbours=neighbours, threads=self._settings.threads)
+        place = int(found.argmax())
+        return _Hottest(
+            frame=self._reader.read(self._settings.good_dir / name, self._backbone.spec.frame),
+            scores=(found - calibration.mean) / calibration.std,
+            embedding=rows[place],
+            patch=int(self._counted[place]),
+            nearest=[],
+        )
+
+    def _find_nearest(self, hottest: dict[str, _Hottest]) -> None:
+        """Finds the nearest place in every other image, and keeps the nearest images."""
+        folder, parts = self._settings.good_dir, read_good_folder(self._settings).parts
+        part_of = {path.relative_to(folder).as_posix(): part for path, part in parts.items()}
+        others = [path for path in parts if path.relative_to(folder).as_posix() not in hottest]
+        chosen = [others[row] for row in np.random.default_rng(0).permutation(len(others))[:_MOST_COMPARED]]
+        queries = np.stack([found.embedding for found in hottest.values()])
+
+        def search(path: Path) -> npt.NDArray[np.float32] | None:
+            # what could not be learned cannot be compared with either
+            with contextlib.suppress(FrameError):
+                return inner_products(self._embedded(path), queries)
+            return None
+
+        watched = progress(chosen, doing="comparing suspects", total=len(chosen), unit="images")
+        with contextlib.closing(in_order(search, watched, workers=self._settings.threads)) as found:
+            for path, similar in found:
+                if similar is None:
+                    continue
+                name = path.relative_to(folder).as_posix()
+                for (own, suspect), column in zip(hottest.items(), similar.T, strict=True):
+                    if part_of.get(own) != parts[path]:
+                        row = int(column.argmax())
+                        place = (1.0 - float(column[row]), name, int(self._counted[row]))
+                        suspect.nearest = heapq.nsmallest(_NEAREST, [*suspect.nearest, place])
+        self.compared = (len(chosen), len(others))
+
+    def _drawn(self, found: _Hottest) -> CloseLook:
+        spec = self._backbone.spec
+        picture = np.asarray(np.rint(visible(found.frame, spec.frame)), np.uint8)
+        top_k = spec.profile.top_k(len(found.scores))
+        return CloseLook(
+            picture=picture_of(_boxed(picture, self._crop_of(picture, found.patch))),
+            heat_map=picture_of(self._heat_map(picture, found.scores, self.pixel_threshold)),
+            patch=found.patch,
+            place=self._cropped(picture, found.patch),
+            score=image_score(found.scores, top_k),
+            peak=float(found.scores.max()),
+            nearest=tuple(
+                (name, distance, self._cropped(self.visible(self._settings.good_dir / name), patch))
+                for distance, name, patch in found.nearest
+            ),
+        )
+
+    def _heat_map(self, picture: Pixels, scores: npt.NDArray[np.float64], threshold: float) -> Pixels:
+        """The picture under its scores: no colour up to half the pixel threshold, full colour from twice of it on."""
+        spec = self._backbone.spec
+        grid = np.full(spec.grid.patches, min(0.0, float(scores.min())), np.float32)
+        grid[self._counted] = scores
+        area = self._area(picture)
+        inside = picture[area]
+        large = enlarge(grid.reshape(spec.grid.rows, spec.grid.columns), *inside.shape[:2])
+        level = np.clip((large - 0.5 * threshold) / max(1.5 * threshold, 1e-6), 0.0, 1.0)
+        colours = cv2.applyColorMap((80 + level * 175).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
+        weight = (0.7 * np.sqrt(level))[:, :, np.newaxis]
+        drawn: Pixels = picture.copy()
+        mixed = np.ascontiguousarray(np.rint(inside * (1.0 - weight) + colours * weight).astype(np.uint8))
+        contours, _ = cv2.findContours((large > threshold).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        width_px = max(1, round(max(picture.shape[:2]) / _SIDE_PX))
+        for colour, width in ((_HALO, 3 * width_px), (_CONTOUR, width_px)):
+            cv2.drawContours(mixed, contours, -1, colour, width)
+        drawn[area] = mixed
+        return drawn
+
+    def _area(self, picture: Pixels) -> tuple[slice, slice]:
+        """The inspected part of the frame."""
+        roi = self._backbone.spec.frame.roi
+        if roi is None:
+            return slice(0, picture.shape[0]), slice(0, picture.shape[1])
+        return slice(roi.y_px, roi.y_px + roi.height_px), slice(roi.x_px, roi.x_px + roi.width_px)
+
+    def _crop_of(self, picture: Pixels, patch: int) -> tuple[int, int, int, int]:
+        """Top, left, bottom and right of the square around a patch, in frame pixels, inside the frame."""
+        grid, (rows, columns) = self._backbone.spec.grid, self._area(picture)
+        row, column = divmod(patch, grid.columns)
+        middle = (
+            rows.start + (row + 0.5) * (rows.stop - rows.start) / grid.rows,
+            columns.start + (column + 0.5) * (columns.stop - columns.start) / grid.columns,
+        )
+        side = max(8, round(_CROP_SHARE * max(picture.shape[:2])))
+        top, left = (
+            int(np.clip(round(at - side / 2), 0, max(0, length - side)))
+            for at, length in zip(middle, picture.shape[:2], strict=True)
+        )
+        return top, left, min(top + side, picture.shape[0]), min(left + side, picture.shape[1])
+
+    def _cropped(self, picture: Pixels, patch: int) -> Picture:
+        top, left, bottom, right = self._crop_of(picture, patch)
+        return picture_of(picture[top:bottom, left:right], side_px=_CROP_PX)
+
+
+def _without_highest(calibration: Calibration, count: int) -> float:
+    """The pixel threshold without the highest peaks: an image that carries it would otherwise never pass it."""
+    peaks = calibration.peaks[: max(1, len(calibration.peaks) - count)]
+    return threshold_for(peaks, max(calibration.false_reject_rate, 1.0 / (len(peaks) + 1)))
+
+
+def picture_of(pixels: Pixels, *, side_px: int = _SIDE_PX) -> Picture:
+    """A small picture for a page.
+
+    Args:
+        pixels: `(H, W, 3) uint8` RGB.
+        side_px: of the longer side.
+    """
+    scale = side_px / max(pixels.shape[:2])
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    address = f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
+    return Picture(address=address, width_px=size[0], height_px=size[1])
+
+
+def _boxed(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
+    top, left, bottom, right = box
+    drawn: Pixels = picture.copy()
+    width_px = max(1, round(max(picture.shape[:2]) / _SIDE_PX))
+    for colour, width in ((_HALO, 5 * width_px), (_BOX, 2 * width_px)):
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, width)
+    return drawn

@@ -1,0 +1,123 @@
+"""Suspects: a page that shows the good images which want a look, beside good ones, and what the threshold rests on."""
+
+import dataclasses
+import importlib.metadata
+import re
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from goodpart._host.atomic import check_target, staged_folder
+from goodpart.facts.calibration import Calibration
+from goodpart_bank_builder.data.settings import FolderSettings
+from goodpart_bank_builder.doctor.doctor import Diagnosis
+from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind
+from goodpart_bank_builder.report.look_closer import CloseLook, Closer, Picture, picture_of
+from goodpart_bank_builder.report.report import INDEX, MARK
+from goodpart_bank_builder.report.text import breakable, figure_text, printable
+
+_OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")
+_PARTS, _PAIRS = 8, 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Suspect:
+    """An image that wants a look.
+
+    Attributes:
+        name: below the folder of good images.
+        reasons: why it is listed, and what to do, for every finding.
+        carries: whether the threshold rests on it.
+        look: its pictures, None if it cannot be read.
+    """
+
+    name: str
+    reasons: tuple[tuple[str, str], ...]
+    carries: bool
+    look: CloseLook | None
+
+
+def check_suspects_folder(folder: Path) -> None:
+    """Refuses a folder that the page cannot be written to; to be called before any long work.
+
+    Raises:
+        UsageError: the folder cannot be written, or holds files other than those of an earlier page.
+    """
+    check_target(folder, force=True, mark=MARK, own=_OWN)
+
+
+def write_suspects(
+    folder: Path, settings: FolderSettings, diagnosis: Diagnosis, closer: Closer, calibration: Calibration
+) -> Path:
+    """Writes the page; it appears at once, in place of an earlier one.
+
+    Args:
+        folder: a new or empty folder, or one with an earlier page.
+        settings: what was looked at.
+        diagnosis: what the doctor says of it.
+        closer: makes the pictures.
+        calibration: scale and thresholds of the same images.
+
+    Returns:
+        the page.
+
+    Raises:
+        UsageError: as in `check_suspects_folder`, or the page cannot be written.
+        FrameError: an image can no longer be read.
+    """
+    unreadable = {
+        one.name for found in diagnosis.findings if found.kind is FindingKind.UNREADABLE for one in found.images
+    }
+    names = [name for name in diagnosis.names if name not in unreadable]
+    supporting = diagnosis.threshold.parts[:_PARTS]
+    looks = closer.look_at(names, calibration)
+    page = _environment().get_template("suspects.html.j2").render(
+        folder=settings.good_dir.resolve().name,
+        diagnosis=diagnosis,
+        support=diagnosis.threshold,
+        suspects=[_suspect(name, diagnosis, looks.get(name)) for name in diagnosis.names],
+        supporting=[(part, _picture(settings, closer, part.image)) for part in supporting],
+        pairs=[
+            tuple((name, _picture(settings, closer, name)) for name in pair) for pair in diagnosis.pairs[:_PAIRS]
+        ],
+        whole=[found for found in diagnosis.findings if found.kind not in OF_IMAGES],
+        compared=closer.compared,
+        pixel_threshold=closer.pixel_threshold,
+        found_any=bool(names),
+    )  # fmt: skip
+    with staged_folder(folder, force=True, mark=MARK, own=_OWN) as staging:
+        (staging / INDEX).write_text(page, encoding="utf-8", newline="\n")
+        (staging / MARK).write_text(f"{INDEX}\n", encoding="ascii", newline="\n")
+    return folder / INDEX
+
+
+def _suspect(name: str, diagnosis: Diagnosis, look: CloseLook | None) -> _Suspect:
+    return _Suspect(
+        name=name,
+        reasons=tuple(
+            (image.why, found.advice)
+            for found in diagnosis.findings
+            if found.kind in OF_IMAGES
+            for image in found.images
+            if image.name == name
+        ),
+        carries=name in diagnosis.threshold.carried_by,
+        look=look,
+    )
+
+
+def _picture(settings: FolderSettings, closer: Closer, name: str) -> Picture:
+    return picture_of(closer.visible(settings.good_dir / name))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("goodpart_bank_builder.report"),
+        autoescape=True,  # names of files and folders may contain markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": figure_text, "printable": printable, "breakable": breakable}
+    environment.globals |= {"version": importlib.metadata.version("goodpart-bank-builder")}
+    return environment
