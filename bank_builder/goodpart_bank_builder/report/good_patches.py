@@ -22,6 +22,9 @@ from goodpart_bank_builder.report.small_picture import Picture, Pixels, Place, b
 PIECE_PX = 150
 """Side of a patch with all of its surroundings, on a page."""
 
+_GAP_PX = 3
+"""Between a patch and its box, so that the box hides nothing of it."""
+
 _THUMBNAIL_PX = 96
 
 
@@ -141,9 +144,10 @@ class GoodPatches:
 
 
 def _piece(cut: Crop) -> Pixels:
-    """A crop at the scale of all pieces, its patch in a box; crops at the edge of an image are smaller."""
+    """A crop at the scale of all pieces, with a box around its patch; crops at the edge of an image are smaller."""
     scale = PIECE_PX / ((1.0 + 2.0 * CONTEXT) * max(cut.height_px, cut.width_px))
-    piece = scaled(cut.picture, scale)
-    top, left = round(cut.y_px * scale), round(cut.x_px * scale)
-    bottom, right = round((cut.y_px + cut.height_px) * scale), round((cut.x_px + cut.width_px) * scale)
-    return boxed(piece, Roi(y_px=top, x_px=left, height_px=bottom - top, width_px=right - left))
+    top, left = round(cut.y_px * scale) - _GAP_PX, round(cut.x_px * scale) - _GAP_PX
+    bottom = round((cut.y_px + cut.height_px) * scale) + _GAP_PX
+    right = round((cut.x_px + cut.width_px) * scale) + _GAP_PX
+    box = Roi(y_px=max(0, top), x_px=max(0, left), height_px=bottom - max(0, top), width_px=right - max(0, left))
+    return boxed(scaled(cut.picture, scale), box)
