@@ -219,3 +219,14 @@ def test_what_is_folded_away_is_open_on_paper(judged, tmp_path):
     text = page_of(*judged, tmp_path / "report")
     printed = text[text.index("@media print") :]
     assert re.search(r"details::details-content \{ content-visibility: visible; block-size: auto; \}", printed)
+
+
+def test_the_overview_fits_a_phone(judged, tmp_path):
+    index = write_report(tmp_path / "report", {"washer": judged, "mvtec_bottle_half": judged}, [])
+    tables = Tables(index.read_text(encoding="utf-8"))
+    assert len(tables.found) == 3
+    assert all("wide" in around and "stack" in classes for around, classes in tables.found)
+    assert all(cell.get("data-label") or "empty" in cell["class"] for cell in tables.cells)
+    # two of one name are told apart
+    labels = [cell.get("data-label") or "" for cell in tables.cells]
+    assert {"PatchCore, ResNet-18", "PatchCore, Wide ResNet-50"} <= set(labels)
