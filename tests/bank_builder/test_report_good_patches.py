@@ -25,6 +25,7 @@ from goodpart_bank_builder.evaluate.held_out import HeldOut
 from goodpart_bank_builder.report.good_patches import PIECE_PX, GoodPatches
 from goodpart_bank_builder.report.pictures import draw_pictures
 from goodpart_bank_builder.report.report import write_report
+from goodpart_bank_builder.report.text import with_options
 from small_parts import draw_defect, draw_good
 
 FORMAT_1 = Path(__file__).parents[1] / "fixtures" / "format_1"
@@ -109,6 +110,12 @@ def test_without_small_pictures_there_is_no_strip_and_one_sentence(good_dir, tin
         text = page_of(inspector, results(inspector, category), tmp_path / "report")
     assert 'class="places"' not in text
     assert text.count(NO_PICTURES) == 1
+
+
+def test_options_in_sentences_do_not_break():
+    assert with_options("a <b> (--exclude): --smallest-defect-px N") == (
+        "a &lt;b&gt; (<code>--exclude</code>): <code>--smallest-defect-px</code> N"
+    )
 
 
 def test_what_the_bank_has_learned_is_named_and_left_out_of_its_own_strip(good_dir, tiny_backbone, tmp_path):

@@ -42,6 +42,7 @@ from goodpart_bank_builder.report.text import (
     percent_text,
     printable,
     ucfirst,
+    with_options,
 )
 
 INDEX = "index.html"
@@ -128,7 +129,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "figure": figure_text, "percent": percent_text, "interval": interval_text, "printable": printable,
-        "breakable": breakable, "ucfirst": ucfirst,
+        "breakable": breakable, "ucfirst": ucfirst, "with_options": with_options,
     }  # fmt: skip
     environment.globals |= {
         "Verdict": Verdict,
