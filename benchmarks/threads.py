@@ -20,7 +20,8 @@ import numpy.typing as npt
 from common import count, headline, load, parser, tell, varied_frames
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import INDEX, Bundle
+from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.names import INDEX
 from goodpart.cli.common import print_json, run
 from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector

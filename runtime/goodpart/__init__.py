@@ -33,6 +33,7 @@ from goodpart.facts.calibration import Calibration, CalibrationMethod
 from goodpart.frames.frozen import FrozenGuard
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart.scoring.explanation import Explanation, GoodPatch
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.regions import Region
 from goodpart.store.entry import StoredBundle
@@ -57,9 +58,11 @@ __all__ = [
     "Camera",
     "ContractError",
     "DeviceSettings",
+    "Explanation",
     "ExportError",
     "FrameError",
     "FrozenGuard",
+    "GoodPatch",
     "GoodpartError",
     "ImageFileError",
     "InferenceError",

@@ -1,5 +1,6 @@
 """Inspector: load a bundle, inspect frames. The facade."""
 
+import functools
 import logging
 import os
 import time
@@ -11,16 +12,22 @@ import numpy.typing as npt
 
 from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
-from goodpart.bank.graph import Graph
+from goodpart.bank.nearest import nearest_vectors
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import BACKBONE, INDEX, Bundle, read_bundle
+from goodpart.bundle.atlas import Atlas
+from goodpart.bundle.bank import load_bank
+from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
+from goodpart.bundle.memory import read_memory
+from goodpart.bundle.names import BACKBONE
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
 from goodpart.facts.no_signal import no_signal
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
+from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.no_features import no_features
 from goodpart.scoring.scores import calibrate, image_score
 
 _log = logging.getLogger(__name__)
@@ -57,6 +64,7 @@ class Inspector:
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle = ignored, bundle
         self._lifetime = Lifetime(self._release)
+        self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
 
     @classmethod
@@ -143,6 +151,48 @@ class Inspector:
         with self._lifetime.frame():
             return self._inspect(frame)
 
+    @functools.cached_property
+    def memory(self) -> Memory:
+        """Where the bank's vectors come from; read when it is asked for.
+
+        Raises:
+            UsageError: the bundle does not say, as in format version 1.
+            BundleError: its list of images or its origins are damaged.
+        """
+        return read_memory(self.bundle)
+
+    @functools.cached_property
+    def atlas(self) -> Atlas:
+        """Small pictures of the learned images; `atlas.patch(good)` shows a good patch of an explanation.
+
+        Raises:
+            UsageError, BundleError: as in `memory`; or the bundle was built without thumbnails.
+        """
+        return Atlas(self.bundle, self.memory)
+
+    def nearest_good(self, embeddings: npt.NDArray[np.float32], *, count: int = NEAREST) -> list[tuple[GoodPatch, ...]]:
+        """The good patches nearest to each embedding, the nearest first; `Inspection.explain` is the usual way.
+
+        Args:
+            embeddings: `(R, D) float32` unit vectors.
+            count: how many each, at least 1.
+
+        Raises:
+            UsageError, BundleError: as in `memory`; or this Inspector is closed.
+        """
+        with self._lifetime.frame():
+            memory, vectors = self.memory, self.bank.vectors
+            positions, distances = nearest_vectors(vectors, embeddings, count=min(count, len(vectors)))
+            return [
+                tuple(map(memory.good_patch, vector, distance))
+                for vector, distance in zip(positions.tolist(), distances.tolist(), strict=True)
+            ]
+
+    def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """`(P, D) float32` embeddings of one frame, as `Backbone.embed`; refuses as `inspect` does."""
+        with self._lifetime.frame():
+            return self.backbone.embed(frame)
+
     def close(self) -> None:
         """Ends its threads and frees its memory.
 
@@ -175,7 +225,7 @@ class Inspector:
             raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
         reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
-        if verdict is Verdict.GOOD and (reason := _no_features(counted, found.distances)):
+        if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
         grid = self._grid(scores)
         ended = time.perf_counter()
@@ -198,6 +248,8 @@ class Inspector:
                 "score": (ended - searched) * 1e3,
             },
             recomputed_patches=found.recomputed,
+            _hot=hot_patches(grid, embeddings, pixel_threshold=self.pixel_threshold),
+            _link=self._link,
         )
 
     def self_test(self) -> dict[str, float]:
@@ -237,53 +289,6 @@ class Inspector:
         return abs(found - golden.score)
 
 
-def load_bank(bundle: Bundle, *, threads: int) -> Bank:
-    """The bank of a checked bundle.
-
-    Args:
-        bundle: from `read_bundle`.
-        threads: for one frame.
-
-    Raises:
-        BundleError: a file has changed since it was checked, or is not what the manifest says.
-    """
-    profile = bundle.manifest.backbone.profile
-    vectors, projection = bundle.read_bank()
-    with bundle.open_index() as path:
-        graph = Graph.load(
-            path,
-            vectors=vectors,
-            projection=projection,
-            index=profile.index,
-            threads=threads,
-            where=str(bundle.folder / INDEX),
-        )
-    return Bank(
-        vectors,
-        graph,
-        neighbours=profile.neighbours,
-        candidates=profile.index.candidates,
-        search=bundle.manifest.bank.search,
-        threads=threads,
-    )
-
-
 def _judge(score: float, threshold: float) -> Verdict:
     """GOOD only if the score is at most the threshold; NaN, for example, gives DEFECT."""
     return Verdict.GOOD if score <= threshold else Verdict.DEFECT
-
-
-def _no_features(embeddings: npt.NDArray[np.float32], distances: npt.NDArray[np.float64]) -> str | None:
-    """Why a frame must not be called GOOD although its score is low enough, or None.
-
-    A patch without any feature has distance 1 to every bank vector. A few such patches need not lift the mean of the
-    worst ones above the threshold, but no good image has any: a build refuses it.
-    """
-    far = embeddings[distances >= 1.0]
-    without = len(far) - np.count_nonzero(far.any(axis=1))
-    if not without:
-        return None
-    return (
-        f"no features in {without} of {len(embeddings)} patches, and every patch of a good image has some; check the "
-        f"light, the lens and the camera"
-    )

@@ -20,12 +20,13 @@ with atheris.instrument_imports(include=["goodpart", "json"]):
     from goodpart.bundle.device import DeviceSettings
     from goodpart.errors import ManifestError
     from goodpart.facts.calibration import Calibration
+    from goodpart.facts.learned import ImageList
     from goodpart.facts.manifest import Manifest
     from goodpart.facts.spec import BackboneSpec
 
 from attacks.reference import says
 
-KINDS = [Manifest, Calibration, DeviceSettings, BackboneSpec]
+KINDS = [Manifest, Calibration, DeviceSettings, BackboneSpec, ImageList]
 
 
 def one_input(data: bytes) -> None:
@@ -43,12 +44,13 @@ def one_input(data: bytes) -> None:
 
 def main() -> None:
     """Runs until it finds something or the arguments say otherwise."""
-    fixture = Path(__file__).resolve().parents[1] / "fixtures" / "format_1"
+    fixture = Path(__file__).resolve().parents[1] / "fixtures" / "format_2"
     manifest = (fixture / "manifest.json").read_bytes()
     backbone = json.dumps(json.loads(manifest)["backbone"]).encode()
     device = json.dumps({"bundle": "0" * 64, "threshold": 1, "pixel_threshold": 2, "threads": None, "spinning": None})
     with tempfile.TemporaryDirectory() as corpus:
         seeds = [manifest, (fixture / "calibration.json").read_bytes(), device.encode(), backbone]
+        seeds.append((fixture / "images.json").read_bytes())
         for index, seed in enumerate(seeds):
             Path(corpus, str(index)).write_bytes(bytes([index]) + seed)
         atheris.Setup([*sys.argv, corpus], one_input)

@@ -1,4 +1,4 @@
-"""The good bundles that mutations start from: the committed one, one with an ignore mask, one that searches exactly."""
+"""The good bundles that mutations start from: committed ones, one with an ignore mask, one that searches exactly."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ class Base:
     """A good bundle.
 
     Attributes:
-        name: plain, masked or exact.
+        name: plain, masked, exact, or listed (of format 2).
         folder: where it lies.
         files: their bytes by relative name.
         signed: whether `manifest.sig` is its signature.
@@ -37,6 +37,7 @@ def make_bases(work: Path) -> None:
     """Lays the bases below `work/bases`, and beside them what links and names may try to reach."""
     for name in ("plain", "masked", "exact"):
         shutil.copytree(FIXTURES / "format_1", work / "bases" / name)
+    shutil.copytree(FIXTURES / "format_2", work / "bases" / "listed")
     masked, exact = work / "bases" / "masked", work / "bases" / "exact"
     ignored = np.zeros((8, 8), np.bool_)
     ignored[5:] = True

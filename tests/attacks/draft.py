@@ -97,8 +97,9 @@ def write_out(
         before: its files.
     """
     folder.mkdir()
-    if any(name.startswith("golden/") for name in entries):
-        (folder / "golden").mkdir()
+    for inner in ("golden", "atlas"):
+        if any(name.startswith(f"{inner}/") for name in entries):
+            (folder / inner).mkdir()
     for name, entry in entries.items():
         if name in before and entry is before[name]:
             os.link(base / name, folder / name)

@@ -45,6 +45,11 @@ def calibration(draft: Draft) -> None:
     _change_file(draft, "calibration.json")
 
 
+def images(draft: Draft) -> None:
+    """Something else in `images.json`, or in the manifest of a bundle without it."""
+    _change_file(draft, "images.json" if "images.json" in draft.entries else "manifest.json")
+
+
 def facts(draft: Draft) -> None:
     """The same lie about the backbone in the manifest and in the ONNX file, so that the two agree."""
     text = json.loads(draft.data("manifest.json"))

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from attacks.bases import FIXTURES, PROBES, Base, read_bases
 from attacks.mutations import Mutant
-from attacks.reference import Stated, broken_promises, image_score, patch_scores, read_stated
+from attacks.reference import Stated, broken_promises, image_score, patch_scores, read_stated, says
+from goodpart._host.strict_json import to_plain
+from goodpart.bundle.bundle import Bundle
 from goodpart.errors import BundleError, InferenceError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
@@ -92,6 +94,8 @@ class Judge:
         stated = read_stated(folder)
         if wrong := broken_promises(folder, stated):
             return Outcome("changed", f"accepted with wrong {wrong}")
+        if wrong := _misremembered(folder, inspector.bundle):
+            return Outcome("changed", wrong)
         before = self._answers[mutant.base.name]
         try:
             after = _answers(inspector, mutant.base)
@@ -114,6 +118,22 @@ class Judge:
         # a backbone or bank that was built otherwise, as far as a reader can tell: what tells them apart is a signature
         quiet = off > _SAME_SIGMAS and _scale(mutant.base.files) == _scale(mutant.entries)
         return Outcome("drifted" if quiet else "restated", f"off by {off:.3g}, threshold {after[0].threshold:.6g}")
+
+
+def _misremembered(folder: Path, bundle: Bundle) -> str | None:
+    """What a bundle says of its images and the origins of its vectors that its files do not, or None."""
+    try:
+        images, origins = bundle.read_images(), bundle.read_origins()
+    except BundleError:
+        return None
+    listed = json.loads((folder / "images.json").read_bytes()) if "images.json" in bundle.manifest.files else None
+    if not says(listed, None if images is None else to_plain(images)):
+        return "other images than images.json lists"
+    if origins is None:
+        return None if images is None or "origins.npy" not in bundle.manifest.files else "no origins"
+    if listed is None or not np.array_equal(origins, np.load(folder / "origins.npy")):
+        return "other origins than origins.npy holds"
+    return None if origins.min() >= 0 and origins[:, 0].max() < len(listed["images"]) else "an origin that is not there"
 
 
 def _frames(base: Base) -> list[npt.NDArray[np.uint8]]:

@@ -23,6 +23,7 @@ KINDS = {
         (file_mutations.replace, 3),
         (json_mutations.manifest, 10),
         (json_mutations.calibration, 8),
+        (json_mutations.images, 4),
         (json_mutations.facts, 6),
         (json_mutations.restated, 4),
         (json_mutations.golden, 4),
@@ -85,7 +86,7 @@ def mutant(seed: int, number: int, bases: dict[str, Base]) -> Mutant:
     """
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choices(list(KINDS), [weight for _, weight in KINDS.values()])[0]
-    base = bases[dice.choices(["plain", "masked", "exact"], [6, 2, 2])[0]]
+    base = bases[dice.choices(["plain", "masked", "exact", "listed"], [4, 2, 1, 3])[0]]
     keyed = dice.random() < _KEYED
     draft = Draft(dice=dice, repaired=dice.random() > _UNREPAIRED, entries=dict(base.files))
     KINDS[kind][0](draft)

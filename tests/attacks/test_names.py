@@ -16,7 +16,7 @@ import pytest
 
 from attacks.bases import FIXTURES
 from broken_bundles import change_json, repair
-from goodpart.bundle.bundle import OWN_FILES
+from goodpart.bundle.names import OWN_FILES
 from goodpart.errors import ContractError, ManifestError
 from goodpart.inspector import Inspector
 

@@ -23,3 +23,17 @@ def category(tmp_path: Path) -> Path:
     for index in range(5):
         cv2.imwrite(str(folder / "ground_truth" / "block" / f"{index:03}_mask.png"), mask)
     return folder
+
+
+@pytest.fixture
+def bad_dir(tmp_path: Path) -> Path:
+    """Ten defective washers of two kinds; the first has a mask beside it."""
+    folder = tmp_path / "photos" / "ng"
+    for index in range(10):
+        file = folder / ("block" if index % 2 else "dent") / f"{index:02}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), draw_defect(900 + index)[:, :, ::-1])
+    mask = np.zeros((90, 70), np.uint8)
+    mask[30:44, 40:52] = 255
+    cv2.imwrite(str(folder / "dent" / "00_mask.png"), mask)
+    return folder

@@ -27,7 +27,7 @@ def test_every_field_of_the_settings_is_an_option_of_build():
     parser = argparse.ArgumentParser()
     build.add_options(parser)
     options = vars(parser.parse_args(["good", "--backbone", "b.onnx", "--out", "out"]))
-    assert {field.name for field in dataclasses.fields(BuildSettings)} == set(options) - {"json", "findings"}
+    assert {field.name for field in dataclasses.fields(BuildSettings)} == set(options) - {"json", "findings", "report"}
 
 
 def test_defaults_are_those_of_the_settings(tmp_path):

@@ -229,7 +229,7 @@ def test_distinct_rows_are_those_of_comparing_all_also_when_hashes_collide(value
 @pytest.mark.parametrize(("count", "neighbours", "needed"), [(1, 1, 2), (2, 3, 3), (4, 5, 5)])
 def test_a_bank_that_cannot_answer_is_refused(count, neighbours, needed):
     def bank(count):
-        return Coreset(vectors=rows(count, 8), keys=np.zeros(count), duplicates=0)
+        return Coreset(vectors=rows(count, 8), keys=np.zeros(count), duplicates=0, origins=np.arange(count))
 
     with pytest.raises(UsageError, match=f"at least {needed} distinct patches, .* found {count}; .* structure"):
         require_structure(bank(count), neighbours=neighbours)

@@ -74,6 +74,7 @@ def test_tall_images_get_a_tall_input(export, images, capsys):
         "input_width_px": 48,
         "distortion_percent": 0.0,
         "frame_pixels_per_input_pixel": [2.08, 2.08],
+        "smallest_defect_px": 33.4,
         "warning": None,
     }
 

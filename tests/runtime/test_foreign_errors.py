@@ -15,7 +15,8 @@ from goodpart._host.atomic import staged_folder, write_file
 from goodpart._host.strict_json import parse
 from goodpart.bank.graph import Graph
 from goodpart.bank.index_file import read_vectors
-from goodpart.bundle.bundle import OWN_FILES, read_bundle
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.names import OWN_FILES
 from goodpart.errors import GoodpartError, IntegrityError, UsageError
 from goodpart.frames.images import read_image
 from goodpart.frames.listing import find_images

@@ -11,13 +11,14 @@ from goodpart.errors import FrameError, UsageError
 from goodpart.facts.spec import Channels
 from goodpart.frames.pictures import write_picture
 from goodpart.inspector import Inspector
-from goodpart.scoring.inspection import Inspection
-from goodpart.scoring.overlay import SCALE_SIGMAS, draw_overlay, visible
+from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
 from goodpart.scoring.regions import Region
 from small_frames import draw_small
 from small_parts import BGR, GRAY, RGB, THERMAL
 
 FRAME = draw_small(100, defect=True)
+SCALE = ColourScale.of(4.0, 6.0)
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +34,11 @@ def grey(height_px, width_px):
 def test_an_overlay_is_an_rgb_picture_of_the_frame(defect):
     picture = defect.overlay(FRAME)
     assert (picture.shape, picture.dtype) == ((24, 18, 3), np.uint8)
-    calm = dataclasses.replace(defect, grid=np.full_like(defect.grid, SCALE_SIGMAS[0]))
+    calm = dataclasses.replace(defect, verdict=Verdict.GOOD, grid=np.full_like(defect.grid, defect.colour_scale.begin))
     np.testing.assert_array_equal(calm.overlay(FRAME), FRAME)
-    # inferno is yellow at its end: much red, less blue
-    hottest = np.unravel_index(defect.calibrated_map().argmax(), (24, 18))
-    assert picture[hottest][0] > picture[hottest][2]
+    # the colours are red and yellow: much red, less blue
+    y_px, x_px = defect.strongest.peak_y_px, defect.strongest.peak_x_px
+    assert int(picture[y_px, x_px][0]) > int(picture[y_px, x_px][2])
 
 
 def test_a_bgr_frame_gives_the_same_picture(defect):
@@ -55,17 +56,18 @@ def test_what_a_person_sees_of_every_kind_of_frame():
     np.testing.assert_allclose(visible(thermal, THERMAL)[0, :, 0], [0.0, 0.0, 127.5, 255.0, 255.0], rtol=1e-6)
 
 
-def test_the_colours_are_opencvs_inferno_on_a_fixed_scale():
+def test_the_colours_are_those_of_opencvs_inferno_and_begin_at_the_threshold():
     cv2 = pytest.importorskip("cv2")
-    low, high = SCALE_SIGMAS
-    scores = np.linspace(low, high, 256, dtype=np.float32)[np.newaxis]
-    level = (scores - np.float32(low)) / np.float32(high - low)
-    colours = cv2.applyColorMap((level * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
-    share = (0.7 * np.sqrt(level))[:, :, np.newaxis]
-    expected = grey(1, 256) * (1 - share) + colours * share
-    np.testing.assert_allclose(draw_overlay(grey(1, 256), scores), expected, atol=0.51)
-    # the scale is fixed: what lies below or above it is not stretched
-    ends = draw_overlay(grey(1, 4), np.array([[-50.0, low, high, 900.0]], np.float32))
+    assert (SCALE.begin, SCALE.full) == (4.0, 12.0)
+    scores = np.linspace(SCALE.begin, SCALE.full, 256, dtype=np.float32)[np.newaxis, 1:]
+    level = (scores - np.float32(SCALE.begin)) / np.float32(SCALE.full - SCALE.begin)
+    colours = cv2.applyColorMap(np.rint(115 + 140 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
+    share = (0.4 + 0.1 * level)[:, :, np.newaxis]
+    expected = grey(1, 255) * (1 - share) + colours * share
+    # a step of the map is up to 3 levels
+    np.testing.assert_allclose(draw_overlay(grey(1, 255), scores, scale=SCALE), expected, atol=3)
+    # no frame stretches the scale
+    ends = draw_overlay(grey(1, 4), np.array([[-50.0, 4.0, 12.0, 900.0]], np.float32), scale=SCALE)
     assert (ends[0, :2] == 150).all()
     np.testing.assert_array_equal(ends[0, 2], ends[0, 3])
 
@@ -73,18 +75,18 @@ def test_the_colours_are_opencvs_inferno_on_a_fixed_scale():
 def test_an_outline_lies_around_its_region_and_only_there():
     calm = np.zeros((800, 400), np.float32)
     box = Region(y_px=100, x_px=50, height_px=40, width_px=30, area_share=0.1, peak=9.0, peak_y_px=110, peak_x_px=60)
-    picture = draw_overlay(grey(800, 400), calm, regions=[box])
+    picture = draw_overlay(grey(800, 400), calm, scale=SCALE, marks=Marks(boxes=[box]))
     drawn = (picture != 150).any(axis=2)
     assert not drawn[100:140, 50:80].any()
-    assert (picture[98:100, 48:82] == 255).all()
-    assert (picture[96:98, 46:84] == 0).all()
-    drawn[96:144, 46:84] = False
+    assert (picture[97:100, 47:83] == 255).all()
+    assert (picture[94:97, 44:86] == 0).all()
+    drawn[94:146, 44:86] = False
     assert not drawn.any()
 
 
 def test_an_outline_at_the_edge_stays_in_the_picture():
     corner = Region(y_px=0, x_px=0, height_px=9, width_px=7, area_share=1.0, peak=9.0, peak_y_px=1, peak_x_px=1)
-    picture = draw_overlay(grey(9, 7), np.zeros((9, 7), np.float32), regions=[corner])
+    picture = draw_overlay(grey(9, 7), np.zeros((9, 7), np.float32), scale=SCALE, marks=Marks(boxes=[corner]))
     assert picture.shape == (9, 7, 3)
     assert (picture[0] == 255).all()
     assert (picture[:, -1] == 255).all()
@@ -93,7 +95,6 @@ def test_an_outline_at_the_edge_stays_in_the_picture():
 def test_outlines_come_on_request(defect):
     marked = dataclasses.replace(defect, pixel_threshold=0.5 * float(defect.grid.max()))
     assert marked.regions
-    np.testing.assert_array_equal(marked.overlay(FRAME), defect.overlay(FRAME))
     assert (marked.overlay(FRAME, outlines=True) != marked.overlay(FRAME)).any()
 
 

@@ -15,8 +15,8 @@ from goodpart.errors import GoodpartError
 
 EXPECTED = {
     "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod", "Camera",
-    "ContractError", "DeviceSettings", "ExportError", "FrameError", "FrozenGuard", "GoodpartError",
-    "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
+    "ContractError", "DeviceSettings", "Explanation", "ExportError", "FrameError", "FrozenGuard", "GoodPatch",
+    "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
     "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",
     "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UsageError", "Verdict",
     "VersionError", "__version__", "read_bundle",

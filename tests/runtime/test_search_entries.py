@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import InferenceError
 from goodpart.facts.manifest import SearchMethod
-from goodpart.inspector import load_bank
 
 FORMAT_1 = Path(__file__).parents[1] / "fixtures" / "format_1"
 

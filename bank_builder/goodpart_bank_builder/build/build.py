@@ -1,8 +1,6 @@
 """Build: makes a bundle from good images and a backbone."""
 
 import dataclasses
-import importlib.metadata
-import platform
 from typing import Any
 
 import hnswlib
@@ -12,19 +10,15 @@ import numpy.typing as npt
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.bundle import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, OWN_FILES, VECTORS
+from goodpart.bundle.names import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
 from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.manifest import (
-    FORMAT_VERSION,
-    BankSpec,
-    GoldenFrame,
-    Manifest,
-    Provenance,
-)
+from goodpart.facts.learned import ImageList
+from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest
 from goodpart.facts.profile import Profile
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.atlas import ATLAS, write_atlas
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.build.index import (
     build_index,
@@ -33,14 +27,12 @@ from goodpart_bank_builder.build.index import (
     save_index,
     search_method,
 )
-from goodpart_bank_builder.data.dataset import dataset_digest
+from goodpart_bank_builder.build.provenance import bank_origins, image_list, pictured, provenance
 from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.learn import Learned, learn
-
-_PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +56,8 @@ class BuildReport:
         warning: the warning that marks all results of the bundle (untrained weights), or None.
         excluded: the sha256 of every image that was left out on demand, by name.
         diagnosis: the images that want a look, and the parts that the threshold rests on.
+        thumbnails: how many learned images the bundle has small pictures of.
+        thumbnail_bytes: what they take.
     """
 
     bundle: str
@@ -83,6 +77,8 @@ class BuildReport:
     warning: str | None
     excluded: dict[str, str]
     diagnosis: Diagnosis
+    thumbnails: int
+    thumbnail_bytes: int
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
@@ -93,6 +89,11 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
+    return build_and_keep(settings)[0]
+
+
+def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
@@ -122,13 +123,17 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
         serial=settings.serial,
         backbone=backbone.spec,
         bank=facts,
-        provenance=_provenance(settings, learned),
+        provenance=provenance(settings, learned, found, diagnosis),
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
+        atlas=ATLAS if settings.thumbnails else None,
     )
-    digest = _publish(settings, manifest, index=index, projection=projection, learned=learned, golden=golden)
-    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis)
+    images = image_list(learned, found, settings.good_dir)
+    digest = _publish(
+        settings, manifest, index=index, projection=projection, learned=learned, golden=golden, images=images
+    )
+    return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
 
 
 def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
@@ -157,6 +162,7 @@ def _publish(
     projection: npt.NDArray[np.float32],
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
+    images: ImageList,
 ) -> str:
     """Writes all files beside the target, reads them back, then moves them to the target; returns the digest."""
     with staged_folder(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
@@ -168,10 +174,20 @@ def _publish(
         np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
         np.save(staging / DIRECTIONS, projection, allow_pickle=False)
         save_index(index, staging / INDEX)
+        origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)
+        np.save(staging / ORIGINS, origins, allow_pickle=False)
+        if settings.thumbnails:
+            write_atlas(
+                pictured(learned, images, origins, settings.good_dir),
+                manifest.backbone.frame,
+                staging,
+                threads=settings.threads,
+            )
         backbone = settings.backbone.read_bytes()
-        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration)
+        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration, images=images)
         # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
-        Inspector.load(staging, threads=settings.threads).close()
+        with Inspector.load(staging, threads=settings.threads) as inspector:
+            _ = inspector.memory
     return digest
 
 
@@ -202,19 +218,6 @@ def _report(
         warning=manifest.backbone.weights.warning,
         excluded=found.excluded,
         diagnosis=diagnosis,
-    )
-
-
-def _provenance(settings: BuildSettings, learned: Learned) -> Provenance:
-    return Provenance(
-        dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), settings.good_dir),
-        images=len(learned.images),
-        parts=learned.parts,
-        skipped_images=len(learned.unreadable),
-        patches=learned.patches,
-        seed=settings.seed,
-        versions={
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
-        },
+        thumbnails=len(np.unique(learned.bank.origins // manifest.backbone.grid.patches)) if settings.thumbnails else 0,
+        thumbnail_bytes=sum(path.stat().st_size for path in (settings.out / "atlas").glob("*.jpg")),
     )

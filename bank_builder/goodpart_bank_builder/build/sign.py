@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from goodpart._host.atomic import check_file, write_file
-from goodpart.bundle.bundle import MANIFEST, SIGNATURE, Bundle, read_bundle
+from goodpart.bundle.bundle import Bundle, read_bundle
+from goodpart.bundle.names import MANIFEST, SIGNATURE
 from goodpart.bundle.signature import load_private_key
 from goodpart.errors import IntegrityError, UsageError
 

@@ -70,6 +70,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
     )
+    parser.add_argument(
+        "--thumbnails", action=argparse.BooleanOptionalAction, default=BuildSettings.thumbnails,
+        help="put small pictures of the learned images into the bundle, to show beside a defect (default: yes)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",
@@ -156,7 +160,11 @@ def _print(report: BuildReport) -> None:
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
     print(f"            {calibration.promise}")
-    _print_lookalikes(report)
+    if report.thumbnails:
+        kb = report.thumbnail_bytes / 1e3
+        print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
+    for line in lookalike_lines(report):
+        print(line)
     if report.warning is not None:
         print(report.warning)
 
@@ -166,13 +174,13 @@ def _ignored(report: BuildReport) -> str:
     return f"{report.ignored_patches} of {report.frame_patches} patches of every frame ({share * 100:.0f} %)"
 
 
-def _print_lookalikes(report: BuildReport) -> None:
+def lookalike_lines(report: BuildReport) -> list[str]:
+    """The warning that near-identical images were held out apart; no lines where none were."""
     if not report.lookalike_pairs:
-        return
+        return []
     pairs, were = ("1 pair", "was") if report.lookalike_pairs == 1 else (f"{report.lookalike_pairs} pairs", "were")
-    print(
+    return [
         f"warning     {pairs} of near-identical images {were} held out apart. If a pair shows one part, the threshold "
-        f"is too low: remove one of each pair, or name parts with --group. The nearest:"
-    )
-    for one, other in report.lookalikes[:_PAIRS_SHOWN]:
-        print(f"            {one}  {other}")
+        f"is too low: remove one of each pair, or name parts with --group. The nearest:",
+        *(f"            {one}  {other}" for one, other in report.lookalikes[:_PAIRS_SHOWN]),
+    ]

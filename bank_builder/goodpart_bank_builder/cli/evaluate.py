@@ -12,10 +12,12 @@ from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.conclusion import conclude
 from goodpart_bank_builder.evaluate.costs import Costs
-from goodpart_bank_builder.evaluate.evaluate import evaluate_category, find_bundles, summary
+from goodpart_bank_builder.evaluate.evaluate import evaluate_category, find_bundles
 from goodpart_bank_builder.evaluate.evaluation_log import category_lines, mean_line
 from goodpart_bank_builder.evaluate.figures import CategoryResult
+from goodpart_bank_builder.evaluate.summary import summary
 
 SUMMARY = "Measure bundles on MVTec-style test sets."
 
@@ -70,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
             inspector = Inspector.load(bundles[category.name], threads=1)
             found = evaluate_category(inspector, category, costs=costs, workers=options.threads, reader=reader)
             results[category.name] = inspector, found
-            print("\n".join(category_lines(category.name, found.figures)), flush=True)
+            lines = category_lines(category.name, found.figures, conclusion=conclude(found))
+            print("\n".join(lines), flush=True)
     only_results = {name: found for name, (_, found) in results.items()}
     if len(results) > 1:
         print(mean_line([found.figures for found in only_results.values()]))

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign
+from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign, try_command
 
 COMMANDS: dict[str, Command] = {
+    "try": try_command,
     "doctor": doctor,
     "build": build,
     "evaluate": evaluate,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from goodpart.bundle.bundle import SIGNATURE
+from goodpart.bundle.names import SIGNATURE
 from goodpart_bank_builder.build.sign import sign_bundle
 
 SUMMARY = "Sign a bundle, so that devices with the public key accept it."

@@ -73,12 +73,14 @@ class BuildSettings(FolderSettings):
         serial: a number that should grow from each bundle of a product to the next, so that devices can refuse older
             bundles; at least 0.
         force: whether to replace an existing bundle.
+        thumbnails: whether the bundle gets small pictures of the learned images.
     """
 
     out: Path
     name: str | None = None
     serial: int = 0
     force: bool = False
+    thumbnails: bool = True
 
     def __post_init__(self) -> None:
         FolderSettings.__post_init__(self)

@@ -36,6 +36,11 @@ class PartResult:
         return any(image.verdict is Verdict.UNKNOWN for image in self.images)
 
     @property
+    def is_found(self) -> bool:
+        """Whether one of its images was called DEFECT."""
+        return any(image.verdict is Verdict.DEFECT for image in self.images)
+
+    @property
     def is_rejected(self) -> bool:
         """Whether one of its images was not called good."""
         return any(image.verdict is not Verdict.GOOD for image in self.images)

@@ -3,33 +3,25 @@
 import dataclasses
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.parallel import in_order
-from goodpart._host.strict_json import to_plain
-from goodpart.bundle.bundle import MANIFEST
-from goodpart.errors import UsageError
+from goodpart.bundle.names import MANIFEST
+from goodpart.errors import BundleMissingError
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
-from goodpart.scoring.rounding import (
-    FIGURE_DIGITS,
-    SCORE_DECIMALS,
-    decimals_that_tell_apart,
-    rounded,
-    significant,
-    significant_plain,
-)
 from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
 from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
+from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
-from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryFigures, CategoryResult, ImageResult, KindFigures
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
+from goodpart_bank_builder.evaluate.held_out import NOTE, HeldOut
 from goodpart_bank_builder.evaluate.masks import OddMasks, levels_of
-from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1, mean_of
+from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 from goodpart_bank_builder.progress import progress
 
@@ -48,7 +40,7 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
         bundles by category name, and the names of categories without a bundle.
 
     Raises:
-        UsageError: there is no bundle.
+        BundleMissingError: there is no bundle.
     """
     if (folder / MANIFEST).is_file() and len(categories) == 1:
         return {categories[0].name: folder}, []
@@ -59,7 +51,9 @@ def find_bundles(folder: Path, categories: list[Category]) -> tuple[dict[str, Pa
     }
     if not found:
         names = ", ".join(category.name for category in categories)
-        raise UsageError(f"{folder}: expected a bundle, or folders of bundles named {names}, found none")
+        raise BundleMissingError(
+            f"{folder}: expected a bundle, or folders of bundles named {names}, found none; build one first"
+        )
     return found, [category.name for category in categories if category.name not in found]
 
 
@@ -70,6 +64,7 @@ def evaluate_category(
     costs: Costs = _DEFAULT_COSTS,
     workers: int = 1,
     reader: ImageReader = _DEFAULT_READER,
+    held_out: HeldOut | None = None,
 ) -> CategoryResult:
     """Inspects every test image and computes all figures.
 
@@ -83,6 +78,8 @@ def evaluate_category(
         costs: the costs of false rejects and escapes on the line.
         workers: images inspected at a time, one thread each; 1 to 256.
         reader: reads images and masks.
+        held_out: the held-out images of the build. Those of the category are not inspected: their results are those of
+            banks without their parts.
 
     Raises:
         UsageError: a number of workers out of range.
@@ -91,14 +88,18 @@ def evaluate_category(
     check_threads(workers)
     pixels = _Pixels(reader)
     images = []
+    sizes_px: list[tuple[int, int]] = []
 
     def inspect(image: TestImage) -> Inspection:
+        if held_out is not None and image.path in held_out:
+            return held_out.inspect(image.path)
         return inspector.inspect(reader.read(image.path, inspector.backbone.spec.frame))
 
     total = len(category.images)
     inspected = in_order(inspect, category.images, workers=workers)
     for image, inspection in progress(inspected, doing=category.name, total=total, unit="images"):
-        pixels.add(image, inspection)
+        sizes_px.append((inspection.frame_height_px, inspection.frame_width_px))
+        marked_px = pixels.add(image, inspection)
         images.append(
             ImageResult(
                 path=image.path,
@@ -109,50 +110,19 @@ def evaluate_category(
                 score=inspection.score,
                 p_value=inspection.p_value,
                 verdict=inspection.verdict,
+                defect_px=None if marked_px is None else marked_px**0.5,
+                held_out=inspection if held_out is not None and image.path in held_out else None,
             )
         )
     figures = _figures(inspector, images, pixels, costs)
-    figures = dataclasses.replace(figures, notes=(*figures.notes, *category.notes))
+    held_out_images = sum(image.held_out is not None for image in images)
+    figures = dataclasses.replace(
+        figures,
+        notes=(*([NOTE] if held_out_images else []), *figures.notes, *category.notes),
+        smallest_defect_px=_smallest_defect_px(inspector, sizes_px),
+        held_out_images=held_out_images,
+    )
     return CategoryResult(figures=figures, images=tuple(images))
-
-
-def summary(results: dict[str, CategoryResult], missing: list[str], *, data: Path) -> dict[str, Any]:
-    """All figures as plain finite numbers: `categories` by name, their `mean`, and the `missing` categories.
-
-    Args:
-        results: results by category.
-        missing: categories without a bundle.
-        data: the folder that image names are relative to.
-    """
-    rows = [result.figures for result in results.values()]
-    return {
-        "categories": {name: _plain_category(result, data) for name, result in results.items()},
-        "mean": significant_plain(
-            {name: mean_of([getattr(row, name) for row in rows]) for name in MEAN_OF}, FIGURE_DIGITS
-        ),
-        "missing": missing,
-    }
-
-
-def _plain_category(result: CategoryResult, data: Path) -> dict[str, Any]:
-    """Figures with 6 significant digits; scores with 4 decimals, or more where they would equal the threshold."""
-    pairs = [(image.score, result.figures.threshold) for image in result.images]
-    decimals = decimals_that_tell_apart(pairs, at_least=SCORE_DECIMALS)
-    plain: dict[str, Any] = significant_plain(to_plain(result.figures), FIGURE_DIGITS)
-    plain["threshold"] = rounded(result.figures.threshold, decimals)
-    return {**plain, "images": [_plain_image(image, data, decimals) for image in result.images]}
-
-
-def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any]:
-    return {
-        "file": image.path.relative_to(data).as_posix(),
-        # the separator of groups is not printable
-        "part": image.part.replace("\0", "|"),
-        "kind": image.kind,
-        "score": rounded(image.score, decimals),
-        "p_value": significant(image.p_value, FIGURE_DIGITS),
-        "verdict": image.verdict.value,
-    }
 
 
 class _Pixels:
@@ -163,15 +133,16 @@ class _Pixels:
         self._counts: defaultdict[str, PixelCounts] = defaultdict(PixelCounts)
         self.odd_masks = OddMasks()
 
-    def add(self, image: TestImage, inspection: Inspection) -> None:
-        """Counts the pixels of an image, unless it is defective and has no mask."""
+    def add(self, image: TestImage, inspection: Inspection) -> int | None:
+        """Counts the pixels of an image, unless it is defective and has no mask; returns how many are marked."""
         if image.is_defective and image.mask is None:
-            return
+            return None
         # the sigmoid saturates in float32, so pixel metrics use the calibrated scores
         calibrated = inspection.calibrated_map()
         levels, counted = levels_of(image, calibrated.shape, self._reader), ~inspection.ignored_map()
         self.odd_masks.look_at(image, levels, counted)
         self._counts[image.kind].add(calibrated, levels > 0, counted)
+        return int((levels > 0).sum()) if image.is_defective else None
 
     def all(self) -> PixelCounts:
         return PixelCounts.sum_of(self._counts.values())
@@ -216,8 +187,29 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         kinds=_kinds(images, scores, pixels),
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
+        promised_rate=_promised_rate(inspector),
+        carried_by=_carried_by(inspector),
         notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes() + _suspicion(pixels.of_defects())),
     )
+
+
+def _smallest_defect_px(inspector: Inspector, sizes_px: list[tuple[int, int]]) -> float:
+    """Side of the smallest defect that the input shows well, in pixels of the median frame."""
+    spec = inspector.backbone.spec
+    roi = spec.frame.roi
+    inspected_px = np.median(sizes_px, axis=0) if roi is None else (roi.height_px, roi.width_px)
+    input_px = spec.profile.input_height_px, spec.profile.input_width_px
+    return SEEN_INPUT_PX * float(max(np.divide(inspected_px, input_px)))
+
+
+def _promised_rate(inspector: Inspector) -> float | None:
+    calibration = inspector.calibration
+    return calibration.false_reject_rate if inspector.threshold == calibration.threshold else None
+
+
+def _carried_by(inspector: Inspector) -> tuple[str, ...]:
+    examination = inspector.bundle.manifest.provenance.examination
+    return () if examination is None or examination.warning is None else examination.warning.images
 
 
 def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve | None:

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 
+from goodpart_bank_builder.evaluate.conclusion import Conclusion
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, KindFigures
 from goodpart_bank_builder.evaluate.metrics import Rate, mean_of
 
 
-def category_lines(name: str, row: CategoryFigures) -> list[str]:
-    """Lines of one category: the paper's figures, more figures, a table of the kinds of defects, and tuned figures."""
+def category_lines(name: str, row: CategoryFigures, *, conclusion: Conclusion | None = None) -> list[str]:
+    """Lines of one category: what it means, the paper's figures and more, the kinds of defects, and tuned figures.
+
+    Args:
+        name: the category.
+        row: its figures.
+        conclusion: what they mean, None to leave it out.
+    """
     lines = [
         f"[{name}]{'' if row.warning is None else f' {row.warning}'}",
+        *([] if conclusion is None else [f"  {conclusion.headline}"]),
         f"  train {row.train_images}, test {row.test_images} "
-        f"({row.good_images} good, {row.defective_images} defective)",
+        f"({row.good_images} good{', held out' if row.held_out_images else ''}, {row.defective_images} defective)",
         f"  bank {row.bank}, mu {row.mu:.4f}, sigma {row.sigma:.4f}, threshold {row.threshold:.3f}",
         f"  image AUROC {_shown(row.image_auroc)}, image AUPRC {_shown(row.image_auprc)}, "
         f"pixel AUROC {_shown(row.pixel_auroc)}",
@@ -22,6 +30,19 @@ def category_lines(name: str, row: CategoryFigures) -> list[str]:
     lines += _kind_table(row.kinds)
     lines += _tuned(row)
     return lines + [f"  note: {note}" for note in row.notes]
+
+
+def figure_lines(row: CategoryFigures) -> list[str]:
+    """The few lines of a first result: only figures that there are, with intervals, kind by kind, and all notes."""
+    rates = {"rejected": row.false_rejects, "escapes": row.escapes}
+    lines = [f"{name:<11} {_rate(rate)}" for name, rate in rates.items() if rate.value is not None]
+    if len(row.kinds) > 1:
+        lines[-1] += ": " + ", ".join(
+            f"{kind} {its.escapes.events} of {its.escapes.of}" for kind, its in row.kinds.items()
+        )
+    areas = {"image AUROC": row.image_auroc, "pixel AUROC": row.pixel_auroc}
+    lines += [f"{name:<11} {_shown(area)}" for name, area in areas.items() if area is not None]
+    return lines + [f"note        {note}" for note in row.notes]
 
 
 def mean_line(rows: Sequence[CategoryFigures]) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from goodpart.scoring.inspection import Verdict
+from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart_bank_builder.evaluate.costs import CostCurve
 from goodpart_bank_builder.evaluate.metrics import Rate
 
@@ -27,6 +27,8 @@ class ImageResult:
         score: in sigmas, higher is more anomalous.
         p_value: 0 to 1, low is anomalous.
         verdict: GOOD, DEFECT or UNKNOWN.
+        held_out: what a bank without the part said of a good image of the build; None if the bundle judged the image.
+        defect_px: side of a square as large as the marked defect, in frame pixels; None without a mask.
     """
 
     path: Path
@@ -37,6 +39,8 @@ class ImageResult:
     score: float
     p_value: float
     verdict: Verdict
+    defect_px: float | None = None
+    held_out: Inspection | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +91,11 @@ class CategoryFigures:
         cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
         warning: the warning that marks the figures (untrained weights), or None.
         notes: figures that are missing and oddities of the test set, with reasons.
+        promised_rate: the share of good parts that the bundle's threshold may reject; None if the threshold in use is
+            another one.
+        smallest_defect_px: side of the smallest defect that the input shows well, in frame pixels; None if not known.
+        held_out_images: how many of the good images are those of the build, each scored by a bank without its part.
+        carried_by: good images unlike the others that carry the threshold alone.
     """
 
     train_images: int
@@ -113,6 +122,10 @@ class CategoryFigures:
     cost: CostCurve | None
     warning: str | None
     notes: tuple[str, ...]
+    promised_rate: float | None = None
+    smallest_defect_px: float | None = None
+    held_out_images: int = 0
+    carried_by: tuple[str, ...] = ()
 
     @property
     def false_reject_rate(self) -> float | None:

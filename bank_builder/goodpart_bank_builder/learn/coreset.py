@@ -34,11 +34,13 @@ class Coreset:
         vectors: `(N, D) float32` distinct unit vectors.
         keys: `(N,) float64` random keys, one drawn for every embedding; RANDOM keeps the lowest of identical vectors.
         duplicates: embeddings left out because an identical one is kept.
+        origins: `(N,) int64` which embedding each vector is, as whoever chose them counts.
     """
 
     vectors: npt.NDArray[np.float32]
     keys: npt.NDArray[np.float64]
     duplicates: int
+    origins: npt.NDArray[np.int64]
 
 
 class Chooser:
@@ -63,26 +65,38 @@ class Chooser:
         self._rng = np.random.default_rng(seed)
         self._projection: npt.NDArray[np.float32] | None = None
 
-    def of(self, embeddings: npt.NDArray[np.float32], *, doing: str | None = "choosing") -> Coreset:
+    def of(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        *,
+        origins: npt.NDArray[np.int64] | None = None,
+        doing: str | None = "choosing",
+    ) -> Coreset:
         """Chooses a coreset of embeddings.
 
         Args:
             embeddings: `(N, D) float32` unit vectors.
+            origins: `(N,) int64` numbers that name the embeddings; None for their positions. They decide nothing.
             doing: label of the progress bar, None for no bar.
         """
-        return self._reduced(embeddings, self._rng.random(len(embeddings)), 0, doing)
+        named = np.arange(len(embeddings)) if origins is None else origins
+        every = Coreset(vectors=embeddings, keys=self._rng.random(len(embeddings)), duplicates=0, origins=named)
+        return self._reduced(every, doing)
 
     def merged(self, coresets: Sequence[Coreset], *, doing: str | None = "merging") -> Coreset:
         """Merges coresets into one; a single coreset is returned as it is."""
         if len(coresets) == 1:
             return coresets[0]
-        vectors = np.concatenate([coreset.vectors for coreset in coresets])
-        keys = np.concatenate([coreset.keys for coreset in coresets])
-        return self._reduced(vectors, keys, sum(coreset.duplicates for coreset in coresets), doing)
+        every = Coreset(
+            vectors=np.concatenate([coreset.vectors for coreset in coresets]),
+            keys=np.concatenate([coreset.keys for coreset in coresets]),
+            duplicates=sum(coreset.duplicates for coreset in coresets),
+            origins=np.concatenate([coreset.origins for coreset in coresets]),
+        )
+        return self._reduced(every, doing)
 
-    def _reduced(
-        self, vectors: npt.NDArray[np.float32], keys: npt.NDArray[np.float64], duplicates: int, doing: str | None
-    ) -> Coreset:
+    def _reduced(self, every: Coreset, doing: str | None) -> Coreset:
+        vectors, keys = every.vectors, every.keys
         if self._method is CoresetMethod.RANDOM:
             # lowest keys first: of identical vectors the one with the lowest key is kept, whatever the order of merging
             order = np.argsort(keys, kind="stable")
@@ -95,8 +109,8 @@ class Chooser:
                 first = int(self._rng.integers(len(points)))
                 kept = distinct[farthest_first(points, self._size, first=first, near=2 * _NEAR, doing=doing)]
         kept = np.sort(kept)
-        duplicates += len(vectors) - len(distinct)
-        return Coreset(vectors=vectors[kept], keys=keys[kept], duplicates=duplicates)
+        duplicates = every.duplicates + len(vectors) - len(distinct)
+        return Coreset(vectors=vectors[kept], keys=keys[kept], duplicates=duplicates, origins=every.origins[kept])
 
     def _project(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """A random projection, which preserves distances (Johnson and Lindenstrauss); narrow vectors stay as is."""

@@ -59,6 +59,7 @@ class GoodImages:
         self.frames: dict[Path, FrameFacts] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
         self._backbone, self._settings = backbone, settings
+        self._number: dict[Path, int] = {}
         self._first_path: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
         self._kept_bytes = 0
@@ -85,6 +86,14 @@ class GoodImages:
                     self._remember(path, embeddings)
                 yield path, embeddings
 
+    def origins(self, path: Path) -> npt.NDArray[np.int64]:
+        """`(P,) int64` numbers that name the embeddings of an image that was read.
+
+        A number is the position of the image in `contents`, times the patches of a frame, plus the position of the
+        patch in the grid.
+        """
+        return self._number[path] * self._backbone.spec.grid.patches + self._counted
+
     def _found(self, path: Path) -> npt.NDArray[np.float32] | FrameError:
         """An image's embeddings from memory or computed now, or the error that says why there are none."""
         kept = self._kept.get(path)
@@ -97,6 +106,7 @@ class GoodImages:
 
     def _remember(self, path: Path, embeddings: npt.NDArray[np.float32]) -> None:
         """Records an image that was read for the first time."""
+        self._number[path] = len(self.contents)
         self.contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()
         original = self._first_path.setdefault(self.contents[path], path)
         if original != path:

@@ -35,7 +35,8 @@ class Learned:
     """What was learned from good images.
 
     Attributes:
-        bank: the embeddings to keep.
+        bank: the embeddings to keep; their origins are the position of the image in `images` times the patches of a
+            frame, plus the position of the patch in the grid.
         calibration: scale and thresholds.
         held_out: `(P,) float64` distances of every held-out image to a bank without its part.
         ignored: `(rows, columns) bool` patches that never count, or None.
@@ -158,15 +159,17 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
     """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
     coresets: list[Coreset] = []
     chunk: list[npt.NDArray[np.float32]] = []
+    origins: list[npt.NDArray[np.int64]] = []
     chunk_bytes = 0
-    for _, embeddings in images.read(_watched(fold.images, f"embedding {fold.name}")):
+    for path, embeddings in images.read(_watched(fold.images, f"embedding {fold.name}")):
         chunk.append(embeddings)
+        origins.append(images.origins(path))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(chooser.of(np.concatenate(chunk)))
-            chunk, chunk_bytes = [], 0
+            coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
+            chunk, origins, chunk_bytes = [], [], 0
     if chunk:
-        coresets.append(chooser.of(np.concatenate(chunk)))
+        coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
     return chooser.merged(coresets) if coresets else None
 
 

@@ -24,8 +24,8 @@ near to each other anyway."""
 
 _NEAR = 0.63
 """A pair is near-identical if it is this much nearer than the edge of the neighbourhood of both of its images: an image
-that is far from all others may be near to its nearest one by chance. Measured on all pairs of 300 magnetic tiles: 146 of
-155 such pairs show one part, and 326 pairs do. With the edge of either image 165 of 174 did, but four colours of a
+that is far from all others may be near to its nearest one by chance. Measured on all pairs of 300 magnetic tiles: 146
+of 155 such pairs show one part, and 326 pairs do. With the edge of either image 165 of 174 did, but four colours of a
 product raised false pairs."""
 
 _NEARLY_ZERO = 0.05

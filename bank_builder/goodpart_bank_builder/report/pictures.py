@@ -1,4 +1,4 @@
-"""Pictures of a report: an image, its heat map and the truth, small enough to be embedded in a page."""
+"""Pictures of a report: an image, its heat map, the truth and a close-up, small enough to be embedded in a page."""
 
 import base64
 import dataclasses
@@ -9,37 +9,60 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
-from goodpart.scoring.overlay import SCALE_SIGMAS, draw_overlay, visible
+from goodpart.scoring.inspection import Inspection, Verdict
+from goodpart.scoring.overlay import ColourScale, draw_scale, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
+from goodpart_bank_builder.report.choice import is_wrong
 
 _SIDE_PX = 320
+_CLOSE_UP_PX, _CLOSE_UP_PATCHES = 200, 5.0
 _BUDGET_BYTES = 3_900_000
 _QUALITIES = (90, 82, 70, 55, 40, 25)
 _OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
-_LEGEND_PX, _LEGEND_END = (20, 560), 14.0
+_LEGEND_PX, _LEGEND_BEYOND = (20, 560), 1.15
 
 Picture = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Triple:
-    """The three pictures of one image, as `data:` addresses.
+class Seen:
+    """Where an image scored highest.
+
+    Attributes:
+        peak: highest score of its patches, in sigmas.
+        in_truth: whether that patch touches the marked defect, None without a mask.
+        truth_peak: highest score within the marked defect, None without a mask.
+    """
+
+    peak: float
+    in_truth: bool | None
+    truth_peak: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """The pictures of one image, as `data:` addresses.
 
     Attributes:
         picture: the image itself.
-        heat_map: the image overlaid with its calibrated scores, on the fixed scale.
+        heat_map: the image with colour where it is above the threshold, contour and boxes.
         truth: the image with the outline of its mask, None without a mask.
-        width_px, height_px: size of each picture.
+        close_up: the surroundings of the patch with the highest score, None unless asked for.
+        width_px, height_px: size of each picture but the close-up, which is square.
+        seen: where the image scored highest.
     """
 
     picture: str
     heat_map: str
     truth: str | None
+    close_up: str | None
     width_px: int
     height_px: int
+    seen: Seen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +80,8 @@ class Legend:
     end: float
 
 
-def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Triple]:
-    """Inspects images again and draws their pictures.
+def draw_pictures(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Pictures]:
+    """Inspects images again and draws their pictures. Wrongly judged images get a close-up.
 
     Args:
         inspector: the inspector that judged the images.
@@ -72,29 +95,114 @@ def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str)
         image.path: _draw(inspector, image)
         for image in progress(images, doing=doing, total=len(images), unit="pictures")
     }
-    flat = [picture for pictures in drawn.values() for picture in pictures if picture is not None]
+    flat = [picture for each in drawn.values() for picture in each.all()]
     quality = next((each for each in _QUALITIES if _size_bytes(flat, each) <= _BUDGET_BYTES), _QUALITIES[-1])
-    return {path: _encoded(pictures, quality) for path, pictures in drawn.items()}
+    return {path: each.encoded(quality) for path, each in drawn.items()}
 
 
-def draw_legend() -> Legend:
+def draw_legend(scale: ColourScale) -> Legend:
     """Draws the scale of heat maps, with the function that draws heat maps."""
-    height_px, width_px = _LEGEND_PX
-    scores = np.tile(np.linspace(0.0, _LEGEND_END, width_px, dtype=np.float32), (height_px, 1))
-    grey = np.full((height_px, width_px, 3), 150.0, np.float32)
-    _, png = cv2.imencode(".png", _bgr(draw_overlay(grey, scores)))
-    return Legend(picture=_address("png", png.tobytes()), begin=SCALE_SIGMAS[0], full=SCALE_SIGMAS[1], end=_LEGEND_END)
+    end = scale.full * _LEGEND_BEYOND if scale.full > 0 else scale.full + 1.0
+    picture = draw_scale(scale, *_LEGEND_PX, last=end)
+    _, png = cv2.imencode(".png", _bgr(picture))
+    return Legend(picture=_address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
 
 
-def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
-    """Draws picture, heat map and truth, each `(h, w, 3) uint8` BGR."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """Pictures before they are encoded, each `(h, w, 3) uint8` BGR."""
+
+    picture: Picture
+    heat_map: Picture
+    truth: Picture | None
+    close_up: Picture | None
+    seen: Seen
+
+    def all(self) -> list[Picture]:
+        """Those that there are."""
+        return [each for each in (self.picture, self.heat_map, self.truth, self.close_up) if each is not None]
+
+    def encoded(self, quality: int) -> Pictures:
+        """All of them as JPEG of this quality."""
+        return Pictures(
+            picture=_jpeg_address(self.picture, quality),
+            heat_map=_jpeg_address(self.heat_map, quality),
+            truth=None if self.truth is None else _jpeg_address(self.truth, quality),
+            close_up=None if self.close_up is None else _jpeg_address(self.close_up, quality),
+            width_px=self.picture.shape[1],
+            height_px=self.picture.shape[0],
+            seen=self.seen,
+        )
+
+
+def _draw(inspector: Inspector, image: ImageResult) -> _Drawn:
     spec = inspector.backbone.spec.frame
     # the evaluation has read them under its own limit
     reader = ImageReader(max_megapixels=math.inf)
     frame = reader.read(image.path, spec)
-    picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
-    heat_map = _small(_bgr(inspector.inspect(frame).overlay(frame)))
-    return picture, heat_map, None if image.mask is None else _outlined(picture, reader.levels(image.mask) > 0)
+    # the bundle has learned the good images of its build, and would call them better than they are
+    inspection = inspector.inspect(frame) if image.held_out is None else image.held_out
+    whole = np.rint(visible(frame, spec)).astype(np.uint8)
+    picture = _small(whole)
+    mask = None if image.mask is None else reader.levels(image.mask) > 0
+    return _Drawn(
+        picture=_bgr(picture),
+        heat_map=_bgr(_heat_map(inspection, picture, wrong=is_wrong(image))),
+        truth=None if mask is None else _outlined(_bgr(picture), mask),
+        close_up=_bgr(_close_up(whole, inspection)) if is_wrong(image) else None,
+        seen=_seen(inspection, mask),
+    )
+
+
+def _heat_map(inspection: Inspection, picture: Picture, *, wrong: bool) -> Picture:
+    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp."""
+    height_px, width_px = picture.shape[:2]
+    scale_y, scale_x = height_px / inspection.frame_height_px, width_px / inspection.frame_width_px
+    roi = inspection.roi
+    if roi is not None:
+        top, left = math.floor(roi.y_px * scale_y), math.floor(roi.x_px * scale_x)
+        roi = Roi(
+            y_px=top,
+            x_px=left,
+            height_px=max(1, min(round(roi.height_px * scale_y), height_px - top)),
+            width_px=max(1, min(round(roi.width_px * scale_x), width_px - left)),
+        )
+    small = dataclasses.replace(
+        inspection,
+        # corners show what was looked at in a defect that passed, too
+        verdict=Verdict.DEFECT if wrong else inspection.verdict,
+        frame_height_px=height_px,
+        frame_width_px=width_px,
+        frame_spec=FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=roi),
+    )
+    return small.overlay(picture, outlines=True)
+
+
+def _close_up(whole: Picture, inspection: Inspection) -> Picture:
+    """A square around the patch with the highest score, several patches wide, from the frame at its full size."""
+    patch = inspection.strongest
+    side_px = round(_CLOSE_UP_PATCHES * max(patch.height_px, patch.width_px))
+    side_px = max(1, min(side_px, *whole.shape[:2]))
+    top = min(max(patch.peak_y_px - side_px // 2, 0), whole.shape[0] - side_px)
+    left = min(max(patch.peak_x_px - side_px // 2, 0), whole.shape[1] - side_px)
+    cut = whole[top : top + side_px, left : left + side_px]
+    return np.asarray(cv2.resize(cut, (_CLOSE_UP_PX, _CLOSE_UP_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _seen(inspection: Inspection, mask: npt.NDArray[np.bool_] | None) -> Seen:
+    patch = inspection.strongest
+    if mask is None or not mask.any():
+        return Seen(peak=patch.peak, in_truth=None, truth_peak=None)
+    rows = slice(patch.y_px, patch.y_px + patch.height_px)
+    in_truth = bool(mask[rows, patch.x_px : patch.x_px + patch.width_px].any())
+    # the middle of a patch may lie beside a thin mask, so all patches that it touches count
+    (rows_of, columns_of), grid = np.nonzero(mask), inspection.grid
+    area = inspection.roi or Roi(y_px=0, x_px=0, height_px=mask.shape[0], width_px=mask.shape[1])
+    row = (rows_of - area.y_px) * grid.shape[0] // area.height_px
+    column = (columns_of - area.x_px) * grid.shape[1] // area.width_px
+    inside = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+    scores = grid[row[inside], column[inside]]
+    return Seen(peak=patch.peak, in_truth=in_truth, truth_peak=float(scores.max()) if scores.size else None)
 
 
 def _bgr(picture: Picture) -> Picture:
@@ -123,12 +231,6 @@ def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
     return np.asarray(outlined, np.uint8)
 
 
-def _encoded(pictures: tuple[Picture, Picture, Picture | None], quality: int) -> Triple:
-    picture, heat_map, truth = (None if each is None else _address("jpeg", _jpeg(each, quality)) for each in pictures)
-    height_px, width_px = pictures[0].shape[:2]
-    return Triple(picture=picture or "", heat_map=heat_map or "", truth=truth, width_px=width_px, height_px=height_px)
-
-
 def _size_bytes(pictures: list[Picture], quality: int) -> int:
     return sum(len(_jpeg(picture, quality)) for picture in pictures)
 
@@ -136,6 +238,10 @@ def _size_bytes(pictures: list[Picture], quality: int) -> int:
 def _jpeg(picture: Picture, quality: int) -> bytes:
     _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(encoded.tobytes())
+
+
+def _jpeg_address(picture: Picture, quality: int) -> str:
+    return _address("jpeg", _jpeg(picture, quality))
 
 
 def _address(kind: str, data: bytes) -> str:

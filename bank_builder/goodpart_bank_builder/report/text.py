@@ -19,6 +19,11 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[/_])", printable(name)))
 
 
+def ucfirst(text: str) -> str:
+    """A text that begins with a capital letter; the other letters stay."""
+    return text[:1].upper() + text[1:]
+
+
 def image_name(path: Path, kind: str) -> str:
     """An image's name within its test set: `kind/name.png`."""
     parts = path.parts

@@ -18,7 +18,9 @@ from goodpart_export.cli.version import add_version_option
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.onnx_file import check_out, report_path
 from goodpart_export.profiles import load_profile, shipped_profiles
+from goodpart_export.sizing.defect_size import check_defect_px
 from goodpart_export.sizing.input_size import InputChoice, choose_input
+from goodpart_export.sizing.price import Price, measure_price
 from goodpart_export.sizing.survey import survey
 from goodpart_export.weights import load_weights
 
@@ -53,6 +55,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--images, about as many pixels as the profile has, but at most half as many as the images have",
     )  # fmt: skip
     parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="folder of good images, for --size auto")
+    parser.add_argument(
+        "--smallest-defect-px", type=float, metavar="N",
+        help="side of the smallest defect that matters, in frame pixels; for --size auto, which then takes a larger "
+        "input where the defect would cover less than 16 input pixels, but never a larger one than the frame",
+    )  # fmt: skip
     _add_frame_options(parser.add_argument_group("the frame"))
     parser.add_argument(
         "--seed",
@@ -111,17 +118,24 @@ def run(options: argparse.Namespace) -> int:
         profile = _resized(profile, *options.size)
     check_out(options.out, force=options.force)
     network, weights = load_weights(options.weights, stages=profile.stages, seed=options.seed)
-    choice = None if options.images is None else _choose(options.images, frame, profile)
+    own_px = (profile.input_height_px, profile.input_width_px)
+    sizes = None if options.images is None else survey(options.images, frame)
+    choice = None if sizes is None else _choose(sizes, own_px, options.smallest_defect_px)
     if choice is not None:
         profile = _resized(profile, choice.input_height_px, choice.input_width_px)
     report = export_backbone(
         network, options.out, profile=profile, frame=frame, weights=weights, input_choice=choice, force=options.force
     )
+    price = None
+    if sizes is not None and options.smallest_defect_px is not None:
+        price = _price(options.out, profile, plain=choose_input(sizes[0], own_px=own_px, images_found=sizes[1]))
     reductions = [_reduction(profile, *inspected) for inspected in _inspected(frame, options.frame_size, choice)]
     if options.json:
-        print_json({**to_plain(report), "reductions": reductions})
+        print_json({**to_plain(report), "reductions": reductions, "price": to_plain(price)})
     else:
         _print(report, options.out, reductions, hint=options.size is None)
+        if price is not None:
+            print(f"price      {price.describe()}")
     return 0
 
 
@@ -131,19 +145,33 @@ def _check_size_options(options: argparse.Namespace) -> None:
             "--size auto: expected --images GOOD_DIR beside it, found none; name a folder of good images, or give a "
             "size such as --size 256x256"
         )
-    if options.images is not None and options.size != _AUTO:
-        found = "no --size" if options.size is None else "--size {}x{}".format(*options.size)
-        raise UsageError(f"--images: expected --size auto beside it, found {found}; add it, or leave --images out")
+    if options.smallest_defect_px is not None:
+        check_defect_px(options.smallest_defect_px)
+    if options.size == _AUTO:
+        return
+    found = "no --size" if options.size is None else "--size {}x{}".format(*options.size)
+    for option, given in (("--images", options.images), ("--smallest-defect-px", options.smallest_defect_px)):
+        if given is not None:
+            raise UsageError(f"{option}: expected --size auto beside it, found {found}; add it, or leave {option} out")
 
 
-def _choose(folder: Path, frame: FrameSpec, profile: Profile) -> InputChoice:
+def _choose(sizes: tuple[list[tuple[int, int]], int], own_px: tuple[int, int], defect_px: float | None) -> InputChoice:
     """Chooses the input size for images, and says so on stderr."""
-    sizes_px, found = survey(folder, frame)
-    choice = choose_input(sizes_px, own_px=(profile.input_height_px, profile.input_width_px), images_found=found)
+    sizes_px, found = sizes
+    choice = choose_input(sizes_px, own_px=own_px, images_found=found, defect_px=defect_px)
     print(choice.describe(), file=sys.stderr, flush=True)
+    print(choice.describe_defects(), file=sys.stderr, flush=True)
     if choice.warning is not None:
         print(f"warning: {choice.warning}", file=sys.stderr, flush=True)
     return choice
+
+
+def _price(backbone: Path, profile: Profile, *, plain: InputChoice) -> Price:
+    """What the size of a defect costs beside the plain choice, for a frame as large as the inspected part."""
+    share = plain.input_height_px * plain.input_width_px / (profile.input_height_px * profile.input_width_px)
+    return measure_price(
+        backbone, inspected_px=(round(plain.inspected_height_px), round(plain.inspected_width_px)), share=share
+    )
 
 
 def _resized(profile: Profile, height_px: int, width_px: int) -> Profile:

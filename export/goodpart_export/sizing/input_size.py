@@ -12,6 +12,15 @@ import numpy as np
 
 from goodpart.errors import UsageError
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
+from goodpart_export.sizing.defect_size import (
+    LARGEST_PX,
+    SEEN_PX,
+    SMALLEST_PX,
+    STEP_PX,
+    check_defect_px,
+    seen_from_px,
+    size_for_defect,
+)
 
 AREA_TOLERANCE = 0.15
 """How much larger or smaller than the profile's own input, as a share of its area, a chosen one may be."""
@@ -24,9 +33,6 @@ SPAN_LIMIT = 1.5
 
 DISTORTION_LIMIT_PERCENT = 25.0
 """Beyond this the median aspect is too slender for any allowed size."""
-
-# what a profile accepts
-_STEP_PX, _SMALLEST_PX, _LARGEST_PX = 16, 32, 4096
 
 # aspects whose logarithms agree to this many decimals are equal
 _DIGITS = 9
@@ -45,6 +51,7 @@ class InputChoice:
         distortion_percent: how much a part of the median aspect is still stretched along one side, 0 for not at all.
         frame_pixels_per_input_pixel: frame pixels along each side of one input pixel, downwards and across, at the
             median height and width; below 1 frames are enlarged.
+        smallest_defect_px: side of the smallest defect that covers 16 input pixels there, in frame pixels.
         warning: why no size suits the images, or None.
     """
 
@@ -59,6 +66,7 @@ class InputChoice:
     input_width_px: int
     distortion_percent: float
     frame_pixels_per_input_pixel: tuple[float, float]
+    smallest_defect_px: float
     warning: str | None
 
     def describe(self) -> str:
@@ -71,8 +79,21 @@ class InputChoice:
             f"{describe_reduction(self.frame_pixels_per_input_pixel)}"
         )
 
+    def describe_defects(self) -> str:
+        """Which defects the chosen size shows, in one line, for messages."""
+        return (
+            f"defects of {self.smallest_defect_px:g} frame pixels and more cover {SEEN_PX} input pixels or more, which "
+            "shows them well"
+        )
 
-def choose_input(inspected_px: Sequence[tuple[int, int]], *, own_px: tuple[int, int], images_found: int) -> InputChoice:
+
+def choose_input(
+    inspected_px: Sequence[tuple[int, int]],
+    *,
+    own_px: tuple[int, int],
+    images_found: int,
+    defect_px: float | None = None,
+) -> InputChoice:
     """The input size for images of the given sizes.
 
     Args:
@@ -80,10 +101,14 @@ def choose_input(inspected_px: Sequence[tuple[int, int]], *, own_px: tuple[int, 
         own_px: height and width of the profile's own input. The chosen input has about its area, or half that of the
             median image if that is less: at full resolution a frame shows noise (docs/decisions.md, input size).
         images_found: how many images there are.
+        defect_px: side of the smallest defect that matters, in frame pixels. It should cover 16 input pixels, so the
+            input becomes larger where that needs it, but never larger than the frame. None: it does not matter.
 
     Raises:
-        UsageError: no sizes.
+        UsageError: no sizes, or a defect of no size.
     """
+    if defect_px is not None:
+        check_defect_px(defect_px)
     if not inspected_px:
         raise UsageError("input size: expected the sizes of images, found none")
     sides_px = np.array(inspected_px, np.float64)
@@ -91,6 +116,10 @@ def choose_input(inspected_px: Sequence[tuple[int, int]], *, own_px: tuple[int, 
     low, median, high = (float(aspect) for aspect in aspects)
     middle_px = (float(np.median(sides_px[:, 0])), float(np.median(sides_px[:, 1])))
     size_px = choose_size(median, own_px=_reduced(own_px, float(np.median(sides_px.prod(axis=1)))))
+    if defect_px is not None and seen_from_px(middle_px, size_px) > defect_px:
+        size_px = size_for_defect(middle_px, defect_px)
+    # rounded up, so that no defect is promised that is smaller
+    seen_px = math.ceil(seen_from_px(middle_px, size_px) * 10.0 - 1e-9) / 10.0
     chosen = size_px[0] / size_px[1]
     return InputChoice(
         images=len(inspected_px),
@@ -104,14 +133,15 @@ def choose_input(inspected_px: Sequence[tuple[int, int]], *, own_px: tuple[int, 
         input_width_px=size_px[1],
         distortion_percent=round(_distortion_percent(chosen, median), 2),
         frame_pixels_per_input_pixel=frame_pixels_per_input_pixel(middle_px, size_px),
-        warning=_warning(low, median, high, chosen=chosen),
+        smallest_defect_px=seen_px,
+        warning=_joined(_out_of_reach(defect_px, seen_px, size_px), _warning(low, median, high, chosen=chosen)),
     )
 
 
 def _reduced(own_px: tuple[int, int], inspected_area_px: float) -> tuple[int, int]:
     """The profile's own input, reduced if it has more than half as many pixels as an image."""
     scale = min(1.0, (REDUCTION * inspected_area_px / (own_px[0] * own_px[1])) ** 0.5)
-    return max(_SMALLEST_PX, round(own_px[0] * scale)), max(_SMALLEST_PX, round(own_px[1] * scale))
+    return max(SMALLEST_PX, round(own_px[0] * scale)), max(SMALLEST_PX, round(own_px[1] * scale))
 
 
 def choose_size(aspect: float, *, own_px: tuple[int, int]) -> tuple[int, int]:
@@ -147,7 +177,7 @@ def allowed_sizes(own_px: tuple[int, int]) -> list[tuple[int, int]]:
         own_px: height and width of the profile's own input; one of those returned.
     """
     own_area = own_px[0] * own_px[1]
-    sides_px = range(_SMALLEST_PX, _LARGEST_PX + 1, _STEP_PX)
+    sides_px = range(SMALLEST_PX, LARGEST_PX + 1, STEP_PX)
     return [
         (height_px, width_px)
         for height_px in sides_px
@@ -159,6 +189,20 @@ def allowed_sizes(own_px: tuple[int, int]) -> list[tuple[int, int]]:
 def _distortion_percent(aspect: float, true_aspect: float) -> float:
     """How much one side is stretched relative to the other, whichever it is."""
     return 100.0 * (max(aspect / true_aspect, true_aspect / aspect) - 1.0)
+
+
+def _out_of_reach(defect_px: float | None, seen_px: float, size_px: tuple[int, int]) -> str | None:
+    if defect_px is None or defect_px >= seen_px - 0.1:
+        return None
+    return (
+        f"a defect of {defect_px:g} frame pixels is out of reach: it should cover {SEEN_PX} input pixels, and at "
+        f"{size_px[0]}x{size_px[1]}, the largest input that does not enlarge the frame, the smallest that does has "
+        f"{seen_px:g} frame pixels; for a smaller one bring the camera closer"
+    )
+
+
+def _joined(*warnings: str | None) -> str | None:
+    return "; ".join(warning for warning in warnings if warning is not None) or None
 
 
 def _warning(low: float, median: float, high: float, *, chosen: float) -> str | None:

@@ -2,6 +2,9 @@
 
 Python's own reader accepts NaN and duplicate keys, and checks no types. Facts that decide verdicts need a stricter
 reader. Here, unknown, missing and duplicate keys, non-finite numbers and wrong types are errors that name the place.
+
+A field with `metadata={"optional": True}` and the default None is a key that may be left out: None has no key, and null
+is refused.
 """
 
 import dataclasses
@@ -29,7 +32,9 @@ def encode(value: object) -> bytes:
 def to_plain(value: object) -> Any:
     """A dataclass as plain dicts, lists, strings and numbers."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        stated = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        left_out = {name for name in _optional(type(value)) if stated[name] is None}
+        return {name: to_plain(item) for name, item in stated.items() if name not in left_out}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, (tuple, list)):
@@ -135,15 +140,23 @@ def _typed_tuple(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, .
 def _typed_dataclass(kind: Any, value: Any, where: str) -> Any:
     found = _expect(dict, value, where, "an object")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    unknown, missing = sorted(set(found) - set(names)), [name for name in names if name not in found]
+    names, optional = [field.name for field in dataclasses.fields(kind)], _optional(kind)
+    unknown = sorted(set(found) - set(names))
+    missing = [name for name in names if name not in found and name not in optional]
     if unknown or missing:
         raise ManifestError(f"{where}: expected the keys {names}, found unknown {unknown} and missing {missing}")
-    fields = {name: _typed(hints[name], found[name], f"{where}: {name}") for name in names}
+    if empty := [name for name in names if name in optional and name in found and found[name] is None]:
+        raise ManifestError(f"{where}: {empty[0]}: expected a value or no such key, found None")
+    fields = {name: _typed(hints[name], found[name], f"{where}: {name}") for name in names if name in found}
     try:
         return kind(**fields)
     except UsageError as error:
         raise ManifestError(f"{where}: {error}") from error
+
+
+def _optional(kind: Any) -> set[str]:
+    """The keys that may be left out."""
+    return {field.name for field in dataclasses.fields(kind) if field.metadata.get("optional")}
 
 
 def _text(value: Any, where: str) -> str:

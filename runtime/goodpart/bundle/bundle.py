@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import io
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,35 +18,43 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart._host import strict_json
+from goodpart.bundle.arrays import parse_array, parse_ignored, parse_origins
 from goodpart.bundle.files import check_file_facts, read_checked, read_file
+from goodpart.bundle.names import (
+    BACKBONE,
+    CALIBRATION,
+    DIRECTIONS,
+    IGNORE,
+    IMAGES,
+    INDEX,
+    MANIFEST,
+    MANIFEST_SHA256,
+    ORIGINS,
+    SIGNATURE,
+    VECTORS,
+    check_names,
+)
 from goodpart.bundle.signature import SIGNATURE_BYTES, check_signature
 from goodpart.errors import (
     BundleMissingError,
     ContractError,
     FrameError,
     IntegrityError,
-    ManifestError,
     RollbackError,
     SignatureError,
     VersionError,
     found_at,
 )
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.manifest import FORMAT_VERSION, Manifest
+from goodpart.facts.learned import ImageList
+from goodpart.facts.manifest import READ_VERSIONS, Manifest
 from goodpart.frames.plain_files import load_npy
 
-MANIFEST, MANIFEST_SHA256, SIGNATURE = "manifest.json", "manifest.sha256", "manifest.sig"
-BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"
-VECTORS, DIRECTIONS, INDEX = "bank.npy", "directions.npy", "bank.hnsw"
-
 _MANIFEST_LIMIT_BYTES = 1 << 20
-OWN_FILES = re.compile(
-    r"manifest\.(json|sha256|sig)|backbone\.onnx|bank\.(npy|hnsw)|directions\.npy|calibration\.json|ignore\.npy|"
-    r"golden/[0-9]{3}\.npy"
-)
-"""The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
+_IMAGES_LIMIT_BYTES = 64 << 20
 
-_GOLDEN_NAME = re.compile(r"golden/[0-9]{3}\.npy")
+_WHEN_ASKED = frozenset({IMAGES, ORIGINS})
+"""Files that no frame needs: their bytes are checked at load, and read when somebody asks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -129,13 +136,50 @@ class Bundle:
         except FrameError as error:
             raise ContractError(f"{self.folder / file}: golden {error}") from error
 
+    def read_images(self) -> ImageList | None:
+        """The images that the bundle has learned; None if it does not list them, as in format version 1.
+
+        Raises:
+            IntegrityError: the file is too large, or has changed since the bundle was read.
+            ManifestError: malformed or impossible facts.
+            ContractError: not as many images as the manifest says.
+        """
+        if IMAGES not in self.manifest.files:
+            return None
+        where, size_bytes = str(self.folder / IMAGES), self.manifest.files[IMAGES].size_bytes
+        if size_bytes > _IMAGES_LIMIT_BYTES:
+            raise IntegrityError(f"{where}: expected at most {_IMAGES_LIMIT_BYTES} bytes, found {size_bytes}; rebuild")
+        found = strict_json.decode(ImageList, self._read(IMAGES), where=where)
+        origin = self.manifest.provenance
+        if (len(found.images), len(found.excluded)) != (origin.images, origin.excluded_images or 0):
+            raise ContractError(
+                f"{where}: expected {origin.images} images and {origin.excluded_images or 0} excluded ones as in "
+                f"manifest.json, found {len(found.images)} and {len(found.excluded)}; rebuild the bundle"
+            )
+        return found
+
+    def read_origins(self) -> npt.NDArray[np.int32] | None:
+        """`(N, 3) int32` where each bank vector comes from, read-only; None if the bundle does not say.
+
+        The columns are the position of the image in `read_images`, and the row and column of its patch in the grid.
+
+        Raises:
+            IntegrityError, ManifestError: as in `read_images`.
+            ContractError: as in `read_images`, or an origin that cannot be.
+        """
+        images = self.read_images()
+        if images is None or ORIGINS not in self.manifest.files:
+            return None
+        data, where = self._read(ORIGINS), str(self.folder / ORIGINS)
+        return parse_origins(data, self.manifest, ignored=self.ignored, images=len(images.images), where=where)
+
     def _read(self, name: str) -> bytes:
         """The checked bytes of a file: the kept bytes, which are released, or bytes read and checked again."""
         kept = self._kept.pop(name, None)
         return read_checked(self.folder, name, self.manifest.files[name]) if kept is None else kept
 
     def _read_floats(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-        found = _parse_array(self._read(name), str(self.folder / name))
+        found = parse_array(self._read(name), str(self.folder / name))
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
             raise ContractError(
                 f"{self.folder / name}: expected finite float32 {shape} as in manifest.json, found {found.dtype} "
@@ -179,7 +223,8 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
     manifest, digest = read_manifest(folder, public_key=public_key, minimum_serial=minimum_serial)
     kept: dict[str, bytes] = {}
     for name, facts in sorted(manifest.files.items()):
-        if keep or name in (CALIBRATION, IGNORE):
+        asked = name in _WHEN_ASKED or name.startswith("atlas/")
+        if (keep and not asked) or name in (CALIBRATION, IGNORE):
             kept[name] = read_checked(folder, name, facts)
         else:
             check_file_facts(folder, name, facts)
@@ -188,7 +233,7 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         digest=digest,
         manifest=manifest,
         calibration=strict_json.decode(Calibration, kept.pop(CALIBRATION), where=str(folder / CALIBRATION)),
-        ignored=_parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
+        ignored=parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
         _kept=kept,
     )
 
@@ -222,7 +267,7 @@ def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_seria
             f"{folder / MANIFEST}: expected serial {minimum_serial} or later, found {manifest.serial}; "
             f"a bundle as old as this is no longer accepted here"
         )
-    _check_names(manifest, folder)
+    check_names(manifest, folder)
     return manifest, digest
 
 
@@ -238,44 +283,11 @@ def _read_manifest(text: bytes, where: str) -> Manifest:
     plain = strict_json.parse(text, where=where)
     # the version comes first: a later format may have other keys, and "unknown key" would then mislead
     version = plain.get("format_version") if isinstance(plain, dict) else None
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    # True is 1, and 2.0 is 2
+    if type(version) is not int or version not in READ_VERSIONS:
         raise VersionError(
-            f"{where}: expected format version {FORMAT_VERSION}, found {strict_json.shown(version)}; "
+            f"{where}: expected format version {' or '.join(map(str, READ_VERSIONS))}, "
+            f"found {strict_json.shown(version)}; "
             f"update goodpart or rebuild"
         )
     return strict_json.from_plain(Manifest, plain, where=where)
-
-
-def _check_names(manifest: Manifest, folder: Path) -> None:
-    golden = [frame.file for frame in manifest.golden]
-    if odd := [name for name in golden if not _GOLDEN_NAME.fullmatch(name)]:
-        raise ManifestError(f"{folder / MANIFEST}: expected golden frames as golden/NNN.npy, found {odd[0]!r}")
-    # of each file, only the last part of its path is checked for being a link
-    if (folder / "golden").is_symlink():
-        raise ContractError(f"{folder / 'golden'}: expected a plain folder, found a link")
-    expected, found = {BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *golden}, set(manifest.files)
-    if expected != found - {IGNORE}:
-        raise ContractError(
-            f"{folder / MANIFEST}: expected the files {sorted(expected)}, found missing {sorted(expected - found)} and "
-            f"foreign {sorted(found - expected - {IGNORE})}"
-        )
-
-
-def _parse_ignored(data: bytes | None, manifest: Manifest, where: str) -> npt.NDArray[np.bool_] | None:
-    if data is None:
-        return None
-    ignored, grid = _parse_array(data, where), manifest.backbone.grid
-    if ignored.dtype != np.bool_ or ignored.shape != (grid.rows, grid.columns) or ignored.all():
-        raise ContractError(
-            f"{where}: expected a bool array ({grid.rows}, {grid.columns}) that leaves some patches, found "
-            f"{ignored.dtype} {ignored.shape} with {np.count_nonzero(ignored)} set"
-        )
-    ignored.flags.writeable = False
-    return ignored
-
-
-def _parse_array(data: bytes, where: str) -> npt.NDArray[Any]:
-    try:
-        return load_npy(io.BytesIO(data), where=where)
-    except FrameError as error:
-        raise ContractError(str(error)) from error

@@ -3,17 +3,25 @@
 import numpy as np
 
 from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.names import IMAGES, ORIGINS
+from goodpart.facts.learned import Examination, OddImage, ThresholdWarning
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 from goodpart.facts.spec import FrameSpec, Roi, WeightsSource, WeightsSpec
 
+_SHOWN = 5
+"""Images that are named; the manifest has more."""
+
 
 def bundle_facts(bundle: Bundle) -> dict[str, str]:
-    """What a bundle is and where it comes from, in words, by label."""
+    """What a bundle is and where it comes from, in words, by label; a warning comes first."""
     manifest, calibration = bundle.manifest, bundle.calibration
     facts, origin = manifest.backbone, manifest.provenance
     profile = facts.profile
-    found = {
+    found = {}
+    if origin.examination is not None and origin.examination.warning is not None:
+        found["WARNING"] = _warning(origin.examination.warning)
+    found |= {
         "bundle": f"{manifest.name}, format version {manifest.format_version}",
         "digest": bundle.digest,
         "serial": str(manifest.serial),
@@ -38,7 +46,47 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         found["reduction"] = _reduction(facts.frame.roi, profile)
     if bundle.ignored is not None:
         found["ignored"] = f"{np.count_nonzero(bundle.ignored)} of {facts.grid.patches} patches never count"
+    if origin.examination is not None:
+        found["look at"] = _look_at(origin.examination)
+    if origin.excluded_images:
+        found["excluded"] = f"{origin.excluded_images} of the images were left out on demand"
+    if off := _off(bundle):
+        found["off"] = off
     return found
+
+
+def _warning(warning: ThresholdWarning) -> str:
+    them = "it" if len(warning.images) == 1 else "them"
+    return (
+        f"the threshold rests on few images: {', '.join(warning.images)}; without {them} it would be "
+        f"{warning.threshold_without:.3f} instead of {warning.threshold:.3f} sigmas; if one shows no good part, most "
+        f"defects may pass as GOOD"
+    )
+
+
+def _look_at(examination: Examination) -> str:
+    if not examination.look_at:
+        return "no good image stood out when the bundle was built"
+    shown = ", ".join(map(_odd, examination.images[:_SHOWN]))
+    more = examination.look_at - min(len(examination.images), _SHOWN)
+    return f"{examination.look_at} of the good images: {shown}" + (f" and {more} more" if more else "")
+
+
+def _odd(image: OddImage) -> str:
+    score = [] if image.score is None else [f"{image.score:.3f} sigmas"]
+    return f"{image.name} ({', '.join([*image.findings, *score])})"
+
+
+def _off(bundle: Bundle) -> str | None:
+    """What this bundle cannot do, or None."""
+    if {IMAGES, ORIGINS} <= bundle.manifest.files.keys():
+        return None
+    if bundle.manifest.format_version == 1:
+        return (
+            "explanations, pictures that were learned and what the doctor found need format version 2; "
+            "build the bundle again"
+        )
+    return "explanations need the list of images and the origins of the bank's vectors; build the bundle again"
 
 
 def _reduction(roi: Roi, profile: Profile) -> str:

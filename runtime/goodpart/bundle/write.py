@@ -5,39 +5,47 @@ import hashlib
 from pathlib import Path
 
 from goodpart._host import strict_json
-from goodpart.bundle.bundle import (
+from goodpart.bundle.files import file_facts
+from goodpart.bundle.names import (
     BACKBONE,
     CALIBRATION,
     DIRECTIONS,
     IGNORE,
+    IMAGES,
     INDEX,
     MANIFEST,
     MANIFEST_SHA256,
+    ORIGINS,
     VECTORS,
 )
-from goodpart.bundle.files import file_facts
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import Manifest
 
 
-def write_bundle(folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration) -> str:
+def write_bundle(
+    folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration, images: ImageList
+) -> str:
     """Writes what is missing into a folder that already holds the bank and the golden frames.
 
     Args:
         folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
-            `directions.npy`, `bank.hnsw`, `golden/*.npy` and, where
+            `directions.npy`, `bank.hnsw`, `golden/*.npy`, `origins.npy`, `atlas/*.jpg` and, where
             some patches never count, `ignore.npy`.
         manifest: complete but for `files`, which is filled in here.
         backbone: the ONNX file.
         calibration: scale and thresholds.
+        images: those that were learned.
 
     Returns:
         the bundle's digest.
     """
     (folder / BACKBONE).write_bytes(backbone)
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
-    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *(golden.file for golden in manifest.golden)]
-    names += [IGNORE] if (folder / IGNORE).exists() else []
+    (folder / IMAGES).write_bytes(strict_json.encode(images))
+    names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, IMAGES, *(golden.file for golden in manifest.golden)]
+    names += [name for name in (IGNORE, ORIGINS) if (folder / name).exists()]
+    names += sorted(path.relative_to(folder).as_posix() for path in folder.glob("atlas/*.jpg"))
     files = {name: file_facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))
     digest = hashlib.sha256(text).hexdigest()

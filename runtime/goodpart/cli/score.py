@@ -14,6 +14,8 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.opencv import load_opencv
 from goodpart._host.parallel import in_order
 from goodpart.cli.common import print_json
+from goodpart.cli.explain import add_explain_option, check_explains, explained, explanation_lines
+from goodpart.cli.learned import LearnedPictures
 from goodpart.cli.options import (
     add_bundle_argument,
     add_json_option,
@@ -25,7 +27,7 @@ from goodpart.cli.options import (
 from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.frames.images import ImageReader
 from goodpart.frames.listing import OVERLAY_SUFFIX, list_folder, refuse_none, unread_picture
-from goodpart.frames.pictures import write_picture
+from goodpart.frames.pictures import with_caption, write_picture
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.rounding import decimals_that_tell_apart
@@ -50,6 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_bundle_argument(parser)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="image file, or a folder of them")
     parser.add_argument("--maps", type=Path, metavar="DIR", help="write an overlay picture of each frame below DIR")
+    add_explain_option(parser)
     add_threads_option(parser, what="threads per frame; images at a time if there are several")
     add_megapixels_option(parser)
     add_json_option(parser)
@@ -72,6 +75,9 @@ def run(options: argparse.Namespace) -> int:
     for overlay in {overlay.parent: overlay for overlay in overlays.values()}.values():
         check_file(overlay)
     inspector, workers = _load(options, images=len(paths))
+    learned = LearnedPictures(inspector.bundle)
+    if options.explain:
+        check_explains(inspector)
     reader = ImageReader(max_megapixels=options.max_megapixels, say=_say)
     if (warning := inspector.backbone.spec.weights.warning) is not None:
         print(warning, file=sys.stderr)
@@ -80,15 +86,19 @@ def run(options: argparse.Namespace) -> int:
     def score_one(path: Path) -> dict[str, Any]:
         if path in unread:
             return _refused(path, unread_picture(path))
-        return _score_one(inspector, reader, path, overlays.get(path))
+        result = _score_one(inspector, reader, path, overlays.get(path), explain=options.explain)
+        return result if learned.name_of(path) is None else result | {"learned": True}
 
+    rows = not options.json and sys.stdout.isatty()
+    if rows:
+        print(_HEADER, flush=True)
     began = time.perf_counter()
     for _, result in in_order(score_one, paths, workers=workers):
         counts[result["verdict"]] += 1
-        if options.json or not sys.stdout.isatty():
-            print_json(result)
+        if rows:
+            print("\n".join([_row(result), *explanation_lines(result)]), flush=True)
         else:
-            print(_row(result), flush=True)
+            print_json(result)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     maps = f"; overlays in {options.maps}" if options.maps else ""
     rate = len(paths) / (time.perf_counter() - began)
@@ -155,15 +165,20 @@ def _overlay_name(name: str) -> str:
     return name + OVERLAY_SUFFIX
 
 
-def _score_one(inspector: Inspector, reader: ImageReader, path: Path, overlay: Path | None) -> dict[str, Any]:
+def _score_one(
+    inspector: Inspector, reader: ImageReader, path: Path, overlay: Path | None, *, explain: bool
+) -> dict[str, Any]:
+    warning = inspector.backbone.spec.weights.warning
     try:
         frame = reader.read(path, inspector.backbone.spec.frame)
         inspection = inspector.inspect(frame)
     except FrameError as error:
         return _refused(path, str(error))
     if overlay is not None:
-        write_picture(overlay, inspection.overlay(frame))
-    return _result(path, inspection, overlay, untrained=inspector.backbone.spec.weights.warning is not None)
+        picture = inspection.overlay(frame, outlines=True)
+        write_picture(overlay, with_caption(picture, inspection, also=() if warning is None else (warning,)))
+    result = _result(path, inspection, overlay, untrained=warning is not None)
+    return result | {"explanations": explained(inspection)} if explain else result
 
 
 def _refused(path: Path, reason: str) -> dict[str, Any]:
@@ -187,9 +202,20 @@ def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrain
 
 def _row(result: dict[str, Any]) -> str:
     if result["verdict"] == REFUSED:
-        return f"{REFUSED:<8}{'':>30}  {result['file']}"
+        # the row names the file already
+        return _line(REFUSED, "", "", result["file"], result["error"].removeprefix(f"{result['file']}: "))
     score, threshold = result["score"], result["threshold"]
     decimals = decimals_that_tell_apart([(score, threshold)], at_least=_SCORE_DECIMALS)
-    numbers = f"{score:>10.{decimals}f} of {threshold:.{decimals}f}  p {result['p_value']:.3f}"
-    reason = "" if result["reason"] is None else f"  {result['reason']}"
-    return f"{result['verdict']:<8}{numbers:>30}  {result['file']}{reason}"
+    numbers = f"{score:.{decimals}f} of {threshold:.{decimals}f}"
+    remarks = [] if result["reason"] is None else [result["reason"]]
+    if result.get("learned"):
+        remarks.append("(the bundle has learned this picture)")
+    return _line(result["verdict"], numbers, f"{result['p_value']:.3f}", result["file"], "  ".join(remarks) or None)
+
+
+def _line(verdict: str, numbers: str, p_value: str, file: str, reason: str | None) -> str:
+    """A line of the table, the reason last because it is long."""
+    return f"{verdict:<8} {numbers:>20}  {p_value:>5}  {file}{'' if reason is None else f'  {reason}'}"
+
+
+_HEADER = _line("verdict", "score of threshold", "p", "file", None)

@@ -17,9 +17,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Loads the bundle like an embedded PC, and prints the facts that were checked."""
+    """Loads the bundle like an embedded PC, reads what no frame needs, and prints the facts that were checked."""
     folder = bundle_folder(options)
     bundle = Inspector.load(folder, threads=options.threads, **trust(options)).bundle
+    bundle.read_origins()
     files, serial = bundle.manifest.files, bundle.manifest.serial
     if options.json:
         signed_by = None if options.public_key is None else str(options.public_key)

@@ -7,10 +7,14 @@ import dataclasses
 import enum
 
 from goodpart.errors import UsageError
+from goodpart.facts.learned import AtlasSpec, Examination
 from goodpart.facts.spec import SHA256, BackboneSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The bundle format this package writes."""
+
+READ_VERSIONS = (1, 2)
+"""The bundle formats this package reads."""
 
 
 def check_name(name: str) -> None:
@@ -65,7 +69,16 @@ class BankSpec:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a bundle was built from: dataset digest, counts of images, parts and patches, seed, versions."""
+    """What a bundle was built from.
+
+    Attributes:
+        dataset_sha256: over the names and contents of the images.
+        images, parts, skipped_images, patches: counts.
+        seed: of the build.
+        versions: of the packages that built it.
+        excluded_images: how many images were left out on demand; None in format 1.
+        examination: what the doctor found, in short; None in format 1.
+    """
 
     dataset_sha256: str
     images: int
@@ -74,6 +87,12 @@ class Provenance:
     patches: int
     seed: int
     versions: dict[str, str]
+    excluded_images: int | None = dataclasses.field(default=None, metadata={"optional": True})
+    examination: Examination | None = dataclasses.field(default=None, metadata={"optional": True})
+
+    def __post_init__(self) -> None:
+        if self.excluded_images is not None and self.excluded_images < 0:
+            raise UsageError(f"excluded_images: expected 0 or more, found {self.excluded_images}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,6 +127,7 @@ class Manifest:
         golden: frames with known scores.
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
+        atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
     """
 
     format_version: int
@@ -119,6 +139,7 @@ class Manifest:
     golden: tuple[GoldenFrame, ...]
     golden_tolerance: float
     files: dict[str, FileFacts]
+    atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -130,3 +151,8 @@ class Manifest:
         # a tolerance of many sigmas would let any backbone and any bank pass
         if not self.golden or not 0 < self.golden_tolerance <= 1:
             raise UsageError("golden: expected at least one golden frame and a tolerance of more than 0 and at most 1")
+        origin = self.provenance
+        if self.format_version == 1 and (origin.excluded_images, origin.examination) != (None, None):
+            raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
+        if self.format_version == 1 and self.atlas is not None:
+            raise UsageError("atlas: expected none in format version 1")

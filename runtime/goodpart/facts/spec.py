@@ -140,8 +140,9 @@ class FrameSpec:
 def _is_masked(frame: npt.NDArray[np.generic]) -> bool:
     """Whether the frame is a masked array, which excludes pixels that the graph would include."""
     # `np.ma` would import the module, which takes 14 ms; if it is not imported, no masked array exists
-    masked = sys.modules.get("numpy.ma")
-    return masked is not None and isinstance(frame, masked.MaskedArray)
+    # without its class, another thread is just importing it
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    return masked is not None and isinstance(frame, masked)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

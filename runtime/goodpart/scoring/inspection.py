@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 import functools
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,19 +11,12 @@ import numpy.typing as npt
 
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
+from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
-from goodpart.scoring.overlay import draw_overlay, visible
-from goodpart.scoring.regions import Region, find_regions
-from goodpart.scoring.rounding import (
-    FIGURE_DIGITS,
-    SCORE_DECIMALS,
-    decimals_that_tell_apart,
-    rounded,
-    significant,
-)
-
-SCHEMA = 1
-"""The version of the keys of `Inspection.to_dict`. New keys do not change it, any other change raises it."""
+from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
+from goodpart.scoring.plain import SCHEMA, plain_grid, plain_region
+from goodpart.scoring.regions import Region, find_regions, inside_regions, peak_patch, strongest_patch
+from goodpart.scoring.rounding import FIGURE_DIGITS, SCORE_DECIMALS, decimals_that_tell_apart, rounded, significant
 
 T = TypeVar("T", bound=np.generic)
 
@@ -79,6 +73,8 @@ class Inspection:
     frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
+    _hot: HotPatches | None = None
+    _link: Link = NO_LINK
 
     def __repr__(self) -> str:
         decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
@@ -110,18 +106,23 @@ class Inspection:
         """
         return find_regions(self.grid, self.pixel_threshold, self._area)
 
+    @functools.cached_property
+    def strongest(self) -> Region:
+        """The patch with the highest score, whether or not it is above the pixel threshold; computed once."""
+        return strongest_patch(self.grid, self._area)
+
+    @property
+    def colour_scale(self) -> ColourScale:
+        """Where the colour of overlays begins and is full, in sigmas; from the two thresholds alone."""
+        return ColourScale.of(self.threshold, self.pixel_threshold)
+
     def calibrated_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` calibrated scores in sigmas, smoothed and bilinear; what pixel metrics are computed from.
 
         Where the frame never counts (see `ignored_map`) it holds the lowest score of the grid. What stands there has no
         part in the pixels that count.
         """
-        size = self._area.height_px, self._area.width_px
-        if self.ignored is None or not self.ignored.any():
-            inside = enlarge(self.grid, *size, smoothing=self.smoothing)
-        else:
-            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=self.smoothing)
-        return self._in_frame(inside, outside=self.grid.min())
+        return self._map(self.smoothing)
 
     def anomaly_map(self) -> npt.NDArray[np.float32]:
         """`(H, W) float32` in [0, 1], frame pixels: the sigmoid of `calibrated_map` (paper, pixel map), for display."""
@@ -134,9 +135,12 @@ class Inspection:
         return self._in_frame(inside, outside=np.True_)
 
     def overlay(self, frame: npt.NDArray[Any], *, outlines: bool = False) -> npt.NDArray[np.uint8]:
-        """The frame with colour where it is anomalous, on a scale that is the same for all frames.
+        """The frame with colour where patches are above the threshold, and a contour at the pixel threshold.
 
-        Colour begins at 2 sigmas and is full at 12 (`scoring.overlay.SCALE_SIGMAS`).
+        Colour begins at the lower of the two thresholds, see `colour_scale`. It covers at most half of the picture's
+        contrast. The contour lies outside of what it marks. Overlays are not smoothed, so that they show the very
+        patches that make the score. A DEFECT without a contour gets corners around its strongest patch. Grey stripes
+        mark what never counts.
 
         Args:
             frame: the inspected frame.
@@ -155,8 +159,73 @@ class Inspection:
                 f"overlay: expected the inspected frame of {self.frame_height_px}x{self.frame_width_px} pixels (HxW), "
                 f"found {checked.shape[0]}x{checked.shape[1]}"
             )
-        regions = self.regions if outlines else ()
-        return draw_overlay(visible(checked, self.frame_spec), self.calibrated_map(), regions=regions)
+        scores = self._map(smoothing=0.0)
+        marks = Marks(
+            inside=inside_regions(scores, self.pixel_threshold, self.regions, self.grid.shape, self._area),
+            boxes=self.regions if outlines else (),
+            corners=() if self.regions or self.verdict is not Verdict.DEFECT else (self.strongest,),
+            ignored=None if self.ignored is None and self.roi is None else self.ignored_map(),
+        )
+        return draw_overlay(visible(checked, self.frame_spec), scores, scale=self.colour_scale, marks=marks)
+
+    @property
+    def caption(self) -> tuple[str, ...]:
+        """What belongs beside an overlay: verdict, score and threshold, then what its colour and lines mean. ASCII."""
+        decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
+        scale = self.colour_scale
+        score = f"score {self.score:.{decimals}f}, threshold {self.threshold:.{decimals}f} sigmas"
+        colour = f"colour from {scale.begin:.{decimals}f} to {scale.full:.2f} sigmas"
+        if self.regions:
+            marked = f"; contour at {self.pixel_threshold:.2f}"
+        elif self.verdict is Verdict.DEFECT:
+            marked = f"; corners: highest patch, {self.strongest.peak:.{decimals}f}"
+        else:
+            marked = ""
+        reason = () if self.reason is None else (self.reason,)
+        return f"{self.verdict.value}  {score}", *reason, colour + marked
+
+    def explain(
+        self,
+        patches: Sequence[tuple[int, int]] | None = None,
+        *,
+        nearest: int = NEAREST,
+        frame: npt.NDArray[Any] | None = None,
+    ) -> tuple[Explanation, ...]:
+        """Why: the good patches of the bank that are nearest to the peak of each region, exact, by image and place.
+
+        It takes no time before it is asked for. The Inspector must still be open.
+
+        Args:
+            patches: rows and columns of the grid; None for the peak of each region, strongest first, and for a DEFECT
+                without regions its hottest patch.
+            nearest: how many good patches each, at least 1; at most as many as the bank has.
+            frame: the inspected frame. Needed for `patches` other than the hottest one and the peaks, because an
+                inspection keeps no other embeddings. It is embedded again.
+
+        Raises:
+            UsageError: the bundle does not say where its vectors come from (format version 1), the Inspector is closed
+                or gone, a patch is outside the grid, or its embedding is not kept and no frame is given.
+            BundleError: the list of images or the origins are damaged.
+            FrameError: the frame is not what the bundle declares.
+        """
+        regions: Sequence[Region | None] = [None] * len(patches or ())
+        if patches is None:
+            patches = [peak_patch(self.grid, region, self._area) for region in self.regions]
+            regions = self.regions
+            if not regions and self.verdict is Verdict.DEFECT:
+                patches, regions = [divmod(int(self.grid.argmax()), self.grid.shape[1])], [None]
+        found = nearest_good(self._link, self._hot, self.grid.shape, patches, count=nearest, frame=frame)
+        return tuple(
+            Explanation(
+                region=region,
+                row=row,
+                column=column,
+                **dataclasses.asdict(patch_box(row, column, self.grid.shape, self._area)),
+                score=self.grid.item(row, column),
+                nearest=good,
+            )
+            for region, (row, column), good in zip(regions, patches, found, strict=True)
+        )
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
         """The result as plain values for `json.dumps`, rounded to what they mean.
@@ -195,23 +264,24 @@ class Inspection:
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),
-            "regions": [_plain_region(region, decimals) for region in self.regions],
+            "regions": [plain_region(region, decimals) for region in self.regions],
             "frame_height_px": self.frame_height_px,
             "frame_width_px": self.frame_width_px,
             "timings_ms": {stage: round(ms, 3) for stage, ms in self.timings_ms.items()},
         }
         if grid:
-            plain["grid"] = self._plain_grid()
+            plain["grid"] = plain_grid(self.grid, self.ignored)
             plain["roi"] = None if self.roi is None else dataclasses.asdict(self.roi)
         return plain
 
-    def _plain_grid(self) -> list[list[float | None]]:
-        """The grid as rounded numbers, None for patches that never count."""
-        ignored = np.zeros(self.grid.shape, np.bool_) if self.ignored is None else self.ignored
-        return [
-            [None if never else rounded(score, SCORE_DECIMALS) for score, never in zip(scores, nevers, strict=True)]
-            for scores, nevers in zip(self.grid.tolist(), ignored.tolist(), strict=True)
-        ]
+    def _map(self, smoothing: float) -> npt.NDArray[np.float32]:
+        """`(H, W) float32` bilinear scores, in sigmas; the lowest of the grid where the frame never counts."""
+        size = self._area.height_px, self._area.width_px
+        if self.ignored is None or not self.ignored.any():
+            inside = enlarge(self.grid, *size, smoothing=smoothing)
+        else:
+            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=smoothing)
+        return self._in_frame(inside, outside=self.grid.min())
 
     @property
     def _area(self) -> Roi:
@@ -224,8 +294,3 @@ class Inspection:
         if self.roi is None:
             return inside
         return place(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
-
-
-def _plain_region(region: Region, decimals: int) -> dict[str, Any]:
-    peak, area_share = rounded(region.peak, decimals), significant(region.area_share, 6)
-    return dataclasses.asdict(region) | {"peak": peak, "area_share": area_share}

@@ -1,5 +1,6 @@
-"""Overlay pictures: a frame, with colour where its patches are anomalous. Drawn with numpy alone."""
+"""Overlay pictures: a frame, with colour where patches are above the threshold. Drawn with numpy alone."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,43 +10,107 @@ import numpy.typing as npt
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.scoring.regions import Region
 
-SCALE_SIGMAS = (2.0, 12.0)
-"""Calibrated scores where colour begins and where it is full. Equal for all frames, so that a good part stays calm."""
+_OPACITY = (0.4, 0.5)
+"""Weight of the colour where it begins, and where it is full: half of the picture's contrast always remains."""
 
-_STRONGEST = 0.7
-"""Weight of the colour where it is full."""
+_FIRST_COLOUR = 115
+"""Where in the colour map colour begins: what lies before is too dark to be seen on a dark part."""
 
-_LINE_SHARE = 1 / 400
+_FULL_AT = 3.0
+"""Colour is full at this multiple of the score where it begins."""
+
+_LEAST_SPAN = 4.0
+"""The fewest sigmas from begin to full; a device may hold a threshold near 0 or below it."""
+
+_LINE_SHARE = 1 / 300
 """Width of a line, as a share of the frame's longer side."""
 
 _LINE, _HALO = (255, 255, 255), (0, 0, 0)
+_HATCH_GREY, _HATCH_WEIGHT = 128.0, 0.45
+
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ColourScale:
+    """The scores at which colour begins and is full, in sigmas. It depends on thresholds alone, never on the frame."""
+
+    begin: float
+    full: float
+
+    @classmethod
+    def of(cls, threshold: float, pixel_threshold: float) -> "ColourScale":
+        """The scale that belongs to two thresholds: colour begins at the lower one.
+
+        A frame above `threshold` has at least one patch above it, so a DEFECT is never without colour.
+
+        Args:
+            threshold: image score above which the verdict is DEFECT.
+            pixel_threshold: calibrated score above which a patch belongs to a region.
+        """
+        begin = min(threshold, pixel_threshold)
+        return cls(begin=begin, full=begin + max((_FULL_AT - 1.0) * begin, _LEAST_SPAN))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marks:
+    """What lines and hatching an overlay shows.
+
+    Attributes:
+        inside: `(H, W) bool`, True within the contour, or None for no contour. The line lies outside of it.
+        boxes: regions that get an outline.
+        corners: regions that get the corners of an outline.
+        ignored: `(H, W) bool`, True where the frame never counts, or None if all of it counts.
+    """
+
+    inside: npt.NDArray[np.bool_] | None = None
+    boxes: Iterable[Region] = ()
+    corners: Iterable[Region] = ()
+    ignored: npt.NDArray[np.bool_] | None = None
+
+
+_NO_MARKS = Marks()
 
 
 def draw_overlay(
-    picture: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], *, regions: Iterable[Region] = ()
-) -> npt.NDArray[np.uint8]:
-    """A picture under its scores in a perceptually uniform colour map (inferno), on the fixed scale `SCALE_SIGMAS`.
+    picture: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    *,
+    scale: ColourScale,
+    marks: Marks = _NO_MARKS,
+) -> Picture:
+    """A picture under its scores in a perceptually uniform colour map (inferno, without its dark end).
 
     Args:
         picture: `(H, W, 3) float32` RGB, 0 to 255; see `visible`.
         scores: `(H, W) float32` calibrated scores, in sigmas.
-        regions: boxes that get a thin outline.
+        scale: where colour begins and is full.
+        marks: lines and hatching.
 
     Returns:
         `(H, W, 3) uint8` RGB.
     """
-    low, high = SCALE_SIGMAS
-    level = np.clip((scores - low) / (high - low), 0.0, 1.0)
-    colours = _INFERNO[(level * 255).astype(np.uint8)]
-    weight = (_STRONGEST * np.sqrt(level))[:, :, np.newaxis]
-    drawn = np.asarray(np.rint(picture * (1.0 - weight) + colours * weight), dtype=np.uint8)
+    drawn = np.asarray(np.rint(picture), dtype=np.uint8)
+    coloured = scores > scale.begin
+    if marks.ignored is not None:
+        _hatch(drawn, marks.ignored)
+        coloured &= ~marks.ignored
+    _colour(drawn, scores, coloured, scale)
     width_px = max(1, round(max(drawn.shape[:2]) * _LINE_SHARE))
-    boxes = tuple(regions)
-    # every halo before any line, so that none hides the line of another region
+    # every halo before any line, so that none hides the line of another
     for distance_px, colour in ((2 * width_px, _HALO), (width_px, _LINE)):
-        for region in boxes:
-            _outline(drawn, region, distance_px, width_px, colour)
+        if marks.inside is not None:
+            _contour(drawn, marks.inside, distance_px, width_px, colour)
+        for regions, whole in ((marks.boxes, True), (marks.corners, False)):
+            for region in regions:
+                _outline(drawn, region, distance_px, width_px, colour, whole=whole)
     return drawn
+
+
+def draw_scale(scale: ColourScale, height_px: int, width_px: int, *, last: float) -> Picture:
+    """The colours of a scale on grey, from 0 sigmas on the left to `last` on the right: `(H, W, 3) uint8` RGB."""
+    scores = np.tile(np.linspace(0.0, last, width_px, dtype=np.float32), (height_px, 1))
+    return draw_overlay(np.full((height_px, width_px, 3), 150.0, np.float32), scores, scale=scale)
 
 
 def visible(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[np.float32]:
@@ -67,18 +132,85 @@ def visible(frame: npt.NDArray[Any], spec: FrameSpec) -> npt.NDArray[np.float32]
     return picture[:, :, ::-1] if spec.channels is Channels.BGR else picture
 
 
-def _outline(
-    picture: npt.NDArray[np.uint8], region: Region, distance_px: int, width_px: int, colour: tuple[int, int, int]
+def _colour(
+    drawn: Picture, scores: npt.NDArray[np.float32], coloured: npt.NDArray[np.bool_], scale: ColourScale
 ) -> None:
-    """Draws the outline of a box into the picture, `distance_px` outside it: what it marks stays visible."""
+    """Mixes colour into the coloured pixels; the others are not touched."""
+    window = _window(coloured, 0)
+    if window is None:
+        return
+    level = (scores[window] - scale.begin) / (scale.full - scale.begin)
+    # 0 is no colour, 1 to 255 are the steps of the scale
+    step = np.where(coloured[window], np.clip(1.0 + 254.0 * level, 1.0, 255.0), 0.0).astype(np.uint8)
+    share = np.linspace(0.0, 1.0, 255, dtype=np.float32)
+    weight = np.concatenate([[0.0], _OPACITY[0] + (_OPACITY[1] - _OPACITY[0]) * share]).astype(np.float32)
+    at = np.concatenate([[0], np.rint(_FIRST_COLOUR + share * (255 - _FIRST_COLOUR))]).astype(np.uint8)
+    # rounded by the half
+    added = _INFERNO[at] * weight[:, np.newaxis] + np.float32(0.5)
+    mixed = drawn[window] * (1.0 - weight)[step][:, :, np.newaxis]
+    mixed += added[step]
+    drawn[window] = mixed
+
+
+def _hatch(drawn: Picture, ignored: npt.NDArray[np.bool_]) -> None:
+    """Draws grey diagonal stripes where the frame never counts."""
+    height_px, width_px = ignored.shape
+    stripe_px = max(2, round(max(height_px, width_px) / 80))
+    diagonal = (np.arange(height_px)[:, np.newaxis] + np.arange(width_px)) // stripe_px % 2 == 0
+    striped = ignored & diagonal
+    drawn[striped] = drawn[striped] * (1.0 - _HATCH_WEIGHT) + _HATCH_GREY * _HATCH_WEIGHT
+
+
+def _contour(
+    drawn: Picture, inside: npt.NDArray[np.bool_], distance_px: int, width_px: int, colour: tuple[int, int, int]
+) -> None:
+    """Draws a line around an area, from `distance_px - width_px` to `distance_px` outside it."""
+    window = _window(inside, distance_px)
+    if window is not None:
+        near = _grown(inside[window], distance_px - width_px)
+        drawn[window][_grown(near, width_px) & ~near] = colour
+
+
+def _window(area: npt.NDArray[np.bool_], margin_px: int) -> tuple[slice, slice] | None:
+    """The smallest box around an area, enlarged by a margin within the picture; None for an empty area."""
+    rows, columns = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
+    if rows.size == 0:
+        return None
+    first_row, first_column = max(int(rows[0]) - margin_px, 0), max(int(columns[0]) - margin_px, 0)
+    return slice(first_row, int(rows[-1]) + margin_px + 1), slice(first_column, int(columns[-1]) + margin_px + 1)
+
+
+def _grown(area: npt.NDArray[np.bool_], by_px: int) -> npt.NDArray[np.bool_]:
+    """The area and all pixels at most `by_px` rows and columns away from it."""
+    grown = area
+    for _ in (0, 1):
+        reached_px = 0
+        while reached_px < by_px:
+            # an area that has grown by r has no gaps of up to 2 r pixels, so the next step may be that wide
+            step_px = min(2 * reached_px + 1, by_px - reached_px)
+            wider = grown.copy()
+            wider[step_px:] |= grown[:-step_px]
+            wider[:-step_px] |= grown[step_px:]
+            grown, reached_px = wider, reached_px + step_px
+        # rows first, then columns
+        grown = np.ascontiguousarray(grown.T)
+    return grown
+
+
+def _outline(
+    picture: Picture, region: Region, distance_px: int, width_px: int, colour: tuple[int, int, int], *, whole: bool
+) -> None:
+    """Draws the outline of a box `distance_px` outside it, or its corners: what it marks stays visible."""
     height_px, row_width_px = picture.shape[:2]
     top, left = max(region.y_px - distance_px, 0), max(region.x_px - distance_px, 0)
     bottom = min(region.y_px + region.height_px + distance_px, height_px)
     right = min(region.x_px + region.width_px + distance_px, row_width_px)
-    picture[top : top + width_px, left:right] = colour
-    picture[max(bottom - width_px, top) : bottom, left:right] = colour
-    picture[top:bottom, left : left + width_px] = colour
-    picture[top:bottom, max(right - width_px, left) : right] = colour
+    line = np.ones((bottom - top, right - left), np.bool_)
+    line[width_px:-width_px, width_px:-width_px] = False
+    if not whole:
+        line[(bottom - top) // 3 : -((bottom - top) // 3)] = False
+        line[:, (right - left) // 3 : -((right - left) // 3)] = False
+    picture[top:bottom, left:right][line] = colour
 
 
 _INFERNO = np.frombuffer(

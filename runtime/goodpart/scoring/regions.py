@@ -1,11 +1,12 @@
 """Regions: connected anomalous patches of a grid, as boxes in frame pixels."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.errors import UsageError
 from goodpart.facts.spec import Roi
 
 
@@ -46,6 +47,68 @@ def find_regions(grid: npt.NDArray[np.float32], threshold: float, area: Roi) -> 
     return tuple(sorted(found, key=lambda region: (-region.peak, region.y_px, region.x_px)))
 
 
+def strongest_patch(grid: npt.NDArray[np.float32], area: Roi) -> Region:
+    """The patch with the highest score as a region of its own; of equal ones the first, row by row.
+
+    Args:
+        grid: `(rows, columns) float32` calibrated scores.
+        area: the part of the frame that the grid covers.
+    """
+    row, column = divmod(int(grid.argmax()), grid.shape[1])
+    return _region([(row, column)], grid, area)
+
+
+def peak_patch(grid: npt.NDArray[np.float32], region: Region, area: Roi) -> tuple[int, int]:
+    """Row and column of the patch whose score is a region's peak.
+
+    Args:
+        grid: that the region was found in.
+        region: from `find_regions`.
+        area: the part of the frame that the grid covers.
+    """
+    # a pixel alone does not tell where a frame has fewer pixels than patches
+    for row, column in np.argwhere(grid == np.float32(region.peak)).tolist():
+        if _middle_px(row, column, grid.shape, area) == (region.peak_y_px, region.peak_x_px):
+            return row, column
+    raise UsageError(f"region: expected one of this grid, found {region}")
+
+
+def inside_regions(
+    scores: npt.NDArray[np.float32],
+    pixel_threshold: float,
+    regions: Sequence[Region],
+    shape: tuple[int, ...],
+    area: Roi,
+) -> npt.NDArray[np.bool_] | None:
+    """`(H, W) bool`, True above the pixel threshold; the middle of every region always is. None without a region.
+
+    Args:
+        scores: `(H, W) float32` the map without smoothing. It may miss a peak by a little, because no pixel lies
+            exactly in the middle of a patch.
+        pixel_threshold: in sigmas.
+        regions: of this map.
+        shape: rows and columns of the grid.
+        area: the part of the frame that the grid covers.
+    """
+    if not regions:
+        return None
+    above = scores > pixel_threshold
+    reach_y_px = max(1, area.height_px // (4 * shape[0]))
+    reach_x_px = max(1, area.width_px // (4 * shape[1]))
+    for region in regions:
+        y_px, x_px = region.peak_y_px, region.peak_x_px
+        above[max(y_px - reach_y_px, 0) : y_px + reach_y_px, max(x_px - reach_x_px, 0) : x_px + reach_x_px] = True
+    return np.asarray(above)
+
+
+def _middle_px(row: int, column: int, shape: tuple[int, ...], area: Roi) -> tuple[int, int]:
+    """The pixel in the middle of a patch."""
+    return (
+        area.y_px + (1 + 2 * row) * area.height_px // (2 * shape[0]),
+        area.x_px + (1 + 2 * column) * area.width_px // (2 * shape[1]),
+    )
+
+
 def _connected(anomalous: npt.NDArray[np.bool_]) -> Iterator[list[tuple[int, int]]]:
     """The rows and columns of patches that reach each other over sides and corners, component by component.
 
@@ -79,6 +142,7 @@ def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], area:
     bottom, right = -(-(max(patch_rows) + 1) * height_px // rows), -(-(max(patch_columns) + 1) * width_px // columns)
     # of equal peaks the first one, row by row
     peak, row, column = max((grid.item(patch), -patch[0], -patch[1]) for patch in patches)
+    peak_y_px, peak_x_px = _middle_px(-row, -column, grid.shape, area)
     return Region(
         y_px=area.y_px + top,
         x_px=area.x_px + left,
@@ -86,6 +150,6 @@ def _region(patches: list[tuple[int, int]], grid: npt.NDArray[np.float32], area:
         width_px=right - left,
         area_share=len(patches) / grid.size,
         peak=peak,
-        peak_y_px=area.y_px + (1 - 2 * row) * height_px // (2 * rows),
-        peak_x_px=area.x_px + (1 - 2 * column) * width_px // (2 * columns),
+        peak_y_px=peak_y_px,
+        peak_x_px=peak_x_px,
     )

@@ -3,7 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from goodpart.bundle.bundle import SIGNATURE, read_manifest
+from goodpart.bundle.bundle import read_manifest
+from goodpart.bundle.names import SIGNATURE
 from goodpart.errors import BundleError
 from goodpart.facts.manifest import Manifest
 from goodpart.store.state import StoreState

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from goodpart._host.atomic import leftover, remove, staged_folder, sweep
-from goodpart.bundle.bundle import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATURE, Bundle
+from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.device import device_path
+from goodpart.bundle.names import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATURE
 from goodpart.errors import (
     BundleError,
     BundleMissingError,

@@ -1,0 +1,139 @@
+"""What a bundle says of where it comes from: its images, the origin of every bank vector, and what the doctor found."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpart.facts.learned import Examination, ImageList, LearnedImage, ListedImage, OddImage, ThresholdWarning
+from goodpart.facts.manifest import Provenance
+from goodpart.facts.spec import GridSpec
+from goodpart_bank_builder.data.dataset import dataset_digest
+from goodpart_bank_builder.data.good_folder import GoodFolder
+from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.doctor import Diagnosis
+from goodpart_bank_builder.doctor.finding import OF_IMAGES
+from goodpart_bank_builder.learn.learn import Learned
+
+_PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
+
+
+def provenance(settings: BuildSettings, learned: Learned, found: GoodFolder, diagnosis: Diagnosis) -> Provenance:
+    """What the bundle is built from.
+
+    Args:
+        settings: of the build.
+        learned: from the images.
+        found: in the folder of good images.
+        diagnosis: what the doctor says of the images.
+    """
+    return Provenance(
+        dataset_sha256=dataset_digest(dict(sorted(learned.images.items())), settings.good_dir),
+        images=len(learned.images),
+        parts=learned.parts,
+        skipped_images=len(learned.unreadable),
+        patches=learned.patches,
+        seed=settings.seed,
+        versions={
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+        },
+        excluded_images=len(found.excluded),
+        examination=_examination(diagnosis, learned, settings.good_dir),
+    )
+
+
+def image_list(learned: Learned, found: GoodFolder, folder: Path) -> ImageList:
+    """The images that were learned and those that were left out, by ascending name.
+
+    Args:
+        learned: from the images.
+        found: in the folder.
+        folder: what names are relative to.
+    """
+    images = [
+        LearnedImage(
+            name=_name(path, folder),
+            sha256=sha256,
+            part=shown(found.parts[path]),
+            height_px=learned.frames[path].height_px,
+            width_px=learned.frames[path].width_px,
+        )
+        for path, sha256 in learned.images.items()
+    ]
+    excluded = [ListedImage(name=shown(name), sha256=sha256) for name, sha256 in found.excluded.items()]
+    return ImageList(
+        images=tuple(sorted(images, key=lambda image: image.name)),
+        excluded=tuple(sorted(excluded, key=lambda image: image.name)),
+    )
+
+
+def bank_origins(learned: Learned, images: ImageList, grid: GridSpec, folder: Path) -> npt.NDArray[np.int32]:
+    """`(N, 3) int32` image, row and column of the patch that each bank vector comes from.
+
+    Args:
+        learned: with the bank.
+        images: from `image_list`.
+        grid: of the backbone.
+        folder: what names are relative to.
+    """
+    position = {image.name: number for number, image in enumerate(images.images)}
+    in_list = np.array([position[_name(path, folder)] for path in learned.images])
+    number, patch = np.divmod(learned.bank.origins, grid.patches)
+    return np.stack([in_list[number], patch // grid.columns, patch % grid.columns], axis=1).astype(np.int32)
+
+
+def pictured(learned: Learned, images: ImageList, origins: npt.NDArray[np.int32], folder: Path) -> list[Path]:
+    """The files of the images that the bank holds vectors of, in the order of the list.
+
+    Args:
+        learned: from the images.
+        images: from `image_list`.
+        origins: from `bank_origins`.
+        folder: what names are relative to.
+    """
+    path_of = {_name(path, folder): path for path in learned.images}
+    return [path_of[images.images[number].name] for number in np.unique(origins[:, 0])]
+
+
+def shown(name: str) -> str:
+    """A name that everybody can print: anything else, and the backslash, as an escape. Different names stay different.
+
+    File names may hold any byte but zero, and a part's name has zeros between its groups.
+    """
+    return "".join(
+        each if each.isprintable() and each != "\\" else each.encode("unicode_escape").decode("ascii") for each in name
+    )
+
+
+def _name(path: Path, folder: Path) -> str:
+    return shown(path.relative_to(folder).as_posix())
+
+
+def _examination(diagnosis: Diagnosis, learned: Learned, folder: Path) -> Examination:
+    calibration, support = learned.calibration, diagnosis.threshold
+    scores = {
+        path.relative_to(folder).as_posix(): (raw - calibration.mean) / calibration.std
+        for path, raw in zip(learned.held_out, learned.worst, strict=True)
+    }
+    odd: dict[str, list[str]] = {name: [] for name in diagnosis.names}
+    for found in diagnosis.findings:
+        for image in found.images:
+            if found.kind in OF_IMAGES and image.name in odd:
+                odd[image.name].append(found.kind.value)
+    warning = None
+    if support.threshold_without is not None:
+        warning = ThresholdWarning(
+            images=tuple(map(shown, support.carried_by)),
+            threshold=support.threshold,
+            threshold_without=support.threshold_without,
+        )
+    return Examination(
+        look_at=diagnosis.look_at,
+        images=tuple(
+            OddImage(name=shown(name), score=scores.get(name), findings=tuple(kinds)) for name, kinds in odd.items()
+        ),
+        warning=warning,
+    )
