@@ -104,7 +104,7 @@ def test_escapes_and_false_rejects_come_first_and_worst_first(built_bundle, cate
     results = with_threshold_between(built_bundle, category)
     text = write_report(tmp_path / "report", results, []).read_text(encoding="utf-8")
     sections = dict(re.findall(r'<section id="([\w-]+)">(.*?)</section>', text, re.DOTALL))
-    assert list(sections)[:5] == ["figures", "charts", "pictures", "escapes", "false-rejects"]
+    assert list(sections)[:5] == ["next", "verdicts", "pictures", "escapes", "false-rejects"]
     for section, defective in (("escapes", True), ("false-rejects", False)):
         expected = sorted(
             (image.score, f"{image.kind}/{image.path.name}")
@@ -167,10 +167,12 @@ def test_one_category_of_several_with_a_bundle_still_names_the_others(inspector,
 def test_what_cannot_be_had_is_not_there(inspector, category, tmp_path, lacking):
     shutil.rmtree(category / lacking)
     page, text = page_of(inspector, category, tmp_path / "report")
-    assert "n/a" in page.text
+    assert "n/a" not in page.text
     assert "nan" not in page.text.lower().split()
-    assert ("no mask" in page.text) == (lacking == "ground_truth")
-    assert ("ROC, precision-recall and cost curves: n/a" in page.text) == (lacking != "ground_truth")
+    assert "no mask" not in page.text
+    assert ("ROC curve" in page.text) == (lacking == "ground_truth")
+    assert ("good parts that were rejected" in page.text) == (lacking != "test/good")
+    assert ("defective parts that passed" in page.text) == (lacking != "test/block")
     assert "None" not in re.sub(r"None(?: was called good)?\.", "", Page(text).text)
 
 

@@ -12,7 +12,7 @@ from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.report.choice import MOST_WRONG, choose_images
-from goodpart_bank_builder.report.pictures import draw_triples
+from goodpart_bank_builder.report.pictures import draw_pictures
 from goodpart_bank_builder.report.published import load_published
 
 
@@ -57,9 +57,9 @@ def test_the_truth_is_an_outline_around_the_defect(inspector, category):
     images = [
         image for image in evaluate_category(inspector, read_categories(category)[0]).images if image.is_defective
     ]
-    triple = draw_triples(inspector, images[:1], doing="test")[images[0].path]
-    picture, truth = decoded(triple.picture), decoded(triple.truth)
-    assert (triple.height_px, triple.width_px) == picture.shape[:2] == (320, 249)
+    drawn = draw_pictures(inspector, images[:1], doing="test")[images[0].path]
+    picture, truth = decoded(drawn.picture), decoded(drawn.truth)
+    assert (drawn.height_px, drawn.width_px) == picture.shape[:2] == (320, 249)
     changed = np.abs(truth - picture).max(axis=2) > 80
     scale = 320 / 90
     rows, columns = np.flatnonzero(changed.any(axis=1)) / scale, np.flatnonzero(changed.any(axis=0)) / scale
@@ -70,9 +70,9 @@ def test_the_truth_is_an_outline_around_the_defect(inspector, category):
 
 def test_pictures_that_are_too_many_bytes_are_coded_more_coarsely(inspector, category, monkeypatch):
     images = list(evaluate_category(inspector, read_categories(category)[0]).images)
-    fine = draw_triples(inspector, images, doing="test")
+    fine = draw_pictures(inspector, images, doing="test")
     monkeypatch.setattr("goodpart_bank_builder.report.pictures._BUDGET_BYTES", 1)
-    coarse = draw_triples(inspector, images, doing="test")
+    coarse = draw_pictures(inspector, images, doing="test")
     assert sum(len(each.picture) for each in coarse.values()) < 0.7 * sum(len(each.picture) for each in fine.values())
 
 

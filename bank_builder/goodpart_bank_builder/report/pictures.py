@@ -1,6 +1,5 @@
-"""Pictures of a report: an image, its heat map and the truth, small enough to be embedded in a page."""
+"""Pictures of a report: an image, its heat map, the truth and a close-up, small enough to be embedded in a page."""
 
-import base64
 import dataclasses
 import math
 from pathlib import Path
@@ -9,37 +8,64 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
+from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.overlay import ColourScale, draw_scale, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
+from goodpart_bank_builder.report.choice import is_wrong
+from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
+from goodpart_bank_builder.report.small_picture import Pixels, address, jpeg, resized
 
-_SIDE_PX = 320
+_CLOSE_UP_PX, _CLOSE_UP_PATCHES = 200, 5.0
 _BUDGET_BYTES = 3_900_000
 _QUALITIES = (90, 82, 70, 55, 40, 25)
-_OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
+_OUTLINE, _HALO = (0, 230, 255), (0, 0, 0)
 _LEGEND_PX, _LEGEND_BEYOND = (20, 560), 1.15
-
-Picture = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Triple:
-    """The three pictures of one image, as `data:` addresses.
+class Seen:
+    """Where an image scored highest.
+
+    Attributes:
+        peak: highest score of its patches, in sigmas.
+        in_truth: whether that patch touches the marked defect, None without a mask.
+        truth_peak: highest score within the marked defect, None without a mask.
+    """
+
+    peak: float
+    in_truth: bool | None
+    truth_peak: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """The pictures of one image, as `data:` addresses.
 
     Attributes:
         picture: the image itself.
-        heat_map: the image overlaid with its calibrated scores, on the fixed scale.
+        heat_map: the image with colour where it is above the threshold, contour and boxes.
         truth: the image with the outline of its mask, None without a mask.
-        width_px, height_px: size of each picture.
+        close_up: the surroundings of the patch with the highest score, None unless asked for.
+        width_px, height_px: size of each picture but the close-up, which is square.
+        seen: where the image scored highest.
+        strip: what the patch with the highest score should look like, for a defective or wrongly judged image; None
+            where the bundle holds no small pictures.
+        learned: the name of the learned image that this very file is; None if it is new, or was held out.
     """
 
     picture: str
     heat_map: str
     truth: str | None
+    close_up: str | None
     width_px: int
     height_px: int
+    seen: Seen
+    strip: Strip | None
+    learned: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +83,8 @@ class Legend:
     end: float
 
 
-def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Triple]:
-    """Inspects images again and draws their pictures.
+def draw_pictures(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Pictures]:
+    """Inspects images again and draws their pictures. Wrongly judged images get a close-up.
 
     Args:
         inspector: the inspector that judged the images.
@@ -68,50 +94,131 @@ def draw_triples(inspector: Inspector, images: list[ImageResult], *, doing: str)
     Raises:
         FrameError: an image or mask can no longer be read.
     """
+    good = GoodPatches(inspector)
     drawn = {
-        image.path: _draw(inspector, image)
+        image.path: _draw(inspector, good, image)
         for image in progress(images, doing=doing, total=len(images), unit="pictures")
     }
-    flat = [picture for pictures in drawn.values() for picture in pictures if picture is not None]
+    flat = [picture for each in drawn.values() for picture in each.all()]
     quality = next((each for each in _QUALITIES if _size_bytes(flat, each) <= _BUDGET_BYTES), _QUALITIES[-1])
-    return {path: _encoded(pictures, quality) for path, pictures in drawn.items()}
+    return {path: each.encoded(quality) for path, each in drawn.items()}
 
 
 def draw_legend(scale: ColourScale) -> Legend:
     """Draws the scale of heat maps, with the function that draws heat maps."""
     end = scale.full * _LEGEND_BEYOND if scale.full > 0 else scale.full + 1.0
     picture = draw_scale(scale, *_LEGEND_PX, last=end)
-    _, png = cv2.imencode(".png", _bgr(picture))
-    return Legend(picture=_address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
+    _, png = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))
+    return Legend(picture=address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
 
 
-def _draw(inspector: Inspector, image: ImageResult) -> tuple[Picture, Picture, Picture | None]:
-    """Draws picture, heat map and truth, each `(h, w, 3) uint8` BGR."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """Pictures before they are encoded, RGB."""
+
+    picture: Pixels
+    heat_map: Pixels
+    truth: Pixels | None
+    close_up: Pixels | None
+    seen: Seen
+    strip: DrawnStrip | None
+    learned: str | None
+
+    def all(self) -> list[Pixels]:
+        """Those that there are."""
+        own = [each for each in (self.picture, self.heat_map, self.truth, self.close_up) if each is not None]
+        return own if self.strip is None else [*own, *self.strip.all()]
+
+    def encoded(self, quality: int) -> Pictures:
+        """All of them as JPEG of this quality."""
+        return Pictures(
+            picture=_address(self.picture, quality),
+            heat_map=_address(self.heat_map, quality),
+            truth=None if self.truth is None else _address(self.truth, quality),
+            close_up=None if self.close_up is None else _address(self.close_up, quality),
+            width_px=self.picture.shape[1],
+            height_px=self.picture.shape[0],
+            seen=self.seen,
+            strip=None if self.strip is None else self.strip.encoded(quality),
+            learned=self.learned,
+        )
+
+
+def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn:
     spec = inspector.backbone.spec.frame
     # the evaluation has read them under its own limit
     reader = ImageReader(max_megapixels=math.inf)
     frame = reader.read(image.path, spec)
-    picture = _small(_bgr(np.rint(visible(frame, spec)).astype(np.uint8)))
     # the bundle has learned the good images of its build, and would call them better than they are
     inspection = inspector.inspect(frame) if image.held_out is None else image.held_out
-    heat_map = _small(_bgr(inspection.overlay(frame)))
-    return picture, heat_map, None if image.mask is None else _outlined(picture, reader.levels(image.mask) > 0)
+    whole = np.rint(visible(frame, spec)).astype(np.uint8)
+    picture = resized(whole)
+    mask = None if image.mask is None else reader.levels(image.mask) > 0
+    has_strip = good.has_pictures and (image.is_defective or is_wrong(image))
+    learned = None if image.held_out is not None else good.learned(image.path)
+    return _Drawn(
+        picture=picture,
+        heat_map=_heat_map(inspection, picture, wrong=is_wrong(image)),
+        truth=None if mask is None else _outlined(picture, mask),
+        close_up=_close_up(whole, inspection) if is_wrong(image) else None,
+        seen=_seen(inspection, mask),
+        strip=good.strip(frame, whole, image, inspection) if has_strip else None,
+        learned=None if learned is None else learned.name,
+    )
 
 
-def _bgr(picture: Picture) -> Picture:
-    """Converts RGB to the BGR that OpenCV expects."""
-    return np.ascontiguousarray(picture[:, :, ::-1])
+def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels:
+    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp."""
+    height_px, width_px = picture.shape[:2]
+    scale_y, scale_x = height_px / inspection.frame_height_px, width_px / inspection.frame_width_px
+    roi = inspection.roi
+    if roi is not None:
+        top, left = math.floor(roi.y_px * scale_y), math.floor(roi.x_px * scale_x)
+        roi = Roi(
+            y_px=top,
+            x_px=left,
+            height_px=max(1, min(round(roi.height_px * scale_y), height_px - top)),
+            width_px=max(1, min(round(roi.width_px * scale_x), width_px - left)),
+        )
+    small = dataclasses.replace(
+        inspection,
+        # corners show what was looked at in a defect that passed, too
+        verdict=Verdict.DEFECT if wrong else inspection.verdict,
+        frame_height_px=height_px,
+        frame_width_px=width_px,
+        frame_spec=FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=roi),
+    )
+    return small.overlay(picture, outlines=True)
 
 
-def _small(picture: Picture) -> Picture:
-    """Resizes the longer side to that of all pictures in a report."""
-    scale = _SIDE_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+def _close_up(whole: Pixels, inspection: Inspection) -> Pixels:
+    """A square around the patch with the highest score, several patches wide, from the frame at its full size."""
+    patch = inspection.strongest
+    side_px = round(_CLOSE_UP_PATCHES * max(patch.height_px, patch.width_px))
+    side_px = max(1, min(side_px, *whole.shape[:2]))
+    top = min(max(patch.peak_y_px - side_px // 2, 0), whole.shape[0] - side_px)
+    left = min(max(patch.peak_x_px - side_px // 2, 0), whole.shape[1] - side_px)
+    cut = whole[top : top + side_px, left : left + side_px]
+    return np.asarray(cv2.resize(cut, (_CLOSE_UP_PX, _CLOSE_UP_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
+def _seen(inspection: Inspection, mask: npt.NDArray[np.bool_] | None) -> Seen:
+    patch = inspection.strongest
+    if mask is None or not mask.any():
+        return Seen(peak=patch.peak, in_truth=None, truth_peak=None)
+    rows = slice(patch.y_px, patch.y_px + patch.height_px)
+    in_truth = bool(mask[rows, patch.x_px : patch.x_px + patch.width_px].any())
+    # the middle of a patch may lie beside a thin mask, so all patches that it touches count
+    (rows_of, columns_of), grid = np.nonzero(mask), inspection.grid
+    area = inspection.roi or Roi(y_px=0, x_px=0, height_px=mask.shape[0], width_px=mask.shape[1])
+    row = (rows_of - area.y_px) * grid.shape[0] // area.height_px
+    column = (columns_of - area.x_px) * grid.shape[1] // area.width_px
+    inside = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+    scores = grid[row[inside], column[inside]]
+    return Seen(peak=patch.peak, in_truth=in_truth, truth_peak=float(scores.max()) if scores.size else None)
+
+
+def _outlined(picture: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
     """Outlines the masked area with a line just outside it."""
     height_px, width_px = picture.shape[:2]
     # any share of a pixel counts, so that a scratch does not vanish in a small picture
@@ -124,20 +231,9 @@ def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
     return np.asarray(outlined, np.uint8)
 
 
-def _encoded(pictures: tuple[Picture, Picture, Picture | None], quality: int) -> Triple:
-    picture, heat_map, truth = (None if each is None else _address("jpeg", _jpeg(each, quality)) for each in pictures)
-    height_px, width_px = pictures[0].shape[:2]
-    return Triple(picture=picture or "", heat_map=heat_map or "", truth=truth, width_px=width_px, height_px=height_px)
+def _size_bytes(pictures: list[Pixels], quality: int) -> int:
+    return sum(len(jpeg(picture, quality)) for picture in pictures)
 
 
-def _size_bytes(pictures: list[Picture], quality: int) -> int:
-    return sum(len(_jpeg(picture, quality)) for picture in pictures)
-
-
-def _jpeg(picture: Picture, quality: int) -> bytes:
-    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return bytes(encoded.tobytes())
-
-
-def _address(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+def _address(picture: Pixels, quality: int) -> str:
+    return address("jpeg", jpeg(picture, quality))

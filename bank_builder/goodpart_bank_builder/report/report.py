@@ -11,23 +11,39 @@ from markupsafe import Markup
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
+from goodpart.facts.learned import Examination
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.overlay import ColourScale
-from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult
+from goodpart_bank_builder.evaluate.conclusion import conclude
+from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult, ImageResult
 from goodpart_bank_builder.evaluate.metrics import mean_of
+from goodpart_bank_builder.report.advice import next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
-from goodpart_bank_builder.report.pictures import draw_legend, draw_triples
+from goodpart_bank_builder.report.good_patches import GoodPatches
+from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
+from goodpart_bank_builder.report.small_picture import Picture
 from goodpart_bank_builder.report.tables import (
+    FINDINGS,
     TUNED,
     broken_promise,
     figure_rows,
+    kind_columns,
     kind_rows,
     threshold_rows,
 )
-from goodpart_bank_builder.report.text import breakable, figure_text, image_name, interval_text, percent_text, printable
+from goodpart_bank_builder.report.text import (
+    breakable,
+    figure_text,
+    image_name,
+    interval_text,
+    percent_text,
+    printable,
+    ucfirst,
+    with_options,
+)
 
 INDEX = "index.html"
 """The page to open."""
@@ -113,7 +129,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "figure": figure_text, "percent": percent_text, "interval": interval_text, "printable": printable,
-        "breakable": breakable,
+        "breakable": breakable, "ucfirst": ucfirst, "with_options": with_options,
     }  # fmt: skip
     environment.globals |= {
         "Verdict": Verdict,
@@ -133,8 +149,10 @@ def _category_page(
     *,
     alone: bool,
 ) -> str:
-    choice = choose_images(result.images)
-    cost = result.figures.cost
+    choice, conclusion = choose_images(result.images), conclude(result)
+    good = GoodPatches(inspector)
+    pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
+    cost, examination = result.figures.cost, inspector.bundle.manifest.provenance.examination
     charts = {
         "scores": score_chart(result),
         "roc": roc_chart(result),
@@ -150,17 +168,41 @@ def _category_page(
         broken_promise=broken_promise(inspector, result.figures),
         figure_rows=figure_rows(result.figures),
         kind_rows=kind_rows(result),
+        kind_columns=kind_columns(result),
+        findings=FINDINGS,
         verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],
         threshold_rows=threshold_rows(inspector, result),
         # the only text that is not escaped: the charts are our own, and escape the names in them
         charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
         choice=choice,
-        triples=draw_triples(inspector, choice.shown(), doing=f"{printable(name)} report"),
+        pictures=pictures,
+        anchors=_anchors(choice.shown()),
+        conclusion=conclusion,
+        steps=next_steps(
+            inspector.bundle, result, conclusion, [pictures[image.path].seen for image in choice.escapes.shown]
+        ),
+        kinds_of={image.path: image.kind for image in result.images},
+        examination=examination,
+        good=good,
+        thumbnails=_thumbnails(good, examination),
+        pixel_threshold=inspector.pixel_threshold,
         legend=draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
         provenance=bundle_facts(inspector.bundle),
         match=published.match(name),
         published=published,
     )
+
+
+def _anchors(images: list[ImageResult]) -> dict[Path, str]:
+    """The id of every image that a page shows, for links to it."""
+    return {image.path: f"image-{number}" for number, image in enumerate(images)}
+
+
+def _thumbnails(good: GoodPatches, examination: Examination | None) -> dict[str, Picture]:
+    """Small pictures of the training pictures that want a look, of those that the bank holds vectors of."""
+    images = () if examination is None else examination.images
+    found = {image.name: good.thumbnail(image.name) for image in images}
+    return {name: picture for name, picture in found.items() if picture is not None}
 
 
 def _has_unknown(result: CategoryResult) -> bool:
@@ -178,6 +220,7 @@ def _overview(
     mean: dict[str, Any] = {name: mean_of([getattr(row, name) for row in figures.values()]) for name in MEAN_OF}
     return environment.get_template("overview.html.j2").render(
         figures=figures,
+        conclusions={name: conclude(result) for name, (_, result) in results.items()},
         inspectors={name: inspector for name, (inspector, _) in results.items()},
         mean=mean,
         pages=pages,

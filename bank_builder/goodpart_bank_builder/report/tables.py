@@ -13,6 +13,27 @@ TUNED = "tuned on these defects, no promise"
 """Label of every value that was tuned on the labelled defects of the test set."""
 
 
+FINDINGS = {
+    "outlier": "unlike the other good parts",
+    "blur": "more blurred than the others",
+    "exposure": "lighter or darker than the others",
+    "size": "another size than the others",
+    "rotated": "turned by a quarter",
+    "grey": "grey among colour, or colour among grey",
+    "channels": "red and blue exchanged",
+    "unreadable": "cannot be read",
+}
+"""What the words of a bundle's examination mean."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KindColumn:
+    """A figure of kinds of defects: its attribute of `KindFigures`, and what a table calls it."""
+
+    name: str
+    label: str
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FigureRow:
     """One figure as text: name, value and meaning."""
@@ -65,7 +86,7 @@ class ThresholdRow:
 
 
 def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
-    """Rows of the figures of a category, without the two rates."""
+    """Rows of the figures of a category that can be computed, without the two rates."""
     auroc = "chance that a defective {0} scores higher than a good one"
     precision = "mean precision over all recalls: the share of {0}s called defective that are defective"
     overlap = "mean share of each defect's area that is found, at false-positive rates of pixels up to {0}"
@@ -83,6 +104,7 @@ def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
     return [
         FigureRow(name=name, value=figure_text(value), meaning=meaning, tuned=tuned)
         for name, value, meaning, tuned in rows
+        if value is not None
     ]
 
 
@@ -95,6 +117,18 @@ def kind_rows(result: CategoryResult) -> list[KindRow]:
             _kind_row(kind, [each for each in result.images if each.is_defective and each.kind == kind], figures)
         )
     return rows
+
+
+def kind_columns(result: CategoryResult) -> list[KindColumn]:
+    """The figures that at least one kind of defect has."""
+    columns = [
+        KindColumn(name="image_auroc", label="Image AUROC"),
+        KindColumn(name="image_auprc", label="Image AUPRC"),
+        KindColumn(name="pixel_auroc", label="Pixel AUROC"),
+        KindColumn(name="aupro_30", label="AUPRO to 0.30"),
+    ]
+    kinds = result.figures.kinds.values()
+    return [column for column in columns if any(getattr(kind, column.name) is not None for kind in kinds)]
 
 
 def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
