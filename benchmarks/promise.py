@@ -145,7 +145,9 @@ def _learn(
     """The bank and the held-out distances, as `goodpart-bank build` makes them."""
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=seed)
     coresets = [
-        chooser.of(np.concatenate([good.embeddings[path] for path in fold.images]), doing=None)
+        chooser.of(
+            np.concatenate([good.embeddings[path] for path in fold.images]), place=(fold.number, 0, 0), doing=None
+        )
         if fold.in_bank
         else None
         for fold in folds
@@ -153,9 +155,10 @@ def _learn(
     held_out = {}
     for fold, own in zip(folds, coresets, strict=True):
         if fold.scored:
-            bank = chooser.merged([other for other in coresets if other is not None and other is not own], doing=None)
+            others = [other for other in coresets if other is not None and other is not own]
+            bank = chooser.merged(others, name=f"without {fold.name}", doing=None)
             held_out.update({path: _distances(good.embeddings[path], bank, profile) for path in fold.images})
-    return chooser.merged([coreset for coreset in coresets if coreset is not None], doing=None), held_out
+    return chooser.merged([one for one in coresets if one is not None], name="the bank", doing=None), held_out
 
 
 def _distances(embeddings: npt.NDArray[np.float32], bank: Coreset, profile: Profile) -> npt.NDArray[np.float64]:

@@ -65,15 +65,19 @@ def small_backbone(out: Path, *, frame: FrameSpec = RGB) -> Path:
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
     del model.opset_import[1:]
     assert model.opset_import[0].version == OPSET
-    spec = BackboneSpec(
+    out.write_bytes(sealed(model, small_spec(frame)))
+    return out
+
+
+def small_spec(frame: FrameSpec = RGB) -> BackboneSpec:
+    """What the backbone states about itself."""
+    return BackboneSpec(
         frame=frame,
         grid=GridSpec(rows=8, columns=8, dimension=8),
         profile=SMALL,
         weights=WeightsSpec(source=WeightsSource.UNTRAINED, name=None, sha256=None, seed=5),
         precision=Precision.FLOAT32,
     )
-    out.write_bytes(sealed(model, spec))
-    return out
 
 
 def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, force: bool = False) -> Path:

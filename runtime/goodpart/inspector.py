@@ -20,6 +20,7 @@ from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.bundle.memory import read_memory
 from goodpart.bundle.names import BACKBONE
+from goodpart.bundle.term import load_term
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
@@ -28,7 +29,8 @@ from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.no_features import no_features
-from goodpart.scoring.scores import calibrate, image_score
+from goodpart.scoring.scores import finite_scores, image_score, score_grid
+from goodpart.scoring.term import KnownTerm, SeenFrame
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Inspector:
         calibration: Calibration,
         ignored: npt.NDArray[np.bool_] | None = None,
         bundle: Bundle | None = None,
+        term: KnownTerm | None = None,
     ) -> None:
         """Puts an Inspector together from parts; `load` is the usual way.
 
@@ -59,10 +62,11 @@ class Inspector:
             backbone, bank, calibration: the parts.
             ignored: `(rows, columns) bool` patches that never count, None if all do.
             bundle: what they came from.
+            term: what every patch's distance carries besides, None for nothing.
         """
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
-        self._ignored, self._bundle = ignored, bundle
+        self._ignored, self._bundle, self._term = ignored, bundle, term
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
@@ -108,7 +112,12 @@ class Inspector:
         )
         check_backbone(backbone, bundle.manifest.backbone, str(folder))
         inspector = cls(
-            backbone=backbone, bank=bank, calibration=bundle.calibration, ignored=bundle.ignored, bundle=bundle
+            backbone=backbone,
+            bank=bank,
+            calibration=bundle.calibration,
+            ignored=bundle.ignored,
+            bundle=bundle,
+            term=load_term(bundle),
         )
         if settings.threshold is not None and settings.pixel_threshold is not None:
             inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
@@ -217,17 +226,16 @@ class Inspector:
         counted = embeddings[self._counted]
         top_k = self.backbone.spec.profile.top_k(len(counted))
         limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
-        found = self.bank.search(counted, top_k=top_k, exact_above=limit)
+        term = None if self._term is None else self._term.of(SeenFrame(embeddings=counted))
+        found = self.bank.search(counted, top_k=top_k, exact_above=limit, term=term)
         searched = time.perf_counter()
-        scores = calibrate(found.distances, self.calibration)
+        scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        if not np.isfinite(score):
-            raise InferenceError(f"score: expected a finite number, found {score}; run goodpart selftest")
         reason = no_signal(frame, self.backbone.spec.frame)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
-        grid = self._grid(scores)
+        grid = score_grid(scores, self._counted, self.backbone.spec.grid)
         ended = time.perf_counter()
         return Inspection(
             verdict=verdict,
@@ -263,14 +271,6 @@ class Inspector:
             ContractError: one is not a frame as the manifest declares them.
         """
         return {golden.file: self._check_golden(golden) for golden in self.bundle.manifest.golden}
-
-    def _grid(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """`(rows, columns) float32` read-only scores; patches that never count get the lowest one."""
-        shape = self.backbone.spec.grid
-        grid = np.full(shape.patches, scores.min(), np.float32)
-        grid[self._counted] = scores
-        grid.flags.writeable = False
-        return grid.reshape(shape.rows, shape.columns)
 
     def _check_golden(self, golden: GoldenFrame) -> float:
         """How far a golden frame's score is off, or SelfTestError."""

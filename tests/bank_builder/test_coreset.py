@@ -12,6 +12,9 @@ from goodpart_bank_builder.learn.coreset import Chooser, Coreset, farthest_first
 from small_parts import unit_vectors
 
 RANDOM, GREEDY = CoresetMethod.RANDOM, CoresetMethod.GREEDY
+PLACE = (1, 0, 0)
+"""Fold, batch, and embeddings before."""
+
 both = pytest.mark.parametrize("method", CoresetMethod)
 
 
@@ -27,7 +30,11 @@ def as_set(vectors):
 def merged_in_chunks(embeddings, cuts, *, method, size, seed):
     """The coreset of embeddings that arrive piece by piece."""
     chooser = Chooser(method, size=size, seed=seed)
-    return chooser.merged([chooser.of(chunk) for chunk in np.split(embeddings, sorted(cuts)) if len(chunk)])
+    # cuts beyond the end give empty chunks, which are left out
+    chunks = zip([0, *sorted(cuts)], np.split(embeddings, sorted(cuts)), strict=True)
+    return chooser.merged(
+        [chooser.of(chunk, place=(1, 0, before)) for before, chunk in chunks if len(chunk)], name="all"
+    )
 
 
 @both
@@ -35,7 +42,7 @@ def merged_in_chunks(embeddings, cuts, *, method, size, seed):
 @given(count=st.integers(1, 120), size=st.integers(2, 100), seed=st.integers(0, 99))
 def test_as_many_as_asked_for_are_kept_and_every_one_was_given(method, count, size, seed):
     embeddings = rows(count, 8, seed)
-    coreset = Chooser(method, size=size, seed=seed).of(embeddings)
+    coreset = Chooser(method, size=size, seed=seed).of(embeddings, place=PLACE)
     assert len(coreset.vectors) == len(coreset.keys) == min(size, count)
     assert as_set(coreset.vectors) <= as_set(embeddings)
     assert len(as_set(coreset.vectors)) == len(coreset.vectors)
@@ -46,7 +53,7 @@ def test_as_many_as_asked_for_are_kept_and_every_one_was_given(method, count, si
 @pytest.mark.parametrize("dimension", [8, 200])  # 200 is projected
 def test_the_seed_decides_which_are_kept(method, dimension):
     embeddings = rows(250, dimension)
-    one, same, other = (Chooser(method, size=20, seed=seed).of(embeddings).vectors for seed in (1, 1, 2))
+    one, same, other = (Chooser(method, size=20, seed=seed).of(embeddings, place=PLACE).vectors for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert as_set(one) != as_set(other)
 
@@ -55,7 +62,7 @@ def test_the_seed_decides_which_are_kept(method, dimension):
 def test_identical_vectors_are_kept_once_and_counted(method):
     embeddings = rows(20, 8)
     embeddings[13:] = embeddings[0]
-    coreset = Chooser(method, size=100, seed=0).of(embeddings)
+    coreset = Chooser(method, size=100, seed=0).of(embeddings, place=PLACE)
     assert as_set(coreset.vectors) == as_set(embeddings)
     assert (len(coreset.vectors), coreset.duplicates) == (13, 7)
 
@@ -66,9 +73,10 @@ def test_identical_vectors_of_two_coresets_are_kept_once_and_counted(method):
     shared, own, others = rows(4, 8, 1), rows(5, 8, 2), rows(6, 8, 3)
     coreset = chooser.merged(
         [
-            chooser.of(np.concatenate([shared, shared[:2], own])),
-            chooser.of(np.concatenate([others, shared])),
-        ]
+            chooser.of(np.concatenate([shared, shared[:2], own]), place=(1, 0, 0)),
+            chooser.of(np.concatenate([others, shared]), place=(1, 0, 1)),
+        ],
+        name="all",
     )
     assert as_set(coreset.vectors) == as_set(np.concatenate([shared, own, others]))
     assert (len(coreset.vectors), coreset.duplicates) == (15, 2 + 4)
@@ -77,8 +85,8 @@ def test_identical_vectors_of_two_coresets_are_kept_once_and_counted(method):
 @both
 def test_a_single_coreset_is_merged_as_it_is(method):
     chooser = Chooser(method, size=5, seed=0)
-    only = chooser.of(rows(30, 8))
-    assert chooser.merged([only]) is only
+    only = chooser.of(rows(30, 8), place=PLACE)
+    assert chooser.merged([only], name="all") is only
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -91,7 +99,7 @@ def test_a_single_coreset_is_merged_as_it_is(method):
 def test_a_random_coreset_holds_the_lowest_keys_of_all_however_it_was_chunked(count, cuts, size, seed):
     embeddings = rows(count, 8, seed)[np.random.default_rng(seed).integers(0, count, count)]  # some stand there twice
     merged = merged_in_chunks(embeddings, cuts, method=RANDOM, size=size, seed=seed)
-    keys = np.random.default_rng(seed).random(count)
+    keys = np.random.default_rng(np.random.SeedSequence([seed, 1, 0])).random(count)
     lowest = {}
     for index in np.argsort(keys):
         lowest.setdefault(embeddings[index].tobytes(), index)
@@ -127,7 +135,7 @@ def plain_loop(points, size, first):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_greedy_coreset_is_that_of_the_plain_loop_from_some_first_vector(seed):
     embeddings = rows(60, 8, seed)
-    kept = as_set(Chooser(GREEDY, size=15, seed=seed).of(embeddings).vectors)
+    kept = as_set(Chooser(GREEDY, size=15, seed=seed).of(embeddings, place=PLACE).vectors)
     assert any(kept == as_set(embeddings[plain_loop(embeddings, 15, first)]) for first in range(60))
 
 
@@ -168,12 +176,15 @@ def near_and_far(seed=0):
 
 def test_near_duplicates_are_not_kept_twice_by_greedy_choice():
     embeddings = near_and_far()
-    kept = Chooser(GREEDY, size=20, seed=0).of(embeddings).vectors
+    kept = Chooser(GREEDY, size=20, seed=0).of(embeddings, place=PLACE).vectors
     assert len(kept) == 10
     assert (kept @ kept.T - np.eye(10)).max() < 0.999
     chooser = Chooser(GREEDY, size=20, seed=0)
-    assert len(chooser.merged([chooser.of(embeddings[:10]), chooser.of(embeddings[10:])]).vectors) == 10
-    assert len(Chooser(RANDOM, size=20, seed=0).of(embeddings).vectors) == 20
+    halves = [
+        chooser.of(half, place=(1, 0, before)) for before, half in zip((0, 10), np.split(embeddings, [10]), strict=True)
+    ]
+    assert len(chooser.merged(halves, name="all").vectors) == 10
+    assert len(Chooser(RANDOM, size=20, seed=0).of(embeddings, place=PLACE).vectors) == 20
 
 
 def test_greedy_covers_a_rare_corner_that_random_misses():
@@ -184,7 +195,7 @@ def test_greedy_covers_a_rare_corner_that_random_misses():
     embeddings = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
     def uncovered(method):
-        kept = Chooser(method, size=30, seed=0).of(embeddings).vectors
+        kept = Chooser(method, size=30, seed=0).of(embeddings, place=PLACE).vectors
         return (1.0 - (rare @ kept.T).max(axis=1)).max()
 
     assert uncovered(GREEDY) < 1e-6
@@ -204,7 +215,7 @@ def test_a_merged_greedy_coreset_covers_nearly_as_well_as_a_direct_one(dimension
     vectors = centres + rng.normal(0, 0.1, centres.shape)
     embeddings = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     embeddings = embeddings[np.argsort(embeddings[:, 0])]  # every chunk has clusters of its own
-    direct = Chooser(GREEDY, size=150, seed=seed).of(embeddings)
+    direct = Chooser(GREEDY, size=150, seed=seed).of(embeddings, place=PLACE)
     merged = merged_in_chunks(embeddings, range(300, 3000, 300), method=GREEDY, size=150, seed=seed)
     assert len(merged.vectors) == 150
     assert radius(embeddings, merged.vectors) <= 3 * radius(embeddings, direct.vectors)

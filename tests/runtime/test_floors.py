@@ -31,7 +31,7 @@ FLOORS = {
         {"cli"},
     ],
     "bank_builder/goodpart_bank_builder": [
-        {"progress", "data", "demo"},
+        {"progress", "data", "demo", "paint"},
         {"learn", "evaluate"},
         {"doctor"},
         {"build", "report"},

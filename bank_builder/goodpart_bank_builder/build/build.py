@@ -10,7 +10,8 @@ import numpy.typing as npt
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
-from goodpart.bundle.names import DIRECTIONS, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
+from goodpart.bundle.names import DIRECTIONS, HEAD, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
+from goodpart.bundle.term import head_term
 from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.learned import ImageList
@@ -33,6 +34,7 @@ from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.learn import Learned, learn
+from goodpart_bank_builder.learn.teach import Taught
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class BuildReport:
         ignored_patches: how many of them never count.
         recall: share of nearest neighbours that plain HNSW finds for good patches, 0 to 1.
         calibration: scale and thresholds.
+        head: whether there is a head, and what it gains on painted defects, in words.
         warning: the warning that marks all results of the bundle (untrained weights), or None.
         excluded: the sha256 of every image that was left out on demand, by name.
         diagnosis: the images that want a look, and the parts that the threshold rests on.
@@ -74,6 +77,7 @@ class BuildReport:
     ignored_patches: int
     recall: float
     calibration: Calibration
+    head: str
     warning: str | None
     excluded: dict[str, str]
     diagnosis: Diagnosis
@@ -114,7 +118,14 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         search=facts.search,
         threads=settings.threads,
     )
-    inspector = Inspector(backbone=backbone, bank=bank, calibration=learned.calibration, ignored=learned.ignored)
+    taught = learned.taught
+    inspector = Inspector(
+        backbone=backbone,
+        bank=bank,
+        calibration=learned.calibration,
+        ignored=learned.ignored,
+        term=None if taught is None else head_term(taught.head, taught.spec),
+    )
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{number:03}.npy": frame for number, frame in enumerate(frames)}
     manifest = Manifest(
@@ -127,6 +138,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
+        head=None if taught is None else taught.spec,
         atlas=ATLAS if settings.thumbnails else None,
     )
     images = image_list(learned, found, settings.good_dir)
@@ -174,6 +186,8 @@ def _publish(
         np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
         np.save(staging / DIRECTIONS, projection, allow_pickle=False)
         save_index(index, staging / INDEX)
+        if learned.taught is not None:
+            np.save(staging / HEAD, learned.taught.head.flat, allow_pickle=False)
         origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)
         np.save(staging / ORIGINS, origins, allow_pickle=False)
         if settings.thumbnails:
@@ -215,9 +229,20 @@ def _report(
         ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),
         recall=manifest.bank.recall,
         calibration=learned.calibration,
+        head=_head_words(learned.taught),
         warning=manifest.backbone.weights.warning,
         excluded=found.excluded,
         diagnosis=diagnosis,
         thumbnails=len(np.unique(learned.bank.origins // manifest.backbone.grid.patches)) if settings.thumbnails else 0,
         thumbnail_bytes=sum(path.stat().st_size for path in (settings.out / "atlas").glob("*.jpg")),
     )
+
+
+def _head_words(taught: Taught | None) -> str:
+    if taught is None:
+        return "none"
+    words = f"alpha {taught.spec.alpha:g}"
+    if taught.painted_auroc is None:
+        return words
+    without, with_head = taught.painted_auroc
+    return f"{words}; AUROC on painted defects of held-out parts {with_head:.3f}, without the head {without:.3f}"

@@ -57,6 +57,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
     )
     parser.add_argument(
+        "--head", type=_head, default=BuildSettings.head, metavar="off|auto|ALPHA",
+        help="how much a head counts that is trained on painted defects, in standard deviations, at most 4; auto: "
+        "as painted defects of held-out parts suggest (default: auto, if the backbone's profile has a head)",
+    )  # fmt: skip
+    parser.add_argument(
         "--serial", type=int, default=BuildSettings.serial, metavar="N",
         help="give each new bundle of a product a higher number; devices can refuse lower ones (default: %(default)s)",
     )  # fmt: skip
@@ -127,6 +132,15 @@ def _write_findings(file: Path | None, settings: BuildSettings, report: BuildRep
     return target
 
 
+def _head(text: str) -> float | None:
+    if text in ("off", "auto"):
+        return 0.0 if text == "off" else None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected off, auto or a number, found {text!r}") from error
+
+
 def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> Path:
     with Inspector.load(settings.out, threads=1) as inspector:
         closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
@@ -150,6 +164,7 @@ def _print(report: BuildReport) -> None:
     for phrase in report.passed_over:
         print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
+    print(f"head        {report.head}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
     print(

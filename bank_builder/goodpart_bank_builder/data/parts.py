@@ -1,11 +1,11 @@
 """Parts: finds the images that show one part, and deals parts into folds."""
 
 import dataclasses
+import hashlib
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
 
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod, quantile_rank
@@ -13,6 +13,11 @@ from goodpart_bank_builder.data.settings import LearnSettings
 
 FOLDS = 5
 """Folds of cross-conformal calibration. A bank of four fifths of the parts scores each of the other parts."""
+
+STABLE_FROM = 60
+"""Parts from which each one's fold follows from its name alone. With fewer, such folds would be too uneven."""
+
+_HASH_BYTES = 8
 
 _BETWEEN = "\0"
 """Separator of groups. No file name contains it, so different groups never give the same part."""
@@ -23,13 +28,15 @@ class Fold:
     """Images that are held out together.
 
     Attributes:
-        name: label in progress bars.
+        name: label in progress bars; merges that concern the fold draw their random numbers from it.
+        number: from 1; the chunks of the fold draw their random numbers from it.
         images: all images of the fold's parts, sorted.
         in_bank: whether the final bank is learned from them.
         scored: whether they are scored for the calibration.
     """
 
     name: str
+    number: int
     images: tuple[Path, ...]
     in_bank: bool
     scored: bool
@@ -88,11 +95,15 @@ def _chained(found: dict[Path, tuple[str, ...]], gap: int) -> dict[Path, str]:
 
 
 def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, ...]:
-    """Deals parts into folds at random.
+    """Deals parts into folds by a hash of the seed and the part's name.
 
     CROSS_CONFORMAL makes up to five folds; all of them are in the bank and all are scored. SPLIT makes two folds. One
-    is in the bank. The other is scored and holds at least a third of the parts, more if the rate needs more, and at
-    most half.
+    is in the bank. The other is scored and holds about a third of the parts, more if the rate needs more, and at most
+    half.
+
+    From 60 parts on, the fold of a part follows from its own hash. A new part then moves no other one, and banks and
+    coresets of other folds stay as they are. With fewer parts the sorted hashes are dealt in turn, so that folds are
+    even.
 
     Args:
         parts: the part of every image.
@@ -101,35 +112,55 @@ def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, .
     Raises:
         UsageError: there are fewer than two parts, or too few for the rate; the message says which rate they support.
     """
-    names = sorted(set(parts.values()))
+    names = set(parts.values())
     if len(names) < 2:
         raise UsageError(f"expected at least 2 good parts, found {len(names)}; photograph more, or correct --group")
-    shuffled = [names[position] for position in np.random.default_rng(settings.seed).permutation(len(names))]
+    hashes = {name: _hash(name, settings.seed) for name in names}
+    ordered = sorted(names, key=lambda name: (hashes[name], name))
     if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
         quantile_rank(len(names), settings.false_reject_rate)
-        dealt = [shuffled[first::FOLDS] for first in range(min(FOLDS, len(names)))]
+        dealt = [ordered[first::FOLDS] for first in range(min(FOLDS, len(names)))]
+        if len(names) >= STABLE_FROM:
+            dealt = [[name for name in ordered if hashes[name] % FOLDS == number] for number in range(FOLDS)]
         return tuple(
-            _fold(parts, members, name=f"fold {number} of {len(dealt)}", in_bank=True, scored=True)
+            _fold(parts, members, name=f"fold {number} of {len(dealt)}", number=number, in_bank=True, scored=True)
             for number, members in enumerate(dealt, start=1)
+            if members
         )
     kept = _kept_for_calibration(len(names), settings.false_reject_rate)
+    if len(names) >= STABLE_FROM:
+        third = sum(number < 2 ** (8 * _HASH_BYTES) // 3 for number in hashes.values())
+        least = _least_parts(settings.false_reject_rate)
+        kept = min(max(third, least), len(names) // 2)
     return (
-        _fold(parts, shuffled[kept:], name="the bank's parts", in_bank=True, scored=False),
-        _fold(parts, shuffled[:kept], name="the calibration's parts", in_bank=False, scored=True),
+        _fold(parts, ordered[kept:], name="the bank's parts", number=1, in_bank=True, scored=False),
+        _fold(parts, ordered[:kept], name="the calibration's parts", number=2, in_bank=False, scored=True),
     )
+
+
+def _hash(name: str, seed: int) -> int:
+    """A number that looks random and is the same everywhere, unlike `hash()`."""
+    # a file's name need not be UTF-8
+    text = f"{seed}{_BETWEEN}{name}".encode("utf-8", "surrogateescape")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=_HASH_BYTES).digest(), "big")
 
 
 def _kept_for_calibration(count: int, false_reject_rate: float) -> int:
     """Number of parts, out of `count`, that a split keeps out of the bank."""
     most = count // 2
     quantile_rank(most, false_reject_rate)
-    kept = max(1, count // 3)
-    while kept < most and (kept + 1) * false_reject_rate < 1.0:
-        kept += 1
-    return kept
+    return min(max(1, count // 3, _least_parts(false_reject_rate)), most)
 
 
-def _fold(parts: dict[Path, str], members: Sequence[str], *, name: str, in_bank: bool, scored: bool) -> Fold:
+def _least_parts(false_reject_rate: float) -> int:
+    """The fewest held-out parts that support a rate."""
+    # the tiny term keeps rounding from lifting an exact quotient such as 1 / 0.05 above the whole number
+    return math.ceil(1.0 / false_reject_rate - 1e-9) - 1
+
+
+def _fold(
+    parts: dict[Path, str], members: Sequence[str], *, name: str, number: int, in_bank: bool, scored: bool
+) -> Fold:
     wanted = set(members)
     images = tuple(sorted(path for path, part in parts.items() if part in wanted))
-    return Fold(name=name, images=images, in_bank=in_bank, scored=scored)
+    return Fold(name=name, number=number, images=images, in_bank=in_bank, scored=scored)

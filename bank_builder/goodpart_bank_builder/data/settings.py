@@ -22,6 +22,7 @@ class LearnSettings:
         threads: images embedded at a time, one thread each; 1 to 256.
         skip_unreadable: whether to leave out images that cannot be read.
         max_megapixels: the most pixels that an image file may have, in millions.
+        head: how much the head counts beside the distance, 0 (no head) to 4; None to choose by painted defects.
     """
 
     false_reject_rate: float = 0.05
@@ -31,12 +32,15 @@ class LearnSettings:
     threads: int = 1
     skip_unreadable: bool = False
     max_megapixels: float = MAX_MEGAPIXELS
+    head: float | None = None
 
     def __post_init__(self) -> None:
         # checked here, because a build uses some of the settings only after minutes of work
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
         check_threads(self.threads)
+        if self.head is not None and not 0.0 <= self.head <= 4.0:
+            raise UsageError(f"--head: expected off, auto or 0 to 4, found {self.head:g}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ Thanks to merging, a build of 10,000 images fits into memory, and the bank of ev
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +47,9 @@ class Coreset:
 class Chooser:
     """Chooses coresets of embeddings and merges coresets, all with one seed.
 
+    Every choice draws its random numbers from the seed and from what is chosen, never from what was chosen before.
+    Chunks can therefore be worked on in any order, and a new chunk changes no other one's coreset.
+
     RANDOM keeps the vectors with the lowest keys (paper, memory bank: a subsample without replacement). A merged
     coreset keeps the lowest keys of all, so it is a random subsample of all embeddings. GREEDY repeatedly keeps the
     vector that is farthest from all kept ones (k-centre, as in PatchCore). It stops when `size` vectors are kept or
@@ -62,13 +66,14 @@ class Chooser:
             seed: of the keys, the first vectors and the random projection.
         """
         self._method, self._size = method, size
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         self._projection: npt.NDArray[np.float32] | None = None
 
     def of(
         self,
         embeddings: npt.NDArray[np.float32],
         *,
+        place: tuple[int, int, int],
         origins: npt.NDArray[np.int64] | None = None,
         doing: str | None = "choosing",
     ) -> Coreset:
@@ -76,15 +81,27 @@ class Chooser:
 
         Args:
             embeddings: `(N, D) float32` unit vectors.
+            place: where the embeddings come from: fold, batch, and how many of that fold and batch come before them;
+                different for every call.
             origins: `(N,) int64` numbers that name the embeddings; None for their positions. They decide nothing.
             doing: label of the progress bar, None for no bar.
         """
+        fold, batch, before = place
+        stream = np.random.PCG64(np.random.SeedSequence([self._seed, fold, batch]))
+        # keys are those that one long chunk would draw, so that the size of chunks decides nothing of a RANDOM bank
+        rng = np.random.Generator(stream.advance(before))
         named = np.arange(len(embeddings)) if origins is None else origins
-        every = Coreset(vectors=embeddings, keys=self._rng.random(len(embeddings)), duplicates=0, origins=named)
-        return self._reduced(every, doing)
+        every = Coreset(vectors=embeddings, keys=rng.random(len(embeddings)), duplicates=0, origins=named)
+        return self._reduced(every, rng, doing)
 
-    def merged(self, coresets: Sequence[Coreset], *, doing: str | None = "merging") -> Coreset:
-        """Merges coresets into one; a single coreset is returned as it is."""
+    def merged(self, coresets: Sequence[Coreset], *, name: str, doing: str | None = "merging") -> Coreset:
+        """Merges coresets into one; a single coreset is returned as it is.
+
+        Args:
+            coresets: at least one.
+            name: of what they make, different for every merge.
+            doing: label of the progress bar, None for no bar.
+        """
         if len(coresets) == 1:
             return coresets[0]
         every = Coreset(
@@ -93,9 +110,11 @@ class Chooser:
             duplicates=sum(coreset.duplicates for coreset in coresets),
             origins=np.concatenate([coreset.origins for coreset in coresets]),
         )
-        return self._reduced(every, doing)
+        number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=16).digest(), "big")
+        rng = np.random.default_rng(np.random.SeedSequence([self._seed, number]))
+        return self._reduced(every, rng, doing)
 
-    def _reduced(self, every: Coreset, doing: str | None) -> Coreset:
+    def _reduced(self, every: Coreset, rng: np.random.Generator, doing: str | None) -> Coreset:
         vectors, keys = every.vectors, every.keys
         if self._method is CoresetMethod.RANDOM:
             # lowest keys first: of identical vectors the one with the lowest key is kept, whatever the order of merging
@@ -106,7 +125,7 @@ class Chooser:
             distinct = kept = _distinct(vectors)
             if len(distinct) > 1:
                 points = self._project(vectors)[distinct]
-                first = int(self._rng.integers(len(points)))
+                first = int(rng.integers(len(points)))
                 kept = distinct[farthest_first(points, self._size, first=first, near=2 * _NEAR, doing=doing)]
         kept = np.sort(kept)
         duplicates = every.duplicates + len(vectors) - len(distinct)
@@ -119,7 +138,8 @@ class Chooser:
             return vectors
         if self._projection is None:
             scale = _PROJECTED**-0.5
-            self._projection = self._rng.normal(scale=scale, size=(dimension, _PROJECTED)).astype(np.float32)
+            rng = np.random.default_rng(self._seed)
+            self._projection = rng.normal(scale=scale, size=(dimension, _PROJECTED)).astype(np.float32)
         return np.asarray(vectors @ self._projection)
 
 

@@ -17,6 +17,7 @@ from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.frame_facts import FrameFacts, frame_facts
+from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import Lookalikes
 
 KEPT_BYTES = 1 << 30
@@ -37,12 +38,15 @@ class GoodImages:
         lookalikes: summaries of the images read, to find near-identical images.
     """
 
-    def __init__(self, backbone: Backbone, settings: LearnSettings = _DEFAULTS) -> None:
+    def __init__(
+        self, backbone: Backbone, settings: LearnSettings = _DEFAULTS, *, lessons: Lessons | None = None
+    ) -> None:
         """Sets how images are embedded.
 
         Args:
             backbone: the backbone of the future bundle.
             settings: `ignore`, `threads` and `skip_unreadable` are used; every skipped image is named on stderr.
+            lessons: gets every image once, to paint a defect on it; None to paint none.
 
         Raises:
             UsageError: the ignore mask cannot be read or leaves no patch.
@@ -58,7 +62,7 @@ class GoodImages:
         self.skipped: dict[Path, str] = {}
         self.frames: dict[Path, FrameFacts] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
-        self._backbone, self._settings = backbone, settings
+        self._backbone, self._settings, self._lessons = backbone, settings, lessons
         self._number: dict[Path, int] = {}
         self._first_path: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
@@ -139,4 +143,6 @@ class GoodImages:
             )
         if path not in self.frames:
             self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
+            if self._lessons is not None:
+                self._lessons.add(path, frame, embeddings, ignored=self.ignored)
         return embeddings

@@ -1,17 +1,15 @@
 """Learning: one pass over the good images makes the bank, a second pass makes the calibration."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from goodpart._host.parallel import Workers
-from goodpart.bank.exact import exact_distances
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
+from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
 from goodpart_bank_builder.data.parts import Fold
@@ -20,14 +18,16 @@ from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.coreset import Chooser, Coreset, require_structure
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.learn.frame_facts import FrameFacts
+from goodpart_bank_builder.learn.held_out import hold_out, watched
+from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
-from goodpart_bank_builder.progress import progress
+from goodpart_bank_builder.learn.teach import Taught, teach
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
 
-_QUERIES = 1000
-"""Held-out embeddings that measure recall, about."""
+_BATCH = 0
+"""The batch that all good images come from."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,8 @@ class Learned:
         bank: the embeddings to keep; their origins are the position of the image in `images` times the patches of a
             frame, plus the position of the patch in the grid.
         calibration: scale and thresholds.
-        held_out: `(P,) float64` distances of every held-out image to a bank without its part.
+        taught: the head that was trained on painted defects, None without one.
+        held_out: `(P,) float64` distances of every held-out image to a bank without its part, with their known terms.
         ignored: `(rows, columns) bool` patches that never count, or None.
         worst: mean of the highest distances of every held-out image; it orders the images by score.
         images: the files read, and their sha256.
@@ -54,6 +55,7 @@ class Learned:
 
     bank: Coreset
     calibration: Calibration
+    taught: Taught | None
     held_out: dict[Path, npt.NDArray[np.float64]]
     ignored: npt.NDArray[np.bool_] | None
     worst: tuple[float, ...]
@@ -90,17 +92,23 @@ def learn(
         FrameError: an image cannot be read and `skip_unreadable` is off.
     """
     profile = backbone.spec.profile
-    images = GoodImages(backbone, settings)
+    lessons = _lessons(backbone, folds, settings)
+    images = GoodImages(backbone, settings, lessons=lessons)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
-    held_out, queries = _hold_out(
-        images, folds, coresets, chooser, neighbours=profile.neighbours, threads=settings.threads
-    )
+
+    def bank_of(present: Sequence[Coreset | None], name: str) -> Coreset:
+        return _bank(chooser, present, profile.neighbours, name)
+
+    found = hold_out(images, folds, coresets, bank_of, lessons, settings, neighbours=profile.neighbours)
     top_k = profile.top_k(images.patches)
+    taught = None if lessons is None else teach(lessons, folds, found, settings, top_k=top_k)
+    held_out = found.distances if taught is None else taught.sums(found)
     return Learned(
-        bank=_bank(chooser, coresets, profile.neighbours),
+        bank=bank_of(coresets, "the bank"),
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
+        taught=taught,
         held_out=held_out,
         ignored=images.ignored,
         worst=tuple(image_score(found, top_k) for found in held_out.values()),
@@ -108,7 +116,7 @@ def learn(
         parts=len({parts[path] for path in images.contents}),
         unreadable=images.skipped,
         patches=patches,
-        queries=queries,
+        queries=found.queries,
         lookalikes=images.lookalikes.across([fold.images for fold in folds]),
         top_k=top_k,
         frames=images.frames,
@@ -116,43 +124,12 @@ def learn(
     )
 
 
-def _hold_out(
-    images: GoodImages,
-    folds: Sequence[Fold],
-    coresets: Sequence[Coreset | None],
-    chooser: Chooser,
-    *,
-    neighbours: int,
-    threads: int,
-) -> tuple[dict[Path, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
-    """Distances of every held-out image to a bank without its fold, and a sample of held-out embeddings."""
-    distances: dict[Path, npt.NDArray[np.float64]] = {}
-    queries: list[npt.NDArray[np.float32]] = []
-    step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
-    with _workers(threads) as workers:
-        for fold, own in zip(folds, coresets, strict=True):
-            if not fold.scored:
-                continue
-            bank = _bank(chooser, [coreset for coreset in coresets if coreset is not own], neighbours).vectors
-            for path, embeddings in images.read(_watched(fold.images, f"calibrating on {fold.name}")):
-                distances[path] = exact_distances(
-                    bank, embeddings, neighbours=neighbours, threads=threads, workers=workers
-                )
-                # a copy: a view would keep all embeddings of the image in memory
-                queries.append(embeddings[::step].copy())
-    if not distances:
-        raise UsageError("expected readable images to calibrate on, found none; photograph more good parts")
-    return distances, np.concatenate(queries)
-
-
-@contextlib.contextmanager
-def _workers(threads: int) -> Iterator[Workers | None]:
-    """Threads for the search, or None if the calling thread searches alone."""
-    if threads == 1:
-        yield None
-        return
-    with contextlib.closing(Workers(threads)) as workers:
-        yield workers
+def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings) -> Lessons | None:
+    """Where painted defects are collected, None if the profile or the user wants no head."""
+    if not backbone.spec.profile.head or settings.head == 0:
+        return None
+    reader = ImageReader(max_megapixels=settings.max_megapixels)
+    return Lessons(backbone, reader, folds, seed=settings.seed)
 
 
 def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
@@ -160,28 +137,29 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
     coresets: list[Coreset] = []
     chunk: list[npt.NDArray[np.float32]] = []
     origins: list[npt.NDArray[np.int64]] = []
-    chunk_bytes = 0
-    for path, embeddings in images.read(_watched(fold.images, f"embedding {fold.name}")):
+    chunk_bytes = before = 0
+    for path, embeddings in images.read(watched(fold.images, f"embedding {fold.name}")):
         chunk.append(embeddings)
         origins.append(images.origins(path))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
+            coresets.append(
+                chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+            )
+            before += sum(map(len, chunk))
             chunk, origins, chunk_bytes = [], [], 0
     if chunk:
-        coresets.append(chooser.of(np.concatenate(chunk), origins=np.concatenate(origins)))
-    return chooser.merged(coresets) if coresets else None
+        coresets.append(
+            chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
+        )
+    return chooser.merged(coresets, name=fold.name) if coresets else None
 
 
-def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int) -> Coreset:
+def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int, name: str) -> Coreset:
     """Merges the coresets that are not None into a bank."""
     present = [coreset for coreset in coresets if coreset is not None]
     if not present:
         raise UsageError("expected readable images, found too few to hold some out; photograph more good parts")
-    bank = chooser.merged(present)
+    bank = chooser.merged(present, name=name)
     require_structure(bank, neighbours=neighbours)
     return bank
-
-
-def _watched(paths: Sequence[Path], doing: str) -> Iterable[Path]:
-    return progress(paths, doing=doing, total=len(paths), unit="images")

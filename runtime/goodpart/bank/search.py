@@ -3,6 +3,9 @@
 The graph names candidates, and the true distance to the nearest of them is an upper bound of the patch distance. The
 worst patches are recomputed exactly until no other patch can reach the k-th worst exact one. The image score is then
 that of brute force.
+
+A patch may carry a known term: a number that does not depend on neighbours and is added to its distance. It shifts the
+upper bound as much as the true value, so that the search certifies sums as it certifies distances.
 """
 
 import dataclasses
@@ -32,13 +35,21 @@ class PatchDistances:
     """Patch distances of one frame.
 
     Attributes:
-        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. The
-            `top_k` highest, and all above the limit, are exact; the others are exact or upper bounds that lie below.
+        distances: `(P,) float64` mean cosine distance to the K nearest neighbours, higher is more anomalous. Those of
+            the `top_k` highest sums, and of all sums above the limit, are exact; the others are exact or upper bounds
+            whose sums lie below.
         recomputed: how many are exact.
+        term: `(P,) float64` the known term of each patch, None if patches have none.
     """
 
     distances: npt.NDArray[np.float64]
     recomputed: int
+    term: npt.NDArray[np.float64] | None = None
+
+    @property
+    def sums(self) -> npt.NDArray[np.float64]:
+        """`(P,) float64` distance and term together, higher is more anomalous: what is calibrated."""
+        return self.distances if self.term is None else self.distances + self.term
 
 
 class Bank:
@@ -93,24 +104,34 @@ class Bank:
         self._threads = threads
         self._workers = Workers(threads) if threads > 1 else None
 
-    def search(self, embeddings: npt.NDArray[np.float32], *, top_k: int, exact_above: float = np.inf) -> PatchDistances:
-        """Patch distances of one frame, the `top_k` highest proven exact (DESIGN section 8, certified search).
+    def search(
+        self,
+        embeddings: npt.NDArray[np.float32],
+        *,
+        top_k: int,
+        exact_above: float = np.inf,
+        term: npt.NDArray[np.float64] | None = None,
+    ) -> PatchDistances:
+        """Patch distances of one frame, the `top_k` highest sums proven exact (DESIGN section 8, certified search).
 
         Args:
             embeddings: `(P, D) float32` finite unit vectors.
             top_k: 1 to P.
-            exact_above: a distance; every patch above it is exact as well.
+            exact_above: a distance, with its term; every patch above it is exact as well.
+            term: `(P,) float64` finite, of either sign, added to the distance of each patch; None for no term.
 
         Raises:
-            InferenceError: another width, or non-finite values.
+            InferenceError: another width, another number of terms, or non-finite values.
         """
+        self._check_width(embeddings)
+        if term is not None:
+            _check_term(term, len(embeddings))
         if self._method is SearchMethod.EXACT:
-            self._check_width(embeddings)
             distances, recomputed = self._exact(embeddings), len(embeddings)
         else:
             bounds = self.upper_bounds(embeddings)
-            distances, recomputed = self._certified(embeddings, bounds, top_k=top_k, exact_above=exact_above)
-        return PatchDistances(distances=_finite(distances), recomputed=recomputed)
+            distances, recomputed = self._certified(embeddings, bounds, top_k=top_k, exact_above=exact_above, term=term)
+        return PatchDistances(distances=_finite(distances), recomputed=recomputed, term=term)
 
     def close(self) -> None:
         """Ends the threads and frees the memory; after this nothing can be searched."""
@@ -166,11 +187,16 @@ class Bank:
         *,
         top_k: int,
         exact_above: float,
+        term: npt.NDArray[np.float64] | None,
     ) -> tuple[npt.NDArray[np.float64], int]:
         """Upper bounds made exact from the highest down for as long as one could still matter, and how many were."""
-        order = np.argsort(-distances, kind="stable")
+        known = 0.0 if term is None else term
+        # the margin comes first: rounding keeps order, so that no true sum is above its reach, however large the term
+        reach = (distances + _MARGIN) + known
+        # without a term by the bounds themselves, which the margin may round to equal ones
+        order = np.argsort(-(distances if term is None else reach), kind="stable")
         # all that may lie above the limit go first, in one piece: the fewer pieces, the better the machine multiplies
-        above = int(np.count_nonzero(~(distances + _MARGIN <= exact_above)))
+        above = int(np.count_nonzero(~(reach <= exact_above)))
         piece = max(top_k, PIECE)
         begin, end = 0, max(piece, above)
         while True:
@@ -178,8 +204,8 @@ class Bank:
             distances[rows] = self._exact(embeddings[rows])
             if end >= len(order):
                 return distances, len(order)
-            kth_worst = np.partition(distances[order[:end]], -top_k)[-top_k]
-            if kth_worst >= distances[order[end]] + _MARGIN:
+            sums = distances + known
+            if np.partition(sums[order[:end]], -top_k)[-top_k] >= reach[order[end]]:
                 return distances, end
             begin, end = end, end + piece
 
@@ -193,6 +219,12 @@ class Bank:
         return exact_distances(
             self.vectors, rows, neighbours=self._neighbours, threads=self._threads, workers=self._workers
         )
+
+
+def _check_term(term: npt.NDArray[np.float64], patches: int) -> None:
+    """A NaN would compare as not above a limit."""
+    if term.shape != (patches,) or not np.isfinite(term).all():
+        raise InferenceError(f"bank: expected {patches} finite terms, one for each patch, found {term.shape} or others")
 
 
 def _finite(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -6,7 +6,6 @@ a byte.
 
 import contextlib
 import dataclasses
-import hashlib
 import io
 import os
 import tempfile
@@ -19,38 +18,31 @@ import numpy.typing as npt
 
 from goodpart._host import strict_json
 from goodpart.bundle.arrays import parse_array, parse_ignored, parse_origins
-from goodpart.bundle.files import check_file_facts, read_checked, read_file
+from goodpart.bundle.files import check_file_facts, read_checked
+from goodpart.bundle.manifest_file import read_manifest
 from goodpart.bundle.names import (
     BACKBONE,
     CALIBRATION,
     DIRECTIONS,
+    HEAD,
     IGNORE,
     IMAGES,
     INDEX,
-    MANIFEST,
-    MANIFEST_SHA256,
     ORIGINS,
-    SIGNATURE,
     VECTORS,
-    check_names,
 )
-from goodpart.bundle.signature import SIGNATURE_BYTES, check_signature
 from goodpart.errors import (
     BundleMissingError,
     ContractError,
     FrameError,
     IntegrityError,
-    RollbackError,
-    SignatureError,
-    VersionError,
-    found_at,
 )
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.head import head_values
 from goodpart.facts.learned import ImageList
-from goodpart.facts.manifest import READ_VERSIONS, Manifest
+from goodpart.facts.manifest import Manifest
 from goodpart.frames.plain_files import load_npy
 
-_MANIFEST_LIMIT_BYTES = 1 << 20
 _IMAGES_LIMIT_BYTES = 64 << 20
 
 _WHEN_ASKED = frozenset({IMAGES, ORIGINS})
@@ -99,6 +91,18 @@ class Bundle:
         bank, dimension = self.manifest.bank, self.manifest.backbone.grid.dimension
         vectors = self._read_floats(VECTORS, (bank.vectors, dimension))
         return vectors, self._read_floats(DIRECTIONS, (dimension, bank.directions))
+
+    def read_head(self) -> npt.NDArray[np.float32] | None:
+        """`(n,) float32` weights of the head, None without a head.
+
+        Raises:
+            IntegrityError: the file has changed since the bundle was read.
+            ContractError: they are not what the manifest says.
+        """
+        if self.manifest.head is None:
+            return None
+        dimension = self.manifest.backbone.grid.dimension
+        return self._read_floats(HEAD, (head_values(self.manifest.head.hidden, dimension),))
 
     @contextlib.contextmanager
     def open_index(self) -> Iterator[Path]:
@@ -178,7 +182,7 @@ class Bundle:
         kept = self._kept.pop(name, None)
         return read_checked(self.folder, name, self.manifest.files[name]) if kept is None else kept
 
-    def _read_floats(self, name: str, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def _read_floats(self, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         found = parse_array(self._read(name), str(self.folder / name))
         if found.dtype != np.float32 or found.shape != shape or not np.isfinite(found).all():
             raise ContractError(
@@ -236,58 +240,3 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         ignored=parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
         _kept=kept,
     )
-
-
-def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_serial: int = 0) -> tuple[Manifest, str]:
-    """Reads and checks what a bundle states about itself, before any other file is looked at.
-
-    Args:
-        folder, public_key, minimum_serial: as in `read_bundle`.
-
-    Returns:
-        the manifest, and its sha256: the bundle's digest.
-
-    Raises:
-        UsageError, BundleError: as in `read_bundle`.
-    """
-    if (found := found_at(folder)) != "a folder":
-        raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
-    text = read_file(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
-    digest = hashlib.sha256(text).hexdigest()
-    recorded = read_file(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()
-    if recorded != digest:
-        raise IntegrityError(
-            f"{folder / MANIFEST}: expected sha256 {recorded[:64]}, found {digest}; copy the bundle again"
-        )
-    if public_key is not None:
-        _check_signed(folder, text, public_key)
-    manifest = _read_manifest(text, str(folder / MANIFEST))
-    if manifest.serial < minimum_serial:
-        raise RollbackError(
-            f"{folder / MANIFEST}: expected serial {minimum_serial} or later, found {manifest.serial}; "
-            f"a bundle as old as this is no longer accepted here"
-        )
-    check_names(manifest, folder)
-    return manifest, digest
-
-
-def _check_signed(folder: Path, text: bytes, public_key: Path) -> None:
-    try:
-        signature = read_file(folder, SIGNATURE, SIGNATURE_BYTES)
-    except (BundleMissingError, IntegrityError) as error:
-        raise SignatureError(f"{error}; only bundles signed with {public_key} are accepted here") from error
-    check_signature(text, signature, public_key, where=str(folder / SIGNATURE))
-
-
-def _read_manifest(text: bytes, where: str) -> Manifest:
-    plain = strict_json.parse(text, where=where)
-    # the version comes first: a later format may have other keys, and "unknown key" would then mislead
-    version = plain.get("format_version") if isinstance(plain, dict) else None
-    # True is 1, and 2.0 is 2
-    if type(version) is not int or version not in READ_VERSIONS:
-        raise VersionError(
-            f"{where}: expected format version {' or '.join(map(str, READ_VERSIONS))}, "
-            f"found {strict_json.shown(version)}; "
-            f"update goodpart or rebuild"
-        )
-    return strict_json.from_plain(Manifest, plain, where=where)

@@ -10,6 +10,7 @@ from goodpart.bundle.names import (
     BACKBONE,
     CALIBRATION,
     DIRECTIONS,
+    HEAD,
     IGNORE,
     IMAGES,
     INDEX,
@@ -30,8 +31,8 @@ def write_bundle(
 
     Args:
         folder: an existing, unpublished folder (see `atomic.staged_folder`) with `bank.npy`,
-            `directions.npy`, `bank.hnsw`, `golden/*.npy`, `origins.npy`, `atlas/*.jpg` and, where
-            some patches never count, `ignore.npy`.
+            `directions.npy`, `bank.hnsw`, `golden/*.npy`, `origins.npy`, `atlas/*.jpg`, where some patches never
+            count `ignore.npy`, and `head.npy` if the bundle has a head.
         manifest: complete but for `files`, which is filled in here.
         backbone: the ONNX file.
         calibration: scale and thresholds.
@@ -44,7 +45,7 @@ def write_bundle(
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
     (folder / IMAGES).write_bytes(strict_json.encode(images))
     names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, IMAGES, *(golden.file for golden in manifest.golden)]
-    names += [name for name in (IGNORE, ORIGINS) if (folder / name).exists()]
+    names += [name for name in (IGNORE, ORIGINS, HEAD) if (folder / name).exists()]
     names += sorted(path.relative_to(folder).as_posix() for path in folder.glob("atlas/*.jpg"))
     files = {name: file_facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))

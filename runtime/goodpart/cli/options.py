@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TypedDict
 
-from goodpart.bundle.bundle import read_manifest
+from goodpart.bundle.manifest_file import read_manifest
 from goodpart.errors import BundleMissingError
 from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.store.folder import is_store

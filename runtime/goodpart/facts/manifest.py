@@ -7,6 +7,7 @@ import dataclasses
 import enum
 
 from goodpart.errors import UsageError
+from goodpart.facts.head import HeadSpec
 from goodpart.facts.learned import AtlasSpec, Examination
 from goodpart.facts.spec import SHA256, BackboneSpec
 
@@ -127,6 +128,7 @@ class Manifest:
         golden: frames with known scores.
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
+        head: its size and its scale, None without a head.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
     """
 
@@ -139,6 +141,7 @@ class Manifest:
     golden: tuple[GoldenFrame, ...]
     golden_tolerance: float
     files: dict[str, FileFacts]
+    head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
@@ -154,5 +157,7 @@ class Manifest:
         origin = self.provenance
         if self.format_version == 1 and (origin.excluded_images, origin.examination) != (None, None):
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
+        if self.format_version == 1 and (self.head, self.backbone.profile.head) != (None, None):
+            raise UsageError("head: expected none in format version 1")
         if self.format_version == 1 and self.atlas is not None:
             raise UsageError("atlas: expected none in format version 1")

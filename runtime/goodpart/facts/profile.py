@@ -79,6 +79,7 @@ class Profile:
         bank_vectors: the most vectors the bank keeps.
         smoothing: standard deviation, in patches, of the Gaussian that smooths pixel maps, 0 for none, at most 16.
         index: the HNSW graph.
+        head: True if builds train a head on painted defects, None if not.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Profile:
     bank_vectors: int
     smoothing: float
     index: IndexSpec
+    head: bool | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 64 or not self.name.isprintable():

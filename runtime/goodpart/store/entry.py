@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from goodpart.bundle.bundle import read_manifest
+from goodpart.bundle.manifest_file import read_manifest
 from goodpart.bundle.names import SIGNATURE
 from goodpart.errors import BundleError
 from goodpart.facts.manifest import Manifest

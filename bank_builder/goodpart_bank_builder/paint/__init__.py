@@ -1,0 +1,1 @@
+"""Painted defects: small synthetic defects on photographs of good parts."""
