@@ -12,7 +12,7 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_megapixels_option
-from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
 from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, shortened, warning_lines
@@ -32,7 +32,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the product's name (default: the name of BUNDLE)")
     parser.add_argument(
         "--false-reject-rate", type=float, default=BuildSettings.false_reject_rate, metavar="RATE",
-        help="share of good parts that may be called defective (default: %(default)s)",
+        help="share of good images (see --rate-per) that may be called defective (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate-per", type=_unit, default=BuildSettings.rate_per.value, metavar="UNIT",
+        help="what the rate is a share of: image, or part, of which one is rejected when any of its images is "
+        "(default: %(default)s)",
     )  # fmt: skip
     methods = ", ".join(method.value for method in CalibrationMethod)
     parser.add_argument(
@@ -108,6 +113,14 @@ def _write_findings(file: Path | None, settings: BuildSettings, report: BuildRep
     return target
 
 
+def _unit(text: str) -> RateUnit:
+    try:
+        return RateUnit(text)
+    except ValueError as error:
+        units = " or ".join(unit.value for unit in RateUnit)
+        raise argparse.ArgumentTypeError(f"expected {units}, found {text!r}") from error
+
+
 def _method(text: str) -> CalibrationMethod:
     try:
         return CalibrationMethod(text)
@@ -127,12 +140,18 @@ def _print(report: BuildReport) -> None:
         print(f"ignored     {_ignored(report)} never count")
     print(
         f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, "
-        f"{len(calibration.scores)} held-out parts"
+        f"{len(calibration.scores)} held-out {calibration.rate_unit.value}s"
     )
     print(
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
     print(f"            {calibration.promise}")
+    support = report.diagnosis.threshold
+    if support.count == 1:
+        print(
+            f"            this threshold is the score of one image, {support.parts[0].image}: the highest of all held-out "
+            f"{calibration.rate_unit.value}s; look at it, and photograph more parts or allow a higher rate"
+        )
     _print_lookalikes(report)
     if report.warning is not None:
         print(report.warning)

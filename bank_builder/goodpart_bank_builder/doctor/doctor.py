@@ -68,11 +68,11 @@ def examine_folder(settings: FolderSettings) -> DoctorReport:
     """
     found = read_good_folder(settings)
     parts = found.parts
-    count = len(set(parts.values()))
+    cross = dataclasses.replace(settings, calibration=CalibrationMethod.CROSS_CONFORMAL)
+    count = cross.supporting(parts=len(set(parts.values())), images=len(parts))
     supported = 1.0 / (count + 1)
     learning = dataclasses.replace(
-        settings,
-        calibration=CalibrationMethod.CROSS_CONFORMAL,
+        cross,
         skip_unreadable=True,
         false_reject_rate=max(settings.false_reject_rate, supported) if settings.false_reject_rate > 0 else 0.0,
     )

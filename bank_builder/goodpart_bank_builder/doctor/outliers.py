@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from goodpart.facts.calibration import Calibration
+from goodpart.facts.calibration import Calibration, RateUnit
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.doctor.finding import LISTED, Finding, FindingKind, OddImage, finding
 from goodpart_bank_builder.doctor.robust import upper_z
@@ -116,9 +116,9 @@ def threshold_support(
     raw = dict(zip(learned.held_out, learned.worst, strict=True))
     worst: dict[str, Path] = {}
     for path, score in raw.items():
-        part = parts[path]
-        if part not in worst or score > raw[worst[part]]:
-            worst[part] = path
+        counted_as = parts[path] if settings.rate_per is RateUnit.PART else str(path)
+        if counted_as not in worst or score > raw[worst[counted_as]]:
+            worst[counted_as] = path
     ranked = sorted(worst.values(), key=lambda path: (-raw[path], path))
     # the mean of calibrated distances is the calibrated mean, but for rounding
     count = sum(score >= calibration.threshold for score in calibration.scores)
@@ -150,7 +150,7 @@ def _threshold_without(
     others = {path: found for path, found in learned.held_out.items() if path not in images}
     if not others:
         return learned.calibration.threshold
-    count = len({parts[path] for path in others})
+    count = settings.supporting(parts=len({parts[path] for path in others}), images=len(others))
     rate = max(settings.false_reject_rate, 1.0 / (count + 1))
     calibration: Calibration = make_calibration(
         others, parts, dataclasses.replace(settings, false_reject_rate=rate), top_k=learned.top_k

@@ -65,7 +65,10 @@ def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float
             raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
         return options.value, calibration.pixel_threshold
     rate = options.false_reject_rate
-    return threshold_for(calibration.scores, rate), threshold_for(calibration.peaks, rate)
+    return (
+        threshold_for(calibration.scores, rate, calibration.score_sizes),
+        threshold_for(calibration.peaks, rate, calibration.peak_sizes),
+    )
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
@@ -77,6 +80,7 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
     if settings is not None and settings.threshold is not None and settings.pixel_threshold is not None:
         holds, pixels = settings.threshold, settings.pixel_threshold
     rate, parts = calibration.rate_of(holds), len(calibration.scores)
+    unit = f"good {calibration.rate_unit.value}s"
     # if no held-out part scores above the threshold, the rate is the lowest that so many parts support
     share = f"{100 * rate:.3g} %" + (" or fewer" if holds >= calibration.scores[-1] else "")
     if as_json:
@@ -94,6 +98,6 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
     print(f"threshold   {holds:.3f} sigmas, {origin}")
-    print(f"expect      about {share} of good parts to be rejected (from {parts} held-out good parts)")
+    print(f"expect      about {share} of {unit} to be rejected (from {parts} held-out {unit})")
     if settings is not None:
         print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")

@@ -1,8 +1,10 @@
 """Calibration: the scale of good patches, and the thresholds that the scores of held-out good parts promise."""
 
 import bisect
+import collections
 import dataclasses
 import enum
+import itertools
 import math
 
 from goodpart.errors import UsageError
@@ -23,6 +25,16 @@ class CalibrationMethod(enum.Enum):
     SPLIT = "split"
 
 
+class RateUnit(enum.Enum):
+    """What a false-reject rate is a share of.
+
+    IMAGE: images of good parts. PART: good parts, of which one is rejected when any of its images is.
+    """
+
+    IMAGE = "image"
+    PART = "part"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Calibration:
     """What good parts look like in numbers.
@@ -32,11 +44,15 @@ class Calibration:
         promise: what that says of new good parts, in words.
         mean, std: of the patch distances of held-out images, cosine distance (paper, calibration; `std` is at least
             1e-4).
-        scores: image score of each held-out part, of its worst image where it has several, in sigmas, ascending.
-        peaks: the highest calibrated patch score of each held-out part, in sigmas, ascending.
+        scores: image score of each held-out image, or of each held-out part (of its worst image), as the unit says; in
+            sigmas, ascending.
+        peaks: the highest calibrated patch score of each, in sigmas, ascending.
         false_reject_rate: the share of good parts that the thresholds may reject, 0 to 1.
         threshold: image score above which the verdict is DEFECT, in sigmas.
         pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas.
+        unit: what the rate is a share of; None in bundles of format 1, whose unit is the part.
+        score_sizes, peak_sizes: how many held-out images the part of each score and peak has; the score counts as one
+            over that. None where all scores count alike.
     """
 
     method: CalibrationMethod
@@ -48,6 +64,9 @@ class Calibration:
     false_reject_rate: float
     threshold: float
     pixel_threshold: float
+    unit: RateUnit | None = dataclasses.field(default=None, metadata={"optional": True})
+    score_sizes: tuple[int, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
+    peak_sizes: tuple[int, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         numbers = (self.mean, self.std, self.threshold, self.pixel_threshold, *self.scores, *self.peaks)
@@ -57,16 +76,28 @@ class Calibration:
             raise UsageError("scores and peaks: expected in ascending order")
         if len(self.peaks) != len(self.scores):
             raise UsageError(f"peaks: expected {len(self.scores)} as there are scores, found {len(self.peaks)}")
-        if self.threshold != threshold_for(self.scores, self.false_reject_rate):
+        if (self.score_sizes is None) != (self.peak_sizes is None):
+            raise UsageError("score_sizes and peak_sizes: expected both or neither, found one")
+        if self.score_sizes is not None and self.unit is not RateUnit.IMAGE:
+            raise UsageError("score_sizes: expected with unit image alone, found another unit")
+        if sorted(self.score_sizes or ()) != sorted(self.peak_sizes or ()):
+            raise UsageError("peak_sizes: expected the sizes of score_sizes in some order, found others")
+        if self.threshold != threshold_for(self.scores, self.false_reject_rate, self.score_sizes):
             raise UsageError("threshold: expected the one that scores and false_reject_rate give, found another")
-        if self.pixel_threshold != threshold_for(self.peaks, self.false_reject_rate):
+        if self.pixel_threshold != threshold_for(self.peaks, self.false_reject_rate, self.peak_sizes):
             raise UsageError("pixel_threshold: expected the one that peaks and false_reject_rate give, found another")
 
     def __repr__(self) -> str:
         return (
-            f"Calibration({self.method.value}, {len(self.scores)} parts, mean {self.mean:.4g}, std {self.std:.4g}, "
+            f"Calibration({self.method.value}, {len(self.scores)} {self.rate_unit.value}s, "
+            f"mean {self.mean:.4g}, std {self.std:.4g}, "
             f"threshold {self.threshold:.4g}, pixel threshold {self.pixel_threshold:.4g})"
         )
+
+    @property
+    def rate_unit(self) -> RateUnit:
+        """What the rate is a share of."""
+        return RateUnit.PART if self.unit is None else self.unit
 
     def p_value(self, score: float) -> float:
         """Share of good parts expected to score at least this high: `(1 + #{held-out scores >= score}) / (n + 1)`.
@@ -82,8 +113,7 @@ class Calibration:
             `1 / (n + 1)` to 1; low is anomalous. Comparable between products, which scores are not (conformal p-value,
             Vovk et al.).
         """
-        at_least = len(self.scores) - bisect.bisect_left(self.scores, score)
-        return (1 + at_least) / (len(self.scores) + 1)
+        return self._share_from(bisect.bisect_left(self.scores, score))
 
     def rate_of(self, threshold: float) -> float:
         """The lowest false-reject rate that a threshold supports: `(1 + #{held-out scores > threshold}) / (n + 1)`.
@@ -94,19 +124,27 @@ class Calibration:
         Returns:
             0 to 1; 1 for a threshold below all held-out scores.
         """
-        above = len(self.scores) - bisect.bisect_right(self.scores, threshold)
-        return (1 + above) / (len(self.scores) + 1)
+        return self._share_from(bisect.bisect_right(self.scores, threshold))
+
+    def _share_from(self, rank: int) -> float:
+        """The share of good parts or images expected to score as high as the held-out scores from a rank on."""
+        if self.score_sizes is None:
+            return (1 + len(self.scores) - rank) / (len(self.scores) + 1)
+        weights = [1.0 / size for size in self.score_sizes]
+        return min(1.0, (1.0 + math.fsum(weights[rank:])) / (1.0 + math.fsum(weights)))
 
 
-def promise_of(method: CalibrationMethod, false_reject_rate: float) -> str:
+def promise_of(method: CalibrationMethod, false_reject_rate: float, unit: RateUnit = RateUnit.PART) -> str:
     """What a calibration promises, in words."""
     if method is CalibrationMethod.SPLIT:
+        what = "a new good part" if unit is RateUnit.PART else "a random image of a new good part"
         return (
-            f"proven: a new good part is called defective with probability at most {false_reject_rate:g}, if it is "
+            f"proven: {what} is called defective with probability at most {false_reject_rate:g}, if the part is "
             f"exchangeable with the calibration parts"
         )
+    what = "new good parts" if unit is RateUnit.PART else "images of new good parts"
     return (
-        f"target: about {false_reject_rate:g} of new good parts are called defective, if they are exchangeable with "
+        f"target: about {false_reject_rate:g} of {what} are called defective, if the parts are exchangeable with "
         f"the calibration parts; this holds in practice but has no finite-sample proof"
     )
 
@@ -136,14 +174,42 @@ def quantile_rank(count: int, false_reject_rate: float) -> int:
     return rank
 
 
-def threshold_for(scores: tuple[float, ...], false_reject_rate: float) -> float:
+def threshold_for(scores: tuple[float, ...], false_reject_rate: float, sizes: tuple[int, ...] | None = None) -> float:
     """The threshold that held-out scores promise.
 
+    With sizes, it is the smallest score t for which the sum over parts of (share of the part's images that score at
+    most t), divided by G + 1, is at least 1 - rate, for G parts (hierarchical conformal prediction, Lee, Barber and
+    Willett, 2023). A random image of a new exchangeable part scores above it with probability at most `rate`.
+
     Args:
-        scores: of good parts, in sigmas, ascending.
-        false_reject_rate: the share of good parts that may be called defective, between 0 and 1.
+        scores: of good parts or images, in sigmas, ascending.
+        false_reject_rate: the share of good parts or images that may be called defective, between 0 and 1.
+        sizes: how many images the part of each score has; None where every score counts alike.
 
     Raises:
-        UsageError: as in `quantile_rank`.
+        UsageError: as in `quantile_rank`, or sizes that no parts have.
     """
-    return scores[quantile_rank(len(scores), false_reject_rate) - 1]
+    if sizes is None:
+        return scores[quantile_rank(len(scores), false_reject_rate) - 1]
+    parts = parts_of_sizes(sizes, len(scores))
+    quantile_rank(parts, false_reject_rate)
+    least = (parts + 1) * (1.0 - false_reject_rate) - 1e-9
+    reached = list(itertools.accumulate(1.0 / size for size in sizes))
+    # rounding must not leave the last one below a whole number of parts
+    return scores[min(bisect.bisect_left(reached, least), len(scores) - 1)]
+
+
+def parts_of_sizes(sizes: tuple[int, ...], scores: int) -> int:
+    """How many parts have so many images.
+
+    Args:
+        sizes: for each score, how many images its part has.
+        scores: how many there are.
+
+    Raises:
+        UsageError: there are more or fewer sizes than scores, or parts with other numbers of images than stated.
+    """
+    counted = collections.Counter(sizes)
+    if len(sizes) != scores or any(size < 1 or images % size for size, images in counted.items()):
+        raise UsageError(f"sizes: expected {scores}, each as often as parts of that size have images, found others")
+    return sum(images // size for size, images in counted.items())
