@@ -3,6 +3,7 @@
 It goes through the same export, build and runtime as any other; tests that need many bundles or many frames use it.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,8 @@ _TRUNK = """
 """
 
 
-def small_backbone(out: Path, *, frame: FrameSpec = RGB) -> Path:
-    """Writes the ONNX file."""
+def small_backbone(out: Path, *, frame: FrameSpec = RGB, head: bool | None = None) -> Path:
+    """Writes the ONNX file; `head` is whether its profile has one."""
     rng = np.random.default_rng(5)
     trunk = parser.parse_model(_TRUNK)
     constants = {
@@ -65,16 +66,16 @@ def small_backbone(out: Path, *, frame: FrameSpec = RGB) -> Path:
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
     del model.opset_import[1:]
     assert model.opset_import[0].version == OPSET
-    out.write_bytes(sealed(model, small_spec(frame)))
+    out.write_bytes(sealed(model, small_spec(frame, head=head)))
     return out
 
 
-def small_spec(frame: FrameSpec = RGB) -> BackboneSpec:
+def small_spec(frame: FrameSpec = RGB, *, head: bool | None = None) -> BackboneSpec:
     """What the backbone states about itself."""
     return BackboneSpec(
         frame=frame,
         grid=GridSpec(rows=8, columns=8, dimension=8),
-        profile=SMALL,
+        profile=dataclasses.replace(SMALL, head=head),
         weights=WeightsSpec(source=WeightsSource.UNTRAINED, name=None, sha256=None, seed=5),
         precision=Precision.FLOAT32,
     )

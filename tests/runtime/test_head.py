@@ -50,7 +50,7 @@ def test_a_patch_gets_the_same_logit_alone_and_among_others():
     np.testing.assert_allclose(head.logits(vectors)[10:11], head.logits(vectors[10:11]), rtol=1e-5, atol=1e-6)
 
 
-FACTS = {"hidden": 8, "alpha": 1.0, "offset": -3.0, "weight": 0.01}
+FACTS = {"hidden": 8, "alpha": 1.0, "offset": -3.0, "weight": 0.01, "lowest": -0.02}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,7 @@ FACTS = {"hidden": 8, "alpha": 1.0, "offset": -3.0, "weight": 0.01}
         *({"hidden": hidden} for hidden in (0, -1, 1025)),
         *({"alpha": alpha} for alpha in (0.0, -1.0, 4.1, float("nan"), float("inf"))),
         *({"offset": offset} for offset in (float("nan"), float("inf"))),
+        *({"lowest": lowest} for lowest in (0.1, -2.1, float("nan"), float("-inf"))),
         *({"weight": weight} for weight in (0.0, -1.0, float("nan"), float("inf"))),
     ],
 )

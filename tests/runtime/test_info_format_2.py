@@ -28,7 +28,7 @@ def test_without_a_warning_there_is_none(capsys):
     assert main(["info", str(FORMAT_2)]) == 0
     printed = capsys.readouterr().out
     assert "WARNING" not in printed
-    assert "look at     1 of the good images: 05_1.npy (exposure, 12.749 sigmas)" in printed
+    assert "look at     1 of the good images: 05_1.npy (exposure, 9.193 sigmas)" in printed
     assert "excluded    1 of the images were left out on demand" in printed
     assert "\noff " not in printed
 

@@ -17,6 +17,10 @@ _EPOCHS, _BATCH, _DECAY = 4, 512, 1.0
 """Training is kept short and the decay strong: more of it fits the paint, and real defects are found less well."""
 
 
+_LEAST_SHARE = 0.1
+"""The least standard deviation of an input, as a share of the root mean square of all of them."""
+
+
 def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], *, seed: int) -> Head:
     """Trains a head; the same vectors and seed give the same bytes on one machine.
 
@@ -30,7 +34,9 @@ def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], 
     """
     vectors = np.concatenate([painted, good])
     labels = np.repeat([1, 0], [len(painted), len(good)])
-    mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64) + 1e-6
+    mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+    # a value that is nearly constant here must not outweigh all others where it is not
+    deviation = np.maximum(deviation, _LEAST_SHARE * np.sqrt(np.mean(deviation**2)) + 1e-9)
     network = MLPClassifier((HIDDEN, HIDDEN), alpha=_DECAY, batch_size=_BATCH, max_iter=_EPOCHS, random_state=seed)
     # one thread: with more, sums are taken in another order, and the bytes differ
     with warnings.catch_warnings(), threadpool_limits(1):

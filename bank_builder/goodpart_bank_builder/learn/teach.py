@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
+from goodpart.bundle.term import head_term
 from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod
 from goodpart.facts.head import HeadSpec
 from goodpart.model.head import Head
 from goodpart.scoring.scores import image_score
+from goodpart.scoring.term import KnownTerm
 from goodpart_bank_builder.data.parts import Fold
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.held_out import HeldOut
@@ -19,6 +21,9 @@ from goodpart_bank_builder.learn.lessons import Lessons
 
 FULL, LITTLE = 1.0, 0.25
 """The two values that alpha is chosen from, besides 0 (no head)."""
+
+_LOWEST = -2.0
+"""Standard deviations by which the head lowers a distance at most. What it has never seen may get any logit."""
 
 _ENOUGH_GAIN = 0.03
 """Gain in AUROC on painted defects from which on the head counts fully."""
@@ -41,10 +46,8 @@ class Taught:
 
     def sums(self, found: HeldOut) -> dict[Path, npt.NDArray[np.float64]]:
         """`(P,) float64` of every held-out image: its distances with the terms of the heads that have not seen it."""
-        return {
-            path: distances + self.spec.weight * (found.logits[path] - self.spec.offset)
-            for path, distances in found.distances.items()
-        }
+        term = head_term(self.head, self.spec)
+        return {path: distances + term.scaled(found.logits[path]) for path, distances in found.distances.items()}
 
 
 def teach(
@@ -52,8 +55,8 @@ def teach(
 ) -> Taught | None:
     """Trains the head on all parts of the bank, and chooses alpha.
 
-    The term of a patch is `alpha * sigma_d * (logit - mean) / sigma_h`. `sigma_d` and `sigma_h` are the standard
-    deviations of distances and logits over held-out good patches, and `mean` is the mean logit.
+    The term of a patch is `alpha * sigma_d * max((logit - mean) / sigma_h, -2)`. `sigma_d` and `sigma_h` are the
+    standard deviations of distances and logits over held-out good patches, and `mean` is the mean logit.
 
     With alpha left to the build, it is 1 if painted defects of held-out parts gain .03 or more in AUROC, .25 if they
     gain less, and there is no head if they gain nothing. The split method must not choose by the parts that calibrate,
@@ -72,20 +75,48 @@ def teach(
     head = lessons.head(path for fold in folds if fold.in_bank for path in fold.images)
     if head is None or found.logits.keys() != found.distances.keys():
         return None
-    distances, logits = (np.stack(list(each.values())) for each in (found.distances, found.logits))
-    per_alpha = max(float(distances.std()), STD_FLOOR) / max(float(logits.std()), STD_FLOOR)
-    offset = float(logits.mean())
-    without = _painted_auroc(found, 0.0, offset, top_k)
+    scale = _Scale.of(found, head)
+    without = _painted_auroc(found, None, top_k)
     alpha = settings.head
     if alpha is None:
-        full = _painted_auroc(found, per_alpha * FULL, offset, top_k)
+        full = _painted_auroc(found, head_term(head, scale.spec(FULL)), top_k)
         alpha = FULL if settings.calibration is CalibrationMethod.SPLIT else _chosen(without, full)
     if alpha == 0.0:
         return None
-    spec = HeadSpec(hidden=head.hidden, alpha=alpha, offset=offset, weight=alpha * per_alpha)
-    with_head = _painted_auroc(found, spec.weight, offset, top_k)
+    spec = scale.spec(alpha)
+    with_head = _painted_auroc(found, head_term(head, spec), top_k)
     both = None if without is None or with_head is None else (without, with_head)
     return Taught(head=head, spec=spec, painted_auroc=both)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Scale:
+    """Held-out good patches: standard deviation of their distances, mean and standard deviation of their logits."""
+
+    hidden: int
+    sigma_d: float
+    mean: float
+    sigma_h: float
+
+    @classmethod
+    def of(cls, found: HeldOut, head: Head) -> "_Scale":
+        distances, logits = (np.stack(list(each.values())) for each in (found.distances, found.logits))
+        return cls(
+            hidden=head.hidden,
+            sigma_d=max(float(distances.std()), STD_FLOOR),
+            mean=float(logits.mean()),
+            sigma_h=max(float(logits.std()), STD_FLOOR),
+        )
+
+    def spec(self, alpha: float) -> HeadSpec:
+        per_sigma = alpha * self.sigma_d
+        return HeadSpec(
+            hidden=self.hidden,
+            alpha=alpha,
+            offset=self.mean,
+            weight=per_sigma / self.sigma_h,
+            lowest=max(_LOWEST * per_sigma, -2.0),
+        )
 
 
 def _chosen(without: float | None, full: float | None) -> float:
@@ -96,19 +127,23 @@ def _chosen(without: float | None, full: float | None) -> float:
     return FULL if full - without >= _ENOUGH_GAIN else LITTLE
 
 
-def _painted_auroc(found: HeldOut, weight: float, offset: float, top_k: int) -> float | None:
+def _painted_auroc(found: HeldOut, term: KnownTerm | None, top_k: int) -> float | None:
     """AUROC of the painted frames against all held-out good ones, None without painted frames.
 
     Patches beside the paint are taken as in the good frame.
     """
+
+    def sums(distances: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return distances if term is None else distances + term.scaled(logits)
+
     good, bad = [], []
     for path, distances in found.distances.items():
-        sums = distances + weight * (found.logits[path] - offset)
-        good.append(image_score(sums, top_k))
+        frame = sums(distances, found.logits[path])
+        good.append(image_score(frame, top_k))
         under = found.painted.get(path)
         if under is not None:
-            painted = sums.copy()
-            painted[under.rows] = under.distances + weight * (under.logits - offset)
+            painted = frame.copy()
+            painted[under.rows] = sums(under.distances, under.logits)
             bad.append(image_score(painted, top_k))
     if not bad:
         return None

@@ -20,4 +20,6 @@ def load_term(bundle: Bundle) -> KnownTerm | None:
 
 def head_term(head: Head, spec: HeadSpec) -> KnownTerm:
     """The known term that a head gives."""
-    return KnownTerm(raw=lambda seen: head.logits(seen.embeddings), offset=spec.offset, weight=spec.weight)
+    return KnownTerm(
+        raw=lambda seen: head.logits(seen.embeddings), offset=spec.offset, weight=spec.weight, lowest=spec.lowest
+    )

@@ -10,19 +10,21 @@ MOST_HIDDEN = 1024
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeadSpec:
-    """The size of a head, and the scale of its term: `t_p = weight * (logit_p - offset)`.
+    """The size of a head, and the scale of its term: `t_p = max(weight * (logit_p - offset), lowest)`.
 
     Attributes:
         hidden: units of each of the two hidden layers, 1 to 1024.
         alpha: standard deviations of patch distances that one standard deviation of the logit adds, above 0, at most 4.
         offset: mean logit of held-out good patches.
         weight: cosine distance per unit of the logit, above 0.
+        lowest: the lowest term, a cosine distance of -2 to 0.
     """
 
     hidden: int
     alpha: float
     offset: float
     weight: float
+    lowest: float
 
     def __post_init__(self) -> None:
         if not 1 <= self.hidden <= MOST_HIDDEN:
@@ -33,6 +35,8 @@ class HeadSpec:
             raise UsageError(
                 f"head: expected a finite offset and a weight above 0, found {self.offset} and {self.weight}"
             )
+        if not -2.0 <= self.lowest <= 0.0:
+            raise UsageError(f"head: expected a lowest term of -2 to 0, found {self.lowest}")
 
 
 def head_layers(hidden: int, dimension: int) -> tuple[tuple[int, int], ...]:

@@ -35,20 +35,23 @@ class RawTerm(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KnownTerm:
-    """A raw term on the scale of cosine distances: `t_p = weight * (raw_p - offset)`.
+    """A raw term on the scale of cosine distances: `t_p = max(weight * (raw_p - offset), lowest)`.
 
     Attributes:
         raw: the source.
         offset: the raw value whose term is 0.
         weight: cosine distance per unit of the raw term.
+        lowest: the lowest term, -infinity for no limit. A source that was learned may be far off on what it has never
+            seen: the limit keeps it from hiding what is far from all good patches.
     """
 
     raw: RawTerm
     offset: float
     weight: float
+    lowest: float = -math.inf
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.offset) and math.isfinite(self.weight)):
+        if not (math.isfinite(self.offset) and math.isfinite(self.weight) and self.lowest < math.inf):
             raise UsageError(f"term: expected a finite offset and weight, found {self.offset} and {self.weight}")
 
     def of(self, seen: SeenFrame) -> npt.NDArray[np.float64]:
@@ -69,7 +72,7 @@ class KnownTerm:
             terms = self.weight * (raw - self.offset)
         if not np.isfinite(terms).all():
             raise InferenceError("term: expected finite terms, found NaN or infinity; run goodpart selftest")
-        return np.asarray(terms)
+        return np.maximum(terms, self.lowest)
 
 
 def raw_values(raw: RawTerm, seen: SeenFrame) -> npt.NDArray[np.float64]:
