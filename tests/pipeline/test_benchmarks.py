@@ -234,7 +234,7 @@ def test_promise(bench, tiny_backbone, good_dir, tmp_path):
         for summary in by_unit["image"].values():
             assert 0 <= summary["rejected_parts"] == summary["rejected_images"] <= 1
             assert 0 <= summary["rejected_test_good_images"] <= 1
-        assert by_rate["0.2"]["rejected_parts"] <= by_rate["0.4"]["rejected_parts"]
+        assert by_unit["part"]["0.2"]["rejected_parts"] <= by_unit["part"]["0.4"]["rejected_parts"]
 
 
 def test_promise_by_part(bench, tiny_backbone, good_dir, tmp_path):
