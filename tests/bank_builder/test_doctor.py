@@ -12,7 +12,7 @@ from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.diagnosis import all_lines
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.data.settings import FolderSettings
-from goodpart_bank_builder.doctor.doctor import examine_folder
+from goodpart_bank_builder.doctor.doctor import examine_folder, learn_and_examine
 from goodpart_bank_builder.doctor.finding import FindingKind
 from small_parts import draw_blotched
 
@@ -69,6 +69,15 @@ def test_one_defect_among_25_good_parts_is_named_and_carries_the_threshold(mixed
     assert diagnosis.threshold.carried_by == (DEFECT,)
     assert diagnosis.threshold.threshold_without < 0.8 * diagnosis.threshold.threshold
     assert [(part.image, part.is_outlier) for part in diagnosis.threshold.parts] == [(DEFECT, True)]
+
+
+def test_the_threshold_without_an_outlier_is_told_in_the_same_sigmas(mixed, tiny_backbone):
+    """The outlier widens the sigma as well: in sigmas of their own, the other images' threshold seems higher."""
+    report, learned, _ = learn_and_examine(FolderSettings(good_dir=mixed, backbone=tiny_backbone))
+    raw = dict(zip(learned.held_out, learned.worst, strict=True))
+    highest = max(score for path, score in raw.items() if path.name != "defect.png")
+    expected = (highest - learned.calibration.mean) / learned.calibration.std
+    assert report.diagnosis.threshold.threshold_without == pytest.approx(expected)
 
 
 def test_a_clean_set_gives_no_finding_and_no_warning(clean, tiny_backbone):

@@ -178,8 +178,8 @@ def test_costs_that_cannot_be_are_usage_errors(built_bundle, category, capsys, o
     assert f"{text}: expected" in capsys.readouterr().err
 
 
-def test_no_bundle_at_all_is_a_usage_error(category, tmp_path, capsys):
-    assert main(["evaluate", str(tmp_path), "--data", str(category)]) == 2
+def test_no_bundle_at_all_is_a_missing_bundle(category, tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path), "--data", str(category)]) == 3
     assert "named washer, found none" in capsys.readouterr().err
 
 

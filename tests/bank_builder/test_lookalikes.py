@@ -171,3 +171,10 @@ def test_memory_does_not_grow_with_the_pairs():
     assert found.count == 600 * 599 // 2
     # a list of all 179,700 pairs takes some 25 MB
     assert peak_bytes < 6e6
+
+
+def test_an_image_far_from_all_is_not_near_to_the_nearest_of_them():
+    """The edge of a lone image's neighbourhood lies so far away that its nearest image seems near."""
+    away, *cluster = random_grids(13)
+    made = sketched(*cluster, np.float32(10) * away, np.float32(18) * away)
+    assert made.across([[str(number)] for number in range(14)]) == NONE

@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -180,3 +182,51 @@ def test_what_to_do_next_follows_from_what_went_wrong(built_bundle, category_mad
     clean = plain(page_of(*judged, tmp_path / "clean"))
     assert ("Look at the escapes" in clean) == (judged[1].figures.escapes.events > 0)
     assert "Export the backbone with trained weights" in clean  # these are untrained
+
+
+def test_images_to_look_at_are_named_once_in_the_conclusion(built_bundle, category_made, tmp_path):
+    inspector, result = judged_with_an_escape(built_bundle, category_made, tmp_path)
+    said = conclude(result)
+    assert [path.name for path in said.look_at] == ["odd.png"]
+    text = page_of(inspector, result, tmp_path / "report")
+    begin = text.index('id="conclusion"')
+    shown = plain(text[begin : text.index('class="tiles"')])
+    assert shown.count("odd.png") == 1
+    assert "block/odd.png" in said.headline
+    assert said.title.lower() in shown.lower()
+    assert "odd.png" not in said.title
+
+
+def judged_with_an_escape(bundle, folder, tmp_path):
+    """Twelve defective parts, and one that is not: it passes."""
+    from small_parts import draw_defect, draw_good
+
+    root = Path(shutil.copytree(folder, tmp_path / "washer"))
+    for seed in range(12):
+        cv2.imwrite(str(root / "test" / "block" / f"more{seed}.png"), draw_defect(300 + seed)[:, :, ::-1])
+    cv2.imwrite(str(root / "test" / "block" / "odd.png"), draw_good(4)[:, :, ::-1])
+    for seed in range(20):
+        cv2.imwrite(str(root / "test" / "good" / f"more{seed}.png"), draw_good(300 + seed)[:, :, ::-1])
+    inspector = Inspector.load(bundle)
+    category = read_categories(root)[0]
+    images = evaluate_category(inspector, category).images
+    inspector.threshold = min(image.score for image in images if image.is_defective and image.path.name != "odd.png")
+    inspector.threshold = float(np.nextafter(inspector.threshold, -np.inf))
+    return inspector, evaluate_category(inspector, category)
+
+
+def test_what_is_folded_away_is_open_on_paper(judged, tmp_path):
+    text = page_of(*judged, tmp_path / "report")
+    printed = text[text.index("@media print") :]
+    assert re.search(r"details::details-content \{ content-visibility: visible; block-size: auto; \}", printed)
+
+
+def test_the_overview_fits_a_phone(judged, tmp_path):
+    index = write_report(tmp_path / "report", {"washer": judged, "mvtec_bottle_half": judged}, [])
+    tables = Tables(index.read_text(encoding="utf-8"))
+    assert len(tables.found) == 3
+    assert all("wide" in around and "stack" in classes for around, classes in tables.found)
+    assert all(cell.get("data-label") or "empty" in cell["class"] for cell in tables.cells)
+    # two of one name are told apart
+    labels = [cell.get("data-label") or "" for cell in tables.cells]
+    assert {"PatchCore, ResNet-18", "PatchCore, Wide ResNet-50"} <= set(labels)

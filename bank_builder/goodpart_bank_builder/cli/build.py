@@ -28,7 +28,6 @@ from goodpart_bank_builder.cli.diagnosis import (
 from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.report.look_closer import Closer
-from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
 
 SUMMARY = "Build a bundle from photographs of good parts."
 
@@ -94,6 +93,9 @@ def run(options: argparse.Namespace) -> int:
     if options.findings is not None:
         check_file(options.findings)
     if options.report is not None:
+        # matplotlib takes a second to import, and only a page needs it
+        from goodpart_bank_builder.report.suspects import check_suspects_folder
+
         check_suspects_folder(options.report)
     tell_passed_over(options.good_dir, becomes="learned")
     fields = dataclasses.fields(BuildSettings)
@@ -143,6 +145,8 @@ def _head(text: str) -> float | None:
 
 
 def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> Path:
+    from goodpart_bank_builder.report.suspects import write_suspects
+
     with Inspector.load(settings.out, threads=1) as inspector:
         closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
         return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration)

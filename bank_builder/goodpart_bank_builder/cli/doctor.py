@@ -20,7 +20,6 @@ from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_o
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
 from goodpart_bank_builder.report.look_closer import Closer
-from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
 
 SUMMARY = "Look at photographs of good parts: which of them do not seem to belong there."
 
@@ -68,6 +67,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Looks, and prints what was found; returns the exit code, 1 if there is anything to look at."""
     if options.report is not None:
+        # matplotlib takes a second to import, and only a page needs it
+        from goodpart_bank_builder.report.suspects import check_suspects_folder, write_suspects
+
         check_suspects_folder(options.report)
     tell_passed_over(options.good_dir, becomes="looked at")
     settings = FolderSettings(**{name: getattr(options, name) for name in _OPTIONS})

@@ -57,7 +57,8 @@ class Conclusion:
 
     Attributes:
         kind: the conclusion.
-        headline: it in one line.
+        headline: it in one line, with the first images to look at.
+        title: the headline without their names, for a page that shows these images.
         reasons: what it rests on, what limits it, and what to try; one sentence each.
         look_at: the images to look at first: those of defective parts that passed, the lowest score first; then, if
             more good parts are rejected than promised, those of rejected good parts, the highest score first.
@@ -65,6 +66,7 @@ class Conclusion:
 
     kind: ConclusionKind
     headline: str
+    title: str
     reasons: tuple[str, ...]
     look_at: tuple[Path, ...]
 
@@ -118,12 +120,12 @@ def conclude(result: CategoryResult) -> Conclusion:
         sure += f"; it rejects {events} of {of} good {figures.counted}s, more than promised"
     kind = ConclusionKind.FINDS_THEM if seen.share >= NEARLY_ALL and not too_many else ConclusionKind.FINDS_MOST
     if kind is ConclusionKind.FINDS_THEM:
-        headline = f"finds them: {sure}"
+        headline = title = f"finds them: {sure}"
     else:
         finds = "finds most" if passed else "finds them, but rejects too many good parts"
-        headline = f"{finds}: look at {_names(look_at)} ({sure})"
+        headline, title = f"{finds}: look at {_names(look_at)} ({sure})", f"{finds}: {sure}"
     reasons = (*_counts(figures, seen), *_limits(figures, seen), *_not_tried(seen))
-    return Conclusion(kind=kind, headline=headline, reasons=reasons, look_at=look_at)
+    return Conclusion(kind=kind, headline=headline, title=title, reasons=reasons, look_at=look_at)
 
 
 def _look(result: CategoryResult) -> _Seen:
@@ -147,15 +149,19 @@ def _look(result: CategoryResult) -> _Seen:
 
 def _nothing_to_judge(figures: CategoryFigures, seen: _Seen) -> Conclusion:
     if seen.unknown:
+        headline = f"cannot tell: none of {_parts(seen.unknown, 'defective')} can be judged (UNKNOWN)"
         return Conclusion(
             kind=ConclusionKind.CANNOT_TELL,
-            headline=f"cannot tell: none of {_parts(seen.unknown, 'defective')} can be judged (UNKNOWN)",
+            headline=headline,
+            title=headline,
             reasons=("UNKNOWN is a black, saturated or flat frame; look at the pictures, the light and the camera",),
             look_at=(),
         )
+    headline = "no defective images: what it finds is not known"
     return Conclusion(
         kind=ConclusionKind.NOT_TRIED,
-        headline="no defective images: what it finds is not known",
+        headline=headline,
+        title=headline,
         reasons=(*_good_counts(figures, seen), *_limits(figures, seen)),
         look_at=(),
     )
@@ -182,7 +188,7 @@ def _cannot_tell(figures: CategoryFigures, seen: _Seen, *, proven: bool) -> Conc
         headline = f"cannot tell these from good parts: the method does not fit, because {cause}"
         because = [_overlap(seen)]
     reasons = (*because, *_counts(figures, seen), *_what_to_try(figures, seen), *_limits(figures, seen))
-    return Conclusion(kind=ConclusionKind.CANNOT_TELL, headline=headline, reasons=reasons, look_at=())
+    return Conclusion(kind=ConclusionKind.CANNOT_TELL, headline=headline, title=headline, reasons=reasons, look_at=())
 
 
 def _overlap(seen: _Seen) -> str:

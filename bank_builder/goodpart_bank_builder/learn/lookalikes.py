@@ -23,9 +23,10 @@ must be larger than what shows one part and smaller than a variant of the produc
 near to each other anyway."""
 
 _NEAR = 0.63
-"""A pair is near-identical if it is this much nearer than the edge of the neighbourhood of one of its images. Measured
-on images held out apart: on the magnetic tiles 95 % of such pairs show one part, and 52 % of all pairs that do are
-found; of 17,000 pairs of bottles three are, and two when every second bottle is coloured."""
+"""A pair is near-identical if it is this much nearer than the edge of the neighbourhood of both of its images: an image
+that is far from all others may be near to its nearest one by chance. Measured on all pairs of 300 magnetic tiles: 146
+of 155 such pairs show one part, and 326 pairs do. With the edge of either image 165 of 174 did, but four colours of a
+product raised false pairs."""
 
 _NEARLY_ZERO = 0.05
 """Or if it is this much nearer than images are on average (root mean square): where a part has more images than a
@@ -100,7 +101,7 @@ class Lookalikes:
         for first, sketch in enumerate(sketches[:-1]):
             later = slice(first + 1, None)
             distances = np.linalg.norm(sketches[later] - sketch, axis=1)
-            is_near = distances <= np.maximum(limits[later], limits[first])
+            is_near = distances <= np.minimum(limits[later], limits[first])
             found = np.flatnonzero(is_near & (own_fold[later] != own_fold[first]))
             count += len(found)
             pairs = [(float(distances[other]), paths[first], paths[first + 1 + other]) for other in found]

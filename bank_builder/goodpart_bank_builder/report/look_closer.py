@@ -1,6 +1,5 @@
 """Look closer: an image's heat map against a bank without it, its hottest place, and what good parts have instead."""
 
-import base64
 import contextlib
 import dataclasses
 import heapq
@@ -17,8 +16,10 @@ from goodpart._host.parallel import in_order
 from goodpart.bank.exact import exact_distances
 from goodpart.errors import FrameError
 from goodpart.facts.calibration import Calibration, threshold_for
+from goodpart.facts.spec import Roi
 from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
+from goodpart.scoring.crops import crop
 from goodpart.scoring.maps import enlarge
 from goodpart.scoring.overlay import visible
 from goodpart.scoring.scores import image_score
@@ -26,8 +27,9 @@ from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.progress import progress
+from goodpart_bank_builder.report.small_picture import SIDE_PX, Picture, Pixels, Place, boxed, picture_of
 
-_SIDE_PX, _CROP_PX = 320, 150
+_CROP_PX = 150
 _CROP_SHARE = 0.16
 """Side of a crop, as a share of the frame's longer side."""
 
@@ -38,19 +40,7 @@ _MOST_COMPARED = 300
 _SAME = 1e-5
 """A bank vector this near to a patch is that patch."""
 
-_QUALITY = 85
-_CONTOUR, _BOX, _HALO = (255, 255, 255), (255, 230, 0), (0, 0, 0)
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A small picture as a `data:` address, and its size."""
-
-    address: str
-    width_px: int
-    height_px: int
+_CONTOUR, _HALO = (255, 255, 255), (0, 0, 0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +63,7 @@ class CloseLook:
     place: Picture
     score: float
     peak: float
-    nearest: tuple[tuple[str, float, Picture], ...]
+    nearest: tuple[Place, ...]
 
 
 @dataclasses.dataclass
@@ -191,7 +181,7 @@ class Closer:
         picture = np.asarray(np.rint(visible(found.frame, spec.frame)), np.uint8)
         top_k = spec.profile.top_k(len(found.scores))
         return CloseLook(
-            picture=picture_of(_boxed(picture, self._crop_of(picture, found.patch))),
+            picture=picture_of(boxed(picture, self._crop_of(picture, found.patch), width_px=_line_px(picture))),
             heat_map=picture_of(self._heat_map(picture, found.scores, self.pixel_threshold)),
             patch=found.patch,
             place=self._cropped(picture, found.patch),
@@ -217,7 +207,7 @@ class Closer:
         drawn: Pixels = picture.copy()
         mixed = np.ascontiguousarray(np.rint(inside * (1.0 - weight) + colours * weight).astype(np.uint8))
         contours, _ = cv2.findContours((large > threshold).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        width_px = max(1, round(max(picture.shape[:2]) / _SIDE_PX))
+        width_px = _line_px(picture)
         for colour, width in ((_HALO, 3 * width_px), (_CONTOUR, width_px)):
             cv2.drawContours(mixed, contours, -1, colour, width)
         drawn[area] = mixed
@@ -230,8 +220,8 @@ class Closer:
             return slice(0, picture.shape[0]), slice(0, picture.shape[1])
         return slice(roi.y_px, roi.y_px + roi.height_px), slice(roi.x_px, roi.x_px + roi.width_px)
 
-    def _crop_of(self, picture: Pixels, patch: int) -> tuple[int, int, int, int]:
-        """Top, left, bottom and right of the square around a patch, in frame pixels, inside the frame."""
+    def _crop_of(self, picture: Pixels, patch: int) -> Roi:
+        """The square around a patch, in frame pixels, inside the frame."""
         grid, (rows, columns) = self._backbone.spec.grid, self._area(picture)
         row, column = divmod(patch, grid.columns)
         middle = (
@@ -243,11 +233,11 @@ class Closer:
             int(np.clip(round(at - side / 2), 0, max(0, length - side)))
             for at, length in zip(middle, picture.shape[:2], strict=True)
         )
-        return top, left, min(top + side, picture.shape[0]), min(left + side, picture.shape[1])
+        height, width = min(side, picture.shape[0]), min(side, picture.shape[1])
+        return Roi(y_px=top, x_px=left, height_px=height, width_px=width)
 
     def _cropped(self, picture: Pixels, patch: int) -> Picture:
-        top, left, bottom, right = self._crop_of(picture, patch)
-        return picture_of(picture[top:bottom, left:right], side_px=_CROP_PX)
+        return picture_of(crop(picture, self._crop_of(picture, patch), context=0.0).picture, side_px=_CROP_PX)
 
 
 def _without_highest(calibration: Calibration, count: int) -> float:
@@ -256,25 +246,7 @@ def _without_highest(calibration: Calibration, count: int) -> float:
     return threshold_for(peaks, max(calibration.false_reject_rate, 1.0 / (len(peaks) + 1)))
 
 
-def picture_of(pixels: Pixels, *, side_px: int = _SIDE_PX) -> Picture:
-    """A small picture for a page.
-
-    Args:
-        pixels: `(H, W, 3) uint8` RGB.
-        side_px: of the longer side.
-    """
-    scale = side_px / max(pixels.shape[:2])
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    _, encoded = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    address = f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
-    return Picture(address=address, width_px=size[0], height_px=size[1])
-
-
-def _boxed(picture: Pixels, box: tuple[int, int, int, int]) -> Pixels:
-    top, left, bottom, right = box
-    drawn: Pixels = picture.copy()
-    width_px = max(1, round(max(picture.shape[:2]) / _SIDE_PX))
-    for colour, width in ((_HALO, 5 * width_px), (_BOX, 2 * width_px)):
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, width)
-    return drawn
+def _line_px(picture: Pixels) -> int:
+    """Width of a line that is one pixel wide once the picture is small."""
+    longest_px: int = max(picture.shape[:2])
+    return max(1, round(longest_px / SIDE_PX))

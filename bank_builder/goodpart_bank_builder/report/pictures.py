@@ -1,6 +1,5 @@
 """Pictures of a report: an image, its heat map, the truth and a close-up, small enough to be embedded in a page."""
 
-import base64
 import dataclasses
 import math
 from pathlib import Path
@@ -17,15 +16,14 @@ from goodpart.scoring.overlay import ColourScale, draw_scale, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.report.choice import is_wrong
+from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
+from goodpart_bank_builder.report.small_picture import Pixels, address, jpeg, resized
 
-_SIDE_PX = 320
 _CLOSE_UP_PX, _CLOSE_UP_PATCHES = 200, 5.0
 _BUDGET_BYTES = 3_900_000
 _QUALITIES = (90, 82, 70, 55, 40, 25)
-_OUTLINE, _HALO = (255, 230, 0), (0, 0, 0)
+_OUTLINE, _HALO = (0, 230, 255), (0, 0, 0)
 _LEGEND_PX, _LEGEND_BEYOND = (20, 560), 1.15
-
-Picture = npt.NDArray[np.uint8]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +52,9 @@ class Pictures:
         close_up: the surroundings of the patch with the highest score, None unless asked for.
         width_px, height_px: size of each picture but the close-up, which is square.
         seen: where the image scored highest.
+        strip: what the patch with the highest score should look like, for a defective or wrongly judged image; None
+            where the bundle holds no small pictures.
+        learned: the name of the learned image that this very file is; None if it is new, or was held out.
     """
 
     picture: str
@@ -63,6 +64,8 @@ class Pictures:
     width_px: int
     height_px: int
     seen: Seen
+    strip: Strip | None
+    learned: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,8 +94,9 @@ def draw_pictures(inspector: Inspector, images: list[ImageResult], *, doing: str
     Raises:
         FrameError: an image or mask can no longer be read.
     """
+    good = GoodPatches(inspector)
     drawn = {
-        image.path: _draw(inspector, image)
+        image.path: _draw(inspector, good, image)
         for image in progress(images, doing=doing, total=len(images), unit="pictures")
     }
     flat = [picture for each in drawn.values() for picture in each.all()]
@@ -104,38 +108,43 @@ def draw_legend(scale: ColourScale) -> Legend:
     """Draws the scale of heat maps, with the function that draws heat maps."""
     end = scale.full * _LEGEND_BEYOND if scale.full > 0 else scale.full + 1.0
     picture = draw_scale(scale, *_LEGEND_PX, last=end)
-    _, png = cv2.imencode(".png", _bgr(picture))
-    return Legend(picture=_address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
+    _, png = cv2.imencode(".png", np.ascontiguousarray(picture[:, :, ::-1]))
+    return Legend(picture=address("png", png.tobytes()), begin=scale.begin, full=scale.full, end=end)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Drawn:
-    """Pictures before they are encoded, each `(h, w, 3) uint8` BGR."""
+    """Pictures before they are encoded, RGB."""
 
-    picture: Picture
-    heat_map: Picture
-    truth: Picture | None
-    close_up: Picture | None
+    picture: Pixels
+    heat_map: Pixels
+    truth: Pixels | None
+    close_up: Pixels | None
     seen: Seen
+    strip: DrawnStrip | None
+    learned: str | None
 
-    def all(self) -> list[Picture]:
+    def all(self) -> list[Pixels]:
         """Those that there are."""
-        return [each for each in (self.picture, self.heat_map, self.truth, self.close_up) if each is not None]
+        own = [each for each in (self.picture, self.heat_map, self.truth, self.close_up) if each is not None]
+        return own if self.strip is None else [*own, *self.strip.all()]
 
     def encoded(self, quality: int) -> Pictures:
         """All of them as JPEG of this quality."""
         return Pictures(
-            picture=_jpeg_address(self.picture, quality),
-            heat_map=_jpeg_address(self.heat_map, quality),
-            truth=None if self.truth is None else _jpeg_address(self.truth, quality),
-            close_up=None if self.close_up is None else _jpeg_address(self.close_up, quality),
+            picture=_address(self.picture, quality),
+            heat_map=_address(self.heat_map, quality),
+            truth=None if self.truth is None else _address(self.truth, quality),
+            close_up=None if self.close_up is None else _address(self.close_up, quality),
             width_px=self.picture.shape[1],
             height_px=self.picture.shape[0],
             seen=self.seen,
+            strip=None if self.strip is None else self.strip.encoded(quality),
+            learned=self.learned,
         )
 
 
-def _draw(inspector: Inspector, image: ImageResult) -> _Drawn:
+def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn:
     spec = inspector.backbone.spec.frame
     # the evaluation has read them under its own limit
     reader = ImageReader(max_megapixels=math.inf)
@@ -143,18 +152,22 @@ def _draw(inspector: Inspector, image: ImageResult) -> _Drawn:
     # the bundle has learned the good images of its build, and would call them better than they are
     inspection = inspector.inspect(frame) if image.held_out is None else image.held_out
     whole = np.rint(visible(frame, spec)).astype(np.uint8)
-    picture = _small(whole)
+    picture = resized(whole)
     mask = None if image.mask is None else reader.levels(image.mask) > 0
+    has_strip = good.has_pictures and (image.is_defective or is_wrong(image))
+    learned = None if image.held_out is not None else good.learned(image.path)
     return _Drawn(
-        picture=_bgr(picture),
-        heat_map=_bgr(_heat_map(inspection, picture, wrong=is_wrong(image))),
-        truth=None if mask is None else _outlined(_bgr(picture), mask),
-        close_up=_bgr(_close_up(whole, inspection)) if is_wrong(image) else None,
+        picture=picture,
+        heat_map=_heat_map(inspection, picture, wrong=is_wrong(image)),
+        truth=None if mask is None else _outlined(picture, mask),
+        close_up=_close_up(whole, inspection) if is_wrong(image) else None,
         seen=_seen(inspection, mask),
+        strip=good.strip(frame, whole, image, inspection) if has_strip else None,
+        learned=None if learned is None else learned.name,
     )
 
 
-def _heat_map(inspection: Inspection, picture: Picture, *, wrong: bool) -> Picture:
+def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels:
     """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp."""
     height_px, width_px = picture.shape[:2]
     scale_y, scale_x = height_px / inspection.frame_height_px, width_px / inspection.frame_width_px
@@ -178,7 +191,7 @@ def _heat_map(inspection: Inspection, picture: Picture, *, wrong: bool) -> Pictu
     return small.overlay(picture, outlines=True)
 
 
-def _close_up(whole: Picture, inspection: Inspection) -> Picture:
+def _close_up(whole: Pixels, inspection: Inspection) -> Pixels:
     """A square around the patch with the highest score, several patches wide, from the frame at its full size."""
     patch = inspection.strongest
     side_px = round(_CLOSE_UP_PATCHES * max(patch.height_px, patch.width_px))
@@ -205,20 +218,7 @@ def _seen(inspection: Inspection, mask: npt.NDArray[np.bool_] | None) -> Seen:
     return Seen(peak=patch.peak, in_truth=in_truth, truth_peak=float(scores.max()) if scores.size else None)
 
 
-def _bgr(picture: Picture) -> Picture:
-    """Converts RGB to the BGR that OpenCV expects."""
-    return np.ascontiguousarray(picture[:, :, ::-1])
-
-
-def _small(picture: Picture) -> Picture:
-    """Resizes the longer side to that of all pictures in a report."""
-    scale = _SIDE_PX / max(picture.shape[:2])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
-
-
-def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
+def _outlined(picture: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
     """Outlines the masked area with a line just outside it."""
     height_px, width_px = picture.shape[:2]
     # any share of a pixel counts, so that a scratch does not vanish in a small picture
@@ -231,18 +231,9 @@ def _outlined(picture: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
     return np.asarray(outlined, np.uint8)
 
 
-def _size_bytes(pictures: list[Picture], quality: int) -> int:
-    return sum(len(_jpeg(picture, quality)) for picture in pictures)
+def _size_bytes(pictures: list[Pixels], quality: int) -> int:
+    return sum(len(jpeg(picture, quality)) for picture in pictures)
 
 
-def _jpeg(picture: Picture, quality: int) -> bytes:
-    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return bytes(encoded.tobytes())
-
-
-def _jpeg_address(picture: Picture, quality: int) -> str:
-    return _address("jpeg", _jpeg(picture, quality))
-
-
-def _address(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+def _address(picture: Pixels, quality: int) -> str:
+    return address("jpeg", jpeg(picture, quality))

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
+from goodpart.facts.learned import Examination
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.overlay import ColourScale
@@ -20,8 +21,10 @@ from goodpart_bank_builder.evaluate.metrics import mean_of
 from goodpart_bank_builder.report.advice import next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
+from goodpart_bank_builder.report.good_patches import GoodPatches
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
+from goodpart_bank_builder.report.small_picture import Picture
 from goodpart_bank_builder.report.tables import (
     FINDINGS,
     TUNED,
@@ -39,6 +42,7 @@ from goodpart_bank_builder.report.text import (
     percent_text,
     printable,
     ucfirst,
+    with_options,
 )
 
 INDEX = "index.html"
@@ -125,7 +129,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "figure": figure_text, "percent": percent_text, "interval": interval_text, "printable": printable,
-        "breakable": breakable, "ucfirst": ucfirst,
+        "breakable": breakable, "ucfirst": ucfirst, "with_options": with_options,
     }  # fmt: skip
     environment.globals |= {
         "Verdict": Verdict,
@@ -146,8 +150,9 @@ def _category_page(
     alone: bool,
 ) -> str:
     choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
+    good = GoodPatches(inspector)
     pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
-    cost = result.figures.cost
+    cost, examination = result.figures.cost, inspector.bundle.manifest.provenance.examination
     charts = {
         "scores": score_chart(result),
         "roc": roc_chart(result),
@@ -178,7 +183,9 @@ def _category_page(
             inspector.bundle, result, conclusion, [pictures[image.path].seen for image in choice.escapes.shown]
         ),
         kinds_of={image.path: image.kind for image in result.images},
-        examination=inspector.bundle.manifest.provenance.examination,
+        examination=examination,
+        good=good,
+        thumbnails=_thumbnails(good, examination),
         pixel_threshold=inspector.pixel_threshold,
         legend=draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
         provenance=bundle_facts(inspector.bundle),
@@ -190,6 +197,13 @@ def _category_page(
 def _anchors(images: list[ImageResult]) -> dict[Path, str]:
     """The id of every image that a page shows, for links to it."""
     return {image.path: f"image-{number}" for number, image in enumerate(images)}
+
+
+def _thumbnails(good: GoodPatches, examination: Examination | None) -> dict[str, Picture]:
+    """Small pictures of the training pictures that want a look, of those that the bank holds vectors of."""
+    images = () if examination is None else examination.images
+    found = {image.name: good.thumbnail(image.name) for image in images}
+    return {name: picture for name, picture in found.items() if picture is not None}
 
 
 def _has_unknown(result: CategoryResult) -> bool:

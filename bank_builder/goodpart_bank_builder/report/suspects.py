@@ -12,8 +12,9 @@ from goodpart.facts.calibration import Calibration
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind
-from goodpart_bank_builder.report.look_closer import CloseLook, Closer, Picture, picture_of
+from goodpart_bank_builder.report.look_closer import CloseLook, Closer
 from goodpart_bank_builder.report.report import INDEX, MARK
+from goodpart_bank_builder.report.small_picture import Picture, picture_of
 from goodpart_bank_builder.report.text import breakable, figure_text, printable
 
 _OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")

@@ -19,6 +19,13 @@ def breakable(name: str) -> Markup:
     return Markup("<wbr>").join(re.split(r"(?<=[/_])", printable(name)))
 
 
+def with_options(text: str) -> Markup:
+    """A text as HTML whose options of commands (`--exclude`) never break at a hyphen."""
+    pieces = re.split(r"(--[a-z][a-z-]*)", printable(text))
+    marked = (Markup("<code>{}</code>").format(each) if number % 2 else each for number, each in enumerate(pieces))
+    return Markup("").join(marked)
+
+
 def ucfirst(text: str) -> str:
     """A text that begins with a capital letter; the other letters stay."""
     return text[:1].upper() + text[1:]
