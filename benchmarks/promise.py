@@ -1,14 +1,18 @@
 """Promise: the share of unseen good parts that a threshold rejects, over many random splits by part.
 
-Every split keeps some good parts unseen, builds a small bank from the others, calibrates it by both methods, and counts
-the unseen parts and their images above the threshold. Embeddings are computed once. The rate on `test/good` is reported
-as well; its parts may differ from the other good parts by more than chance.
+Every split keeps some good parts unseen, builds a small bank from the others, calibrates it by both methods and for
+both units of the rate, and counts the unseen parts and their images above the threshold. A promise is kept if the mean
+in its own unit is at most the rate and two standard errors. Per part that is the share of the unseen parts. Per image
+it is the mean over them of the share of their images: what a random image of a random new part meets. Embeddings are
+computed once. The rate on `test/good` is reported as well; its parts may differ from the other good parts by more than
+chance.
 
     python benchmarks/promise.py backbone.onnx --data CATEGORY --splits 200 [--group REGEX --group-gap N]
 """
 
 import argparse
 import dataclasses
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +25,8 @@ from common import RUNTIME_PACKAGES, count, headline, parser, tell
 from goodpart._host.machine import usable_cores
 from goodpart.bank.exact import exact_distances
 from goodpart.cli.common import print_json, run
-from goodpart.facts.calibration import Calibration, CalibrationMethod
+from goodpart.errors import UsageError
+from goodpart.facts.calibration import Calibration, CalibrationMethod, RateUnit
 from goodpart.facts.profile import Profile
 from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
@@ -67,19 +72,17 @@ def _promise(options: argparse.Namespace) -> int:
     backbone = Backbone.load(options.backbone, threads=options.threads)
     good = _embedded(backbone, options)
     profile = dataclasses.replace(backbone.spec.profile, bank_vectors=options.vectors)
-    rows: dict[str, dict[str, list[tuple[float, ...]]]] = {}
+    rows: dict[tuple[str, RateUnit, float], list[tuple[float, ...]]] = {}
     for seed in progress(range(options.splits), doing="splitting", total=options.splits, unit="splits"):
         for method in CalibrationMethod:
             found = _one_split(good, profile, method, options.rates, options.seed + seed)
-            for rate, rejected in found.items():
-                rows.setdefault(method.value, {}).setdefault(f"{rate:g}", []).append(rejected)
-    result = {
-        method: {rate: _summary(float(rate), np.array(splits)) for rate, splits in rates.items()}
-        for method, rates in rows.items()
-    }
-    for name, by_rate in result.items():
-        for shown, summary in by_rate.items():
-            tell(f"{name:16} a = {shown}: {summary}")
+            for (unit, rate), rejected in found.items():
+                rows.setdefault((method.value, unit, rate), []).append(rejected)
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    for (name, unit, rate), splits in rows.items():
+        summary = _summary(rate, unit, np.array(splits))
+        result.setdefault(name, {}).setdefault(unit.value, {})[f"{rate:g}"] = summary
+        tell(f"{name:16} per {unit.value:5} a = {rate:g}: {summary}")
     print_json(
         {
             **headline(
@@ -116,26 +119,33 @@ def _embedded(backbone: Backbone, options: argparse.Namespace) -> _Good:
 
 def _one_split(
     good: _Good, profile: Profile, method: CalibrationMethod, rates: Sequence[float], seed: int
-) -> dict[float, tuple[float, ...]]:
-    """By rate: the share of unseen parts, of their images, and of test/good images above the threshold."""
+) -> dict[tuple[RateUnit, float], tuple[float, ...]]:
+    """By unit and rate: the share of unseen parts, of images of an unseen part, and of test/good images above it."""
     names = sorted(set(good.parts.values()))
     unseen = set(np.random.default_rng(seed).permutation(names)[: round(_UNSEEN * len(names))].tolist())
     known_parts = {path: part for path, part in good.parts.items() if part not in unseen}
     unseen_paths = [path for path, part in good.parts.items() if part in unseen]
-    settings = LearnSettings(calibration=method, false_reject_rate=min(rates), seed=seed)
+    # the folds are the same for both units
+    settings = LearnSettings(calibration=method, rate_per=RateUnit.IMAGE, false_reject_rate=min(rates), seed=seed)
     folds = make_folds(known_parts, settings)
     bank, held_out = _learn(good, folds, profile, seed)
     unseen_distances = [_distances(good.embeddings[path], bank, profile) for path in unseen_paths]
     test_distances = [_distances(found, bank, profile) for found in good.test]
     top_k = profile.top_k(len(unseen_distances[0]))
-    rejected: dict[float, tuple[float, ...]] = {}
-    for rate in rates:
-        settings = dataclasses.replace(settings, false_reject_rate=rate)
-        calibration = make_calibration(held_out, known_parts, settings, top_k=top_k)
-        images = [_is_rejected(found, calibration, top_k) for found in unseen_distances]
-        parts = {good.parts[path] for path, is_rejected in zip(unseen_paths, images, strict=True) if is_rejected}
+    rejected: dict[tuple[RateUnit, float], tuple[float, ...]] = {}
+    for unit, rate in itertools.product(RateUnit, rates):
+        settings = dataclasses.replace(settings, false_reject_rate=rate, rate_per=unit)
+        try:
+            calibration = make_calibration(held_out, known_parts, settings, top_k=top_k)
+        except UsageError:
+            # so few parts support no such rate
+            continue
+        shares: dict[str, list[bool]] = {}
+        for path, found in zip(unseen_paths, unseen_distances, strict=True):
+            shares.setdefault(good.parts[path], []).append(_is_rejected(found, calibration, top_k))
+        parts, images = (float(np.mean([of(own) for own in shares.values()])) for of in (any, np.mean))
         test = [_is_rejected(found, calibration, top_k) for found in test_distances]
-        rejected[rate] = (len(parts) / len(unseen), float(np.mean(images)), float(np.mean(test)))
+        rejected[unit, rate] = (parts, images, float(np.mean(test)))
     return rejected
 
 
@@ -169,15 +179,16 @@ def _is_rejected(distances: npt.NDArray[np.float64], calibration: Calibration, t
     return not image_score(calibrate(distances, calibration), top_k) <= calibration.threshold
 
 
-def _summary(rate: float, splits: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Means over the splits with two standard errors of the first, and whether the promise was kept."""
-    means = splits.mean(axis=0)
-    error = 2.0 * float(splits[:, 0].std(ddof=1)) / len(splits) ** 0.5 if len(splits) > 1 else 0.0
+def _summary(rate: float, unit: RateUnit, splits: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Means over the splits, two standard errors of that in the promise's own unit, and whether it was kept."""
+    means, own = splits.mean(axis=0), 0 if unit is RateUnit.PART else 1
+    error = 2.0 * float(splits[:, own].std(ddof=1)) / len(splits) ** 0.5 if len(splits) > 1 else 0.0
     return {
+        "splits": len(splits),
         "rejected_parts": round(float(means[0]), 4),
-        "two_standard_errors": round(error, 4),
-        "is_kept": bool(means[0] <= rate + error),
         "rejected_images": round(float(means[1]), 4),
+        "two_standard_errors": round(error, 4),
+        "is_kept": bool(means[own] <= rate + error),
         "rejected_test_good_images": round(float(means[2]), 4),
     }
 

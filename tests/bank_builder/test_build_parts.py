@@ -50,7 +50,7 @@ def twins(tmp_path_factory):
 
 
 def test_every_part_has_one_score(build, twins, tmp_path):
-    report = report_of(build("--group", r"(\d+)\.png", "--json", folder=twins))
+    report = report_of(build("--group", r"(\d+)\.png", "--rate-per", "part", "--json", folder=twins))
     assert (report["images"], report["parts"]) == (16, 12)
     bundle = read_bundle(tmp_path / "washer")
     assert (bundle.manifest.provenance.images, bundle.manifest.provenance.parts) == (16, 12)
@@ -61,7 +61,9 @@ def test_neighbouring_numbers_are_one_part_when_asked(build, good_dir, tmp_path)
     (tmp_path / "numbered").mkdir()
     for index, path in enumerate(find_images(good_dir)):
         shutil.copy(path, tmp_path / "numbered" / f"{index // 2 * 10 + index % 2}.png")  # 0, 1, 10, 11, 20, 21 ...
-    report = report_of(build("--group", r"(\d+)", "--group-gap", 8, "--json", folder=tmp_path / "numbered"))
+    report = report_of(
+        build("--group", r"(\d+)", "--group-gap", 8, "--rate-per", "part", "--json", folder=tmp_path / "numbered")
+    )
     assert (report["images"], report["parts"]) == (24, 12)
 
 
@@ -70,7 +72,7 @@ def test_neighbouring_numbers_are_one_part_when_asked(build, good_dir, tmp_path)
     [
         (["--group", "("], "--group '(': expected a regular expression"),
         (["--group", "b"], "expected a match in every image's name, found none in 00.png"),
-        (["--group", "^(.)"], "3 held-out good parts support no rate below 0.25"),
+        (["--group", "^(.)", "--rate-per", "part"], "3 held-out good parts support no rate below 0.25"),
         (["--group", "png"], "expected at least 2 good parts, found 1"),
         (["--group", r"(\d+)", "--group-gap", "1"], "expected at least 2 good parts, found 1"),
         (["--group-gap", "2"], "found no --group"),
@@ -104,9 +106,9 @@ def test_the_bundle_states_how_it_was_calibrated_and_what_that_promises(build, t
     assert code == 0
     calibration = read_bundle(tmp_path / "washer").calibration
     assert calibration.method is CalibrationMethod(method)
-    assert calibration.promise == promise_of(calibration.method, 0.1)
+    assert calibration.promise == promise_of(calibration.method, 0.1, calibration.rate_unit)
     assert len(calibration.scores) == parts
-    for text in (f"{method}, {parts} held-out parts", f"{word}: ", "24 of 24 good parts, 0 skipped"):
+    for text in (f"{method}, {parts} held-out images", f"{word}: ", "24 of 24 good parts, 0 skipped"):
         assert text in told.out
 
 

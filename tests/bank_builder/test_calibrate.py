@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, promise_of
+from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod, RateUnit, promise_of
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import make_calibration
@@ -17,13 +17,13 @@ from goodpart_bank_builder.learn.calibrate import make_calibration
 CROSS = CalibrationMethod.CROSS_CONFORMAL
 
 
-def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS):
+def calibration(distances, parts=None, *, top_k=2, rate=0.1, method=CROSS, unit=RateUnit.PART):
     """From `(images, P)` distances; every image its own part unless told otherwise."""
     paths = [Path(f"{index:03}.png") for index in range(len(distances))]
     return make_calibration(
         dict(zip(paths, distances, strict=True)),
         dict(zip(paths, parts or map(str, paths), strict=True)),
-        LearnSettings(calibration=method, false_reject_rate=rate),
+        LearnSettings(calibration=method, false_reject_rate=rate, rate_per=unit),
         top_k=top_k,
     )
 

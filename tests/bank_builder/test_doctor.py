@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from goodpart.errors import UsageError
+from goodpart.facts.calibration import RateUnit
 from goodpart_bank_builder import BuildSettings, build_bundle
+from goodpart_bank_builder.cli.diagnosis import all_lines
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import examine_folder, learn_and_examine
@@ -158,16 +160,28 @@ def test_doctor_and_build_find_the_same(mixed, tiny_backbone, tmp_path):
 def test_an_outlier_among_the_images_of_one_part_is_named_by_its_image(mixed, tiny_backbone):
     for seed in range(20):
         write(mixed / f"{seed:02}_again.png", part(100 + seed))
-    diagnosis = examined(mixed, tiny_backbone, group=r"(\d\d|defect)")
+    diagnosis = examined(mixed, tiny_backbone, group=r"(\d\d|defect)", rate_per=RateUnit.PART)
     assert kinds(diagnosis)[FindingKind.OUTLIER] == [DEFECT]
     assert diagnosis.threshold.carried_by == (DEFECT,)
 
 
 def test_too_few_parts_for_the_rate_are_a_finding(clean, tiny_backbone):
-    diagnosis = examined(clean, tiny_backbone, false_reject_rate=0.01)
+    diagnosis = examined(clean, tiny_backbone, false_reject_rate=0.01, rate_per=RateUnit.PART)
     (found,) = diagnosis.findings
     assert found.kind is FindingKind.FEW_PARTS
     assert "at least 99 good parts" in found.advice
+    assert found.figures["parts needed"] == 99
+
+
+def test_too_few_images_for_a_rate_per_image_are_a_finding(clean, tiny_backbone):
+    for seed in range(4):
+        write(clean / f"{seed:02}_again.png", part(100 + seed))
+    diagnosis = examined(clean, tiny_backbone, group=r"(\d\d)", false_reject_rate=0.01)
+    (found,) = diagnosis.findings
+    assert found.summary == "29 images, too few for a false-reject rate of 0.01"
+    assert "at least 99 good images" in found.advice
+    assert diagnosis.threshold.unit is RateUnit.IMAGE
+    assert "; 1 image scores as high or higher:" in "\n".join(all_lines(diagnosis))
 
 
 def test_images_that_cannot_be_learned_are_listed_all_at_once(clean, tiny_backbone):

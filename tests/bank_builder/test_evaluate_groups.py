@@ -6,15 +6,39 @@ import shutil
 import cv2
 import pytest
 
+from broken_bundles import change_json
 from goodpart.errors import UsageError
+from goodpart.facts.calibration import RateUnit
+from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.evaluate.conclusion import conclude
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.evaluation_log import category_lines
 from small_parts import draw_defect, draw_good
 
 GROUP = r"part(\d+)_"
+
+
+@pytest.fixture(scope="module")
+def per_part(built_bundle, tmp_path_factory):
+    """The bundle with a rate per part. Its images show a part each, so that thresholds are the same in both units."""
+    folder = shutil.copytree(built_bundle, tmp_path_factory.mktemp("per_part") / "washer")
+    change_json(folder / "calibration.json", lambda facts: facts.update(unit="part"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inspector(per_part):
+    with Inspector.load(per_part) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def per_image(built_bundle):
+    with Inspector.load(built_bundle) as loaded:
+        yield loaded
 
 
 @pytest.fixture
@@ -101,9 +125,9 @@ def test_groups_that_cannot_be_are_refused(views):
         read_categories(views, group=GROUP, group_gap=-1)
 
 
-def test_log_json_and_report_name_the_unit(built_bundle, views, tmp_path, capsys):
+def test_log_json_and_report_name_the_unit(per_part, views, tmp_path, capsys):
     target, report = tmp_path / "m.json", tmp_path / "report"
-    command = ["evaluate", str(built_bundle), "--data", str(views), "--group", GROUP]
+    command = ["evaluate", str(per_part), "--data", str(views), "--group", GROUP]
     assert main([*command, "--json", str(target), "--report", str(report)]) == 0
     row = json.loads(target.read_text())["categories"]["washer"]
     assert (row["false_rejects"]["of"], row["false_rejects"]["images"]) == (3, 6)
@@ -119,3 +143,55 @@ def test_log_json_and_report_name_the_unit(built_bundle, views, tmp_path, capsys
 def test_without_groups_the_log_counts_images_as_before(inspector, views):
     figures = evaluate_category(inspector, read_categories(views)[0]).figures
     assert "parts (" not in "\n".join(category_lines("washer", figures))
+    assert figures.other_unit is None
+
+
+def test_rates_are_those_of_the_bundles_unit_and_the_other_unit_stands_beside_them(inspector, per_image, views):
+    by_part, by_image = (
+        evaluate_category(one, read_categories(views, group=GROUP)[0]) for one in (inspector, per_image)
+    )
+    assert (by_image.figures.rate_unit, by_part.figures.rate_unit) == (RateUnit.IMAGE, RateUnit.PART)
+    assert (by_image.figures.false_rejects.events, by_image.figures.false_rejects.of) == (1, 6)
+    assert (by_image.figures.escapes.events, by_image.figures.escapes.of) == (3, 4)
+    assert by_image.figures.kinds["block"].escapes == by_image.figures.escapes
+    for own, other in ((by_image, by_part), (by_part, by_image)):
+        rates = own.figures.other_unit
+        assert rates.unit is other.figures.rate_unit
+        assert (rates.false_rejects, rates.escapes) == (other.figures.false_rejects, other.figures.escapes)
+    assert by_image.figures.cost == by_part.figures.cost
+
+
+def test_the_log_says_the_promises_own_unit_first(per_image, views):
+    figures = evaluate_category(per_image, read_categories(views, group=GROUP)[0]).figures
+    own, other = (line for line in category_lines("washer", figures) if "at the threshold" in line)
+    assert own.startswith("  at the threshold, per image as promised: false rejects 0.1667 (1 of 6, ")
+    assert other.startswith("  at the threshold, per part: false rejects 0.3333 (1 of 3 parts (6 images), ")
+
+
+def test_the_conclusion_measures_the_promise_in_its_own_unit(inspector, per_image, views):
+    reasons = {}
+    for one in (inspector, per_image):
+        result = evaluate_category(one, read_categories(views, group=GROUP)[0])
+        reasons[one.calibration.unit] = conclude(result).reasons
+    assert "1 of 6 good images are rejected (16.7 %); promised are 10 %" in reasons[RateUnit.IMAGE]
+    assert "by part: 1 of 3 good parts" in reasons[RateUnit.IMAGE]
+    assert "1 of 3 good parts are rejected (33.3 %); promised are 10 %" in reasons[RateUnit.PART]
+    assert "by image: 1 of 6 good images" in reasons[RateUnit.PART]
+
+
+def test_the_report_says_what_it_counts(built_bundle, views, tmp_path):
+    command = [
+        "evaluate",
+        str(built_bundle),
+        "--data",
+        str(views),
+        "--group",
+        GROUP,
+        "--report",
+        str(tmp_path / "page"),
+    ]
+    assert main(command) == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "defective images that passed" in page
+    assert "3 of 4 defective images passed" in page
+    assert "1 of 6 good images were rejected" in page

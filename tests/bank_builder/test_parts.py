@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import CalibrationMethod, quantile_rank
+from goodpart.facts.calibration import CalibrationMethod, RateUnit, quantile_rank
 from goodpart_bank_builder.data.parts import FOLDS, group_parts, make_folds
 from goodpart_bank_builder.data.settings import LearnSettings
 
@@ -16,8 +16,8 @@ FOLDER = Path("good")
 CROSS, SPLIT = CalibrationMethod.CROSS_CONFORMAL, CalibrationMethod.SPLIT
 
 
-def learning(method, rate, seed=0):
-    return LearnSettings(calibration=method, false_reject_rate=rate, seed=seed)
+def learning(method, rate, seed=0, **options):
+    return LearnSettings(calibration=method, false_reject_rate=rate, seed=seed, **options)
 
 
 def grouped(*names, pattern=None, gap=0):
@@ -233,4 +233,4 @@ def test_parts_and_not_images_support_a_rate():
     """Three photographs of each of 10 parts are 10 independent scores, not 30."""
     parts = {FOLDER / f"{part}_{index}.png": str(part) for part in range(10) for index in range(3)}
     with pytest.raises(UsageError, match=r"10 held-out good parts support no rate below 0\.09091"):
-        make_folds(parts, learning(CROSS, 0.05))
+        make_folds(parts, learning(CROSS, 0.05, rate_per=RateUnit.PART))

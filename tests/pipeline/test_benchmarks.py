@@ -227,12 +227,14 @@ def test_promise(bench, tiny_backbone, good_dir, tmp_path):
     )  # fmt: skip
     assert (found["category"], found["images"], found["parts"], found["splits"]) == ("washer", 24, 24, 3)
     assert set(found["methods"]) == {"cross-conformal", "split"}
-    for by_rate in found["methods"].values():
-        assert list(by_rate) == ["0.2", "0.4"]
-        for summary in by_rate.values():
+    for by_unit in found["methods"].values():
+        # every image is a part of its own
+        assert by_unit["image"] == by_unit["part"]
+        assert list(by_unit["image"]) == ["0.2", "0.4"]
+        for summary in by_unit["image"].values():
             assert 0 <= summary["rejected_parts"] == summary["rejected_images"] <= 1
             assert 0 <= summary["rejected_test_good_images"] <= 1
-        assert by_rate["0.2"]["rejected_parts"] <= by_rate["0.4"]["rejected_parts"]
+        assert by_unit["part"]["0.2"]["rejected_parts"] <= by_unit["part"]["0.4"]["rejected_parts"]
 
 
 def test_promise_by_part(bench, tiny_backbone, good_dir, tmp_path):
@@ -246,8 +248,12 @@ def test_promise_by_part(bench, tiny_backbone, good_dir, tmp_path):
         "--group", "^(..)", "--threads", 1,
     )  # fmt: skip
     assert (found["images"], found["parts"]) == (24, 12)
-    for by_rate in found["methods"].values():
-        assert by_rate["0.3"]["rejected_images"] <= by_rate["0.3"]["rejected_parts"]
+    assert set(found["methods"]) == {"cross-conformal", "split"}
+    for by_unit in found["methods"].values():
+        assert set(by_unit) == {"image", "part"}
+        for by_rate in by_unit.values():
+            assert by_rate["0.3"]["splits"] == 2
+            assert by_rate["0.3"]["rejected_images"] <= by_rate["0.3"]["rejected_parts"]
 
 
 def test_build(bench, tiny_backbone, good_dir):

@@ -25,7 +25,7 @@ from goodpart_bank_builder.cli.diagnosis import (
     tell_passed_over,
     warning_lines,
 )
-from goodpart_bank_builder.cli.grouping import add_group_options
+from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.report.look_closer import Closer
 
@@ -42,8 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the product's name (default: the name of BUNDLE)")
     parser.add_argument(
         "--false-reject-rate", type=float, default=BuildSettings.false_reject_rate, metavar="RATE",
-        help="share of good parts that may be called defective (default: %(default)s)",
+        help="share of good images (see --rate-per) that may be called defective (default: %(default)s)",
     )  # fmt: skip
+    add_rate_per_option(parser)
     methods = ", ".join(method.value for method in CalibrationMethod)
     parser.add_argument(
         "--calibration", type=_method, default=BuildSettings.calibration.value, metavar="METHOD",
@@ -173,12 +174,18 @@ def _print(report: BuildReport) -> None:
         print(f"ignored     {_ignored(report)} never count")
     print(
         f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, "
-        f"{len(calibration.scores)} held-out parts"
+        f"{len(calibration.scores)} held-out {calibration.rate_unit.value}s"
     )
     print(
         f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
     )
     print(f"            {calibration.promise}")
+    support = report.diagnosis.threshold
+    if support.count == 1:
+        print(
+            f"            this threshold is the score of one image, {support.parts[0].image}: the highest of all "
+            f"held-out {calibration.rate_unit.value}s; look at it, and photograph more parts or allow a higher rate"
+        )
     if report.thumbnails:
         kb = report.thumbnail_bytes / 1e3
         print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")

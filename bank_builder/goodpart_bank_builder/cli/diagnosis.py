@@ -111,9 +111,8 @@ def all_lines(diagnosis: Diagnosis) -> list[str]:
             lines.append(f"{_INDENT}  and {found.count - len(found.images)} more")
     support = diagnosis.threshold
     stand = "scores" if support.count == 1 else "score"
-    lines.append(
-        f"threshold   {support.threshold:.3f} sigmas; {counted(support.count, 'part')} {stand} as high or higher:"
-    )
+    how_many = counted(support.count, support.unit.value)
+    lines.append(f"threshold   {support.threshold:.3f} sigmas; {how_many} {stand} as high or higher:")
     lines += [
         f"{_INDENT}  {part.image}  {part.score:.3f}{', unlike the others' if part.is_outlier else ''}"
         for part in support.parts

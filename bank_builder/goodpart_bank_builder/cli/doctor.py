@@ -16,7 +16,7 @@ from goodpart_bank_builder.cli.diagnosis import (
     tell_passed_over,
     warning_lines,
 )
-from goodpart_bank_builder.cli.grouping import add_group_options
+from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
 from goodpart_bank_builder.report.look_closer import Closer
@@ -26,7 +26,18 @@ SUMMARY = "Look at photographs of good parts: which of them do not seem to belon
 FINDINGS = 1
 """Exit code when there is anything to look at."""
 
-_OPTIONS = ("good_dir", "backbone", "false_reject_rate", "group", "group_gap", "exclude", "ignore", "seed", "threads")
+_OPTIONS = (
+    "good_dir",
+    "backbone",
+    "false_reject_rate",
+    "rate_per",
+    "group",
+    "group_gap",
+    "exclude",
+    "ignore",
+    "seed",
+    "threads",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="file from goodpart-export")
     parser.add_argument(
         "--false-reject-rate", type=float, default=FolderSettings.false_reject_rate, metavar="RATE",
-        help="share of good parts that a bundle of these images may call defective (default: %(default)s)",
+        help="share of good images (see --rate-per) that a bundle may call defective (default: %(default)s)",
     )  # fmt: skip
+    add_rate_per_option(parser)
     add_group_options(parser)
     add_exclude_option(parser)
     parser.add_argument(

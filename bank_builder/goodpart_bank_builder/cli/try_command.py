@@ -14,7 +14,7 @@ from goodpart.errors import UsageError
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.build import lookalike_lines
 from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, warning_lines
-from goodpart_bank_builder.cli.grouping import add_group_options
+from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
 from goodpart_bank_builder.cli.try_export import ExportFailedError, ExportSettings
 from goodpart_bank_builder.cli.try_steps import BACKBONE, BUNDLE, FINDINGS, REPORT, Tried, TrySettings, try_folders
 from goodpart_bank_builder.data.folders import is_good_name
@@ -53,8 +53,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--false-reject-rate", type=float, default=BuildSettings.false_reject_rate, metavar="RATE",
-        help="share of good parts that may be called defective (default: %(default)s)",
+        help="share of good images (see --rate-per) that may be called defective (default: %(default)s)",
     )  # fmt: skip
+    add_rate_per_option(parser)
     add_group_options(parser)
     add_exclude_option(parser)
     parser.add_argument(
@@ -132,6 +133,7 @@ def _settings(options: argparse.Namespace) -> TrySettings:
         group_gap=options.group_gap,
         exclude=options.exclude,
         false_reject_rate=options.false_reject_rate,
+        rate_per=options.rate_per,
         ignore=options.ignore,
         seed=options.seed,
         threads=options.threads,

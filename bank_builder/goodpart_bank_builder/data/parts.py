@@ -118,7 +118,8 @@ def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, .
     hashes = {name: _hash(name, settings.seed) for name in names}
     ordered = sorted(names, key=lambda name: (hashes[name], name))
     if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
-        quantile_rank(len(names), settings.false_reject_rate)
+        count = settings.supporting(parts=len(names), images=len(parts))
+        quantile_rank(count, settings.false_reject_rate, counted=settings.counted)
         dealt = [ordered[first::FOLDS] for first in range(min(FOLDS, len(names)))]
         if len(names) >= STABLE_FROM:
             dealt = [[name for name in ordered if hashes[name] % FOLDS == number] for number in range(FOLDS)]

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.facts.manifest import check_name, check_serial
 from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.model.backbone import check_threads
@@ -15,7 +15,8 @@ class LearnSettings:
     """Settings that decide how good images are learned.
 
     Attributes:
-        false_reject_rate: share of good parts that the threshold may reject, 0 to 1.
+        false_reject_rate: share of good images or parts that the threshold may reject, 0 to 1.
+        rate_per: what the rate is a share of.
         calibration: how good parts are held out.
         ignore: picture as large as the frames, white where pixels never count; None if all pixels count.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
@@ -26,6 +27,7 @@ class LearnSettings:
     """
 
     false_reject_rate: float = 0.05
+    rate_per: RateUnit = RateUnit.IMAGE
     calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
     ignore: Path | None = None
     seed: int = 0
@@ -41,6 +43,19 @@ class LearnSettings:
         check_threads(self.threads)
         if self.head is not None and not 0.0 <= self.head <= 4.0:
             raise UsageError(f"--head: expected off, auto or 0 to 4, found {self.head:g}")
+
+    def supporting(self, *, parts: int, images: int) -> int:
+        """How many held-out scores support the rate.
+
+        Images of one part are not exchangeable. Only cross-conformal calibration counts them one by one, because its
+        rate is a target without a proof.
+        """
+        return images if self.counted is RateUnit.IMAGE else parts
+
+    @property
+    def counted(self) -> RateUnit:
+        """What supports the rate: parts, or images that count one by one."""
+        return RateUnit.PART if self.calibration is CalibrationMethod.SPLIT else self.rate_per
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
@@ -78,18 +78,19 @@ def learn_and_examine(settings: FolderSettings) -> tuple[DoctorReport, Learned, 
     """
     found = read_good_folder(settings)
     parts = found.parts
-    count = len(set(parts.values()))
+    cross = dataclasses.replace(settings, calibration=CalibrationMethod.CROSS_CONFORMAL)
+    count = cross.supporting(parts=len(set(parts.values())), images=len(parts))
     supported = 1.0 / (count + 1)
     learning = dataclasses.replace(
-        settings,
-        calibration=CalibrationMethod.CROSS_CONFORMAL,
+        cross,
         skip_unreadable=True,
         false_reject_rate=max(settings.false_reject_rate, supported) if settings.false_reject_rate > 0 else 0.0,
     )
     folds = make_folds(parts, learning)
     backbone = Backbone.load(settings.backbone, threads=1)
     learned = learn(backbone, parts, folds, learning)
-    few = _few_parts(count, settings.false_reject_rate) if settings.false_reject_rate < supported else []
+    rate = settings.false_reject_rate
+    few = _few_parts(count, learning.counted, rate) if rate < supported else []
     report = DoctorReport(
         folder=str(settings.good_dir),
         parts=learned.parts,
@@ -170,21 +171,26 @@ def _lookalikes(learned: Learned, folder: Path) -> list[Finding]:
     ]
 
 
-def _few_parts(count: int, rate: float) -> list[Finding]:
+def _few_parts(count: int, unit: RateUnit, rate: float) -> list[Finding]:
     return [
         Finding(
             kind=FindingKind.FEW_PARTS,
-            summary=f"{counted(count, 'part')}, too few for a false-reject rate of {rate:g}",
-            advice=f"photograph at least {_needed(rate)} good parts, or allow a rate of {1.0 / (count + 1):.4g}",
+            summary=f"{counted(count, unit.value)}, too few for a false-reject rate of {rate:g}",
+            advice=f"photograph at least {_needed(rate)} good {unit.value}s, "
+            f"or allow a rate of {1.0 / (count + 1):.4g}",
             count=count,
             images=(),
-            figures={"parts": float(count), "parts needed": float(_needed(rate)), "least rate": 1.0 / (count + 1)},
+            figures={
+                f"{unit.value}s": float(count),
+                f"{unit.value}s needed": float(_needed(rate)),
+                "least rate": 1.0 / (count + 1),
+            },
         )
     ]
 
 
 def _needed(rate: float) -> int:
-    """The fewest parts that support a rate."""
+    """The fewest parts or images that support a rate."""
     count = max(1, int(1.0 / rate) - 2)
     while (count + 1) * rate < 1.0 - 1e-9:
         count += 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from goodpart.facts.calibration import Calibration
+from goodpart.facts.calibration import Calibration, RateUnit
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.doctor.finding import LISTED, Finding, FindingKind, OddImage, finding
 from goodpart_bank_builder.doctor.robust import upper_z
@@ -26,7 +26,7 @@ _DROP = 0.2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SupportingPart:
-    """A part whose held-out score is the threshold or above it.
+    """A part, or an image where these are counted, whose held-out score is the threshold or above it.
 
     Attributes:
         image: its image with the highest score, by name.
@@ -45,7 +45,8 @@ class ThresholdSupport:
 
     Attributes:
         threshold: image score, in sigmas.
-        count: how many held-out parts score as high or higher.
+        unit: what the rate is a share of.
+        count: how many held-out parts or images, as the unit says, score as high or higher.
         parts: at most 20 of them, the highest first.
         carried_by: the one to three highest outliers, by name, if the threshold is more than 20 % lower without them;
             otherwise empty.
@@ -54,6 +55,7 @@ class ThresholdSupport:
     """
 
     threshold: float
+    unit: RateUnit
     count: int
     parts: tuple[SupportingPart, ...]
     carried_by: tuple[str, ...]
@@ -117,9 +119,9 @@ def threshold_support(
     raw = dict(zip(learned.held_out, learned.worst, strict=True))
     worst: dict[str, Path] = {}
     for path, score in raw.items():
-        part = parts[path]
-        if part not in worst or score > raw[worst[part]]:
-            worst[part] = path
+        counted_as = parts[path] if settings.rate_per is RateUnit.PART else str(path)
+        if counted_as not in worst or score > raw[worst[counted_as]]:
+            worst[counted_as] = path
     ranked = sorted(worst.values(), key=lambda path: (-raw[path], path))
     # the mean of calibrated distances is the calibrated mean, but for rounding
     count = sum(score >= calibration.threshold for score in calibration.scores)
@@ -130,6 +132,7 @@ def threshold_support(
     carried = calibration.threshold - without > _DROP * abs(calibration.threshold)
     return ThresholdSupport(
         threshold=calibration.threshold,
+        unit=settings.rate_per,
         count=count,
         parts=tuple(
             SupportingPart(
@@ -154,7 +157,7 @@ def _threshold_without(
     others = {path: found for path, found in learned.held_out.items() if path not in images}
     if not others:
         return learned.calibration.threshold
-    count = len({parts[path] for path in others})
+    count = settings.supporting(parts=len({parts[path] for path in others}), images=len(others))
     rate = max(settings.false_reject_rate, 1.0 / (count + 1))
     calibration: Calibration = make_calibration(
         others, parts, dataclasses.replace(settings, false_reject_rate=rate), top_k=learned.top_k

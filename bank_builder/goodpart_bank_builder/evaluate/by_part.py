@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from goodpart.facts.calibration import RateUnit
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.figures import ImageResult
+from goodpart_bank_builder.evaluate.figures import ImageResult, UnitRates
 from goodpart_bank_builder.evaluate.metrics import Rate, rate_of
 
 
@@ -56,6 +57,17 @@ def parts_of(images: Sequence[ImageResult]) -> list[PartResult]:
     for image in images:
         found.setdefault(image.part, []).append(image)
     return [PartResult(images=tuple(own)) for own in found.values()]
+
+
+def units_of(images: Sequence[ImageResult], unit: RateUnit) -> list[PartResult]:
+    """What a rate counts: the parts that images show, or every image as if it showed a part of its own."""
+    return parts_of(images) if unit is RateUnit.PART else [PartResult(images=(image,)) for image in images]
+
+
+def rates_per(images: Sequence[ImageResult], unit: RateUnit) -> UnitRates:
+    """False rejects and escapes of images or of parts."""
+    counted = units_of(images, unit)
+    return UnitRates(unit=unit, false_rejects=false_rejects(counted), escapes=escapes(counted))
 
 
 def false_rejects(parts: Sequence[PartResult], *, threshold: float | None = None) -> Rate:

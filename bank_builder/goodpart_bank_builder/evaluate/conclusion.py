@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from goodpart_bank_builder.evaluate.by_part import PartResult, parts_of
+from goodpart.facts.calibration import RateUnit
+from goodpart_bank_builder.evaluate.by_part import PartResult, false_rejects, parts_of, units_of
 from goodpart_bank_builder.evaluate.chance import (
     auroc_interval,
     could_be_chance,
@@ -23,8 +24,8 @@ from goodpart_bank_builder.evaluate.chance import (
     lowest_share,
     within_promise,
 )
-from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult
-from goodpart_bank_builder.evaluate.metrics import auroc
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
+from goodpart_bank_builder.evaluate.metrics import Rate, auroc
 
 NEARLY_ALL = 0.95
 """The share of defective parts found from which the bundle "finds them"."""
@@ -79,6 +80,7 @@ class _Seen:
         judged: defective parts without those that cannot be judged.
         unknown: number of defective parts that cannot be judged.
         rejected: number of good parts that are rejected.
+        false_rejects: good images or parts, as the promise counts, that are rejected.
         found: number of judged defective parts that are rejected.
         interval: AUROC of the scores of parts and its 95 % interval, None without both kinds of parts.
     """
@@ -87,6 +89,7 @@ class _Seen:
     judged: tuple[PartResult, ...]
     unknown: int
     rejected: int
+    false_rejects: Rate
     found: int
     interval: tuple[float, float, float] | None
 
@@ -98,12 +101,12 @@ class _Seen:
 
 def conclude(result: CategoryResult) -> Conclusion:
     """Says what the results of a category mean."""
-    figures, seen = result.figures, _look(result.images)
+    figures, seen = result.figures, _look(result)
     if not seen.judged:
         return _nothing_to_judge(figures, seen)
-    too_many = within_promise(seen.rejected, len(seen.good), figures.promised_rate) is False
+    too_many = within_promise(seen.false_rejects.events, seen.false_rejects.of, figures.promised_rate) is False
     proven = not could_be_chance(
-        seen.found, len(seen.judged), seen.rejected, len(seen.good), promised=figures.promised_rate
+        seen.found, len(seen.judged), seen.rejected, len(seen.good), promised=_promised_per_part(figures, seen)
     )
     higher = seen.interval is None or seen.interval[1] > 0.5
     if not (proven and higher and seen.share >= MOST):
@@ -113,7 +116,8 @@ def conclude(result: CategoryResult) -> Conclusion:
     look_at = (*passed, *(rejected if too_many else []))
     sure = f"{seen.found} of {_defective(seen)} found, so at least {_sure_percent(seen)} with 95 % confidence"
     if too_many:
-        sure += f"; it rejects {seen.rejected} of {len(seen.good)} good parts, more than promised"
+        events, of = seen.false_rejects.events, seen.false_rejects.of
+        sure += f"; it rejects {events} of {of} good {figures.counted}s, more than promised"
     kind = ConclusionKind.FINDS_THEM if seen.share >= NEARLY_ALL and not too_many else ConclusionKind.FINDS_MOST
     if kind is ConclusionKind.FINDS_THEM:
         headline = title = f"finds them: {sure}"
@@ -124,8 +128,8 @@ def conclude(result: CategoryResult) -> Conclusion:
     return Conclusion(kind=kind, headline=headline, title=title, reasons=reasons, look_at=look_at)
 
 
-def _look(images: Sequence[ImageResult]) -> _Seen:
-    parts = parts_of(images)
+def _look(result: CategoryResult) -> _Seen:
+    parts = parts_of(result.images)
     good = tuple(part for part in parts if not part.is_defective)
     defective = [part for part in parts if part.is_defective]
     # a part of which any image was called DEFECT is found, whatever its other images are
@@ -137,6 +141,7 @@ def _look(images: Sequence[ImageResult]) -> _Seen:
         judged=judged,
         unknown=len(defective) - len(judged),
         rejected=sum(part.is_rejected for part in good),
+        false_rejects=false_rejects(units_of(result.images, result.figures.rate_unit)),
         found=sum(part.is_rejected for part in judged),
         interval=None if value is None else (value, *auroc_interval(value, good=len(good), defective=len(judged))),
     )
@@ -164,7 +169,7 @@ def _nothing_to_judge(figures: CategoryFigures, seen: _Seen) -> Conclusion:
 
 def _cannot_tell(figures: CategoryFigures, seen: _Seen, *, proven: bool) -> Conclusion:
     defective = _defective(seen)
-    needed = fewest_that_prove(seen.rejected, len(seen.good), promised=figures.promised_rate)
+    needed = fewest_that_prove(seen.rejected, len(seen.good), promised=_promised_per_part(figures, seen))
     if len(seen.judged) < needed:
         prove = "proves" if len(seen.judged) == 1 else "prove"
         headline = f"cannot tell: {defective} {prove} nothing"
@@ -205,9 +210,14 @@ def _good_counts(figures: CategoryFigures, seen: _Seen) -> list[str]:
     if not seen.good:
         return ["no good images: false rejects are not measured here"]
     promised = "" if figures.promised_rate is None else f"; promised are {figures.promised_rate * 100:g} %"
-    share = seen.rejected / len(seen.good) * 100
+    events, of = seen.false_rejects.events, seen.false_rejects.of
     held_out = ", held out of the build," if figures.held_out_images else ""
-    return [f"{seen.rejected} of {_parts(len(seen.good), 'good')}{held_out} are rejected ({share:.1f} %){promised}"]
+    good = _counted(of, "good", figures.counted)
+    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){promised}"]
+    if (other := figures.other_unit) is not None:
+        rejected = other.false_rejects
+        lines.append(f"by {other.unit.value}: {rejected.events} of {_counted(rejected.of, 'good', other.unit.value)}")
+    return lines
 
 
 def _what_to_try(figures: CategoryFigures, seen: _Seen) -> list[str]:
@@ -254,7 +264,19 @@ def _defective(seen: _Seen) -> str:
 
 
 def _parts(count: int, kind: str) -> str:
-    return f"{count} {kind} part{'' if count == 1 else 's'}"
+    return _counted(count, kind, RateUnit.PART.value)
+
+
+def _counted(count: int, kind: str, unit: str) -> str:
+    return f"{count} {kind} {unit}{'' if count == 1 else 's'}"
+
+
+def _promised_per_part(figures: CategoryFigures, seen: _Seen) -> float | None:
+    """The most that a promise allows per part; a part is rejected when any of its images is."""
+    if figures.promised_rate is None or figures.rate_unit is RateUnit.PART:
+        return figures.promised_rate
+    images = max(len(part.images) for part in (*seen.good, *seen.judged))
+    return min(1.0, images * figures.promised_rate)
 
 
 def _sure_percent(seen: _Seen) -> str:

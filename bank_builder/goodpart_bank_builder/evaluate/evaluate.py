@@ -10,12 +10,13 @@ import numpy.typing as npt
 from goodpart._host.parallel import in_order
 from goodpart.bundle.names import MANIFEST
 from goodpart.errors import BundleMissingError
+from goodpart.facts.calibration import RateUnit
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
-from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of
+from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, parts_of, rates_per, units_of
 from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
@@ -68,9 +69,10 @@ def evaluate_category(
 ) -> CategoryResult:
     """Inspects every test image and computes all figures.
 
-    False rejects, escapes and cost count parts. A part is rejected when any of its images is rejected, so a defective
-    part escapes only when all its images are called good. `read_categories` decides which images show one part. AUROC,
-    AUPRC and F1 count images or pixels. An UNKNOWN image counts as rejected at every threshold.
+    False rejects and escapes count images or parts, as the bundle's rate does; cost counts parts. A part is rejected
+    when any of its images is rejected, so a defective part escapes only when all its images are called good.
+    `read_categories` decides which images show one part. AUROC, AUPRC and F1 count images or pixels. An UNKNOWN image
+    counts as rejected at every threshold.
 
     Args:
         inspector: the bundle.
@@ -161,6 +163,8 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
     scores = np.array([image.score for image in images])
     parts = parts_of(images)
     manifest, calibration = inspector.bundle.manifest, inspector.calibration
+    unit = calibration.rate_unit
+    rates, other = rates_per(images, unit), RateUnit.PART if unit is RateUnit.IMAGE else RateUnit.IMAGE
     image_best, all_pixels = best_f1(defective, scores), pixels.all()
     pixel_best = all_pixels.best_f1()
     return CategoryFigures(
@@ -182,9 +186,11 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         pixel_best_f1_threshold=None if pixel_best is None else pixel_best.threshold,
         aupro_30=all_pixels.aupro(0.30),
         aupro_05=all_pixels.aupro(0.05),
-        false_rejects=false_rejects(parts),
-        escapes=escapes(parts),
-        kinds=_kinds(images, scores, pixels),
+        false_rejects=rates.false_rejects,
+        escapes=rates.escapes,
+        rate_unit=unit,
+        other_unit=rates_per(images, other) if len(parts) < len(images) else None,
+        kinds=_kinds(images, scores, pixels, unit),
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
         promised_rate=_promised_rate(inspector),
@@ -222,7 +228,9 @@ def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve 
     )
 
 
-def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _Pixels) -> dict[str, KindFigures]:
+def _kinds(
+    images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _Pixels, unit: RateUnit
+) -> dict[str, KindFigures]:
     """Figures of every kind of defect against all good images."""
     of = np.array([image.kind for image in images])
     figures = {}
@@ -232,7 +240,7 @@ def _kinds(images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _
             images=int(its.sum()),
             image_auroc=auroc(its[compared], scores[compared]),
             image_auprc=auprc(its[compared], scores[compared]),
-            escapes=escapes(parts_of([image for image in images if image.kind == kind])),
+            escapes=escapes(units_of([image for image in images if image.kind == kind], unit)),
             pixel_auroc=its_pixels.auroc(),
             aupro_30=its_pixels.aupro(0.30),
         )

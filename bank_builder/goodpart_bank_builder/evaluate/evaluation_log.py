@@ -25,7 +25,7 @@ def category_lines(name: str, row: CategoryFigures, *, conclusion: Conclusion | 
         f"pixel AUROC {_shown(row.pixel_auroc)}",
         f"  pixel AUPRC {_shown(row.pixel_auprc)}, AUPRO to 0.30 {_shown(row.aupro_30)}, "
         f"AUPRO to 0.05 {_shown(row.aupro_05)}",
-        f"  at the threshold: false rejects {_rate(row.false_rejects)}, escapes {_rate(row.escapes)}",
+        *_rate_lines(row),
     ]
     lines += _kind_table(row.kinds)
     lines += _tuned(row)
@@ -55,6 +55,18 @@ def mean_line(rows: Sequence[CategoryFigures]) -> str:
         "AUPRO to 0.30": [row.aupro_30 for row in rows],
     }
     return f"[mean of {len(rows)}] " + ", ".join(f"{name} {_shown(mean_of(row))}" for name, row in shown.items())
+
+
+def _rate_lines(row: CategoryFigures) -> list[str]:
+    """False rejects and escapes in the unit of the promise, then in the other one where they differ."""
+    own = f"false rejects {_rate(row.false_rejects)}, escapes {_rate(row.escapes)}"
+    if (other := row.other_unit) is None:
+        return [f"  at the threshold: {own}"]
+    return [
+        f"  at the threshold, per {row.rate_unit.value} as promised: {own}",
+        f"  at the threshold, per {other.unit.value}: false rejects {_rate(other.false_rejects)}, "
+        f"escapes {_rate(other.escapes)}",
+    ]
 
 
 def _kind_table(kinds: dict[str, KindFigures]) -> list[str]:

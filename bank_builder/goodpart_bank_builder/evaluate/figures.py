@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from goodpart.facts.calibration import RateUnit
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart_bank_builder.evaluate.costs import CostCurve
 from goodpart_bank_builder.evaluate.metrics import Rate
@@ -50,7 +51,7 @@ class KindFigures:
     Attributes:
         images: number of images of this kind.
         image_auroc, image_auprc: 0 to 1, images of this kind against all good images.
-        escapes: parts of this kind that passed, see `CategoryFigures`.
+        escapes: images or parts of this kind that passed, see `CategoryFigures`.
         pixel_auroc, aupro_30: 0 to 1, defective pixels of this kind against the good pixels of its images and of all
             good images.
     """
@@ -64,12 +65,26 @@ class KindFigures:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class UnitRates:
+    """The two rates of images or of parts.
+
+    Attributes:
+        unit: what is counted.
+        false_rejects, escapes: see `CategoryFigures`.
+    """
+
+    unit: RateUnit
+    false_rejects: Rate
+    escapes: Rate
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CategoryFigures:
     """How well one bundle does on one category; None for a figure that cannot be computed.
 
-    Rates and cost count parts, as the bundle's promise does. Without groups, every image shows a part of its own. An
-    UNKNOWN image counts as rejected. Areas and F1 count images or pixels, and use the score of an UNKNOWN image like
-    any other.
+    Rates count images or parts, as the bundle's promise does; cost counts parts. Without groups, every image shows a
+    part of its own. An UNKNOWN image counts as rejected. Areas and F1 count images or pixels, and use the score of
+    an UNKNOWN image like any other.
 
     Best F1 and best cost are tuned on the labelled defects of this test set. They say what a threshold could reach at
     most, and promise nothing for other parts.
@@ -85,14 +100,17 @@ class CategoryFigures:
         pixel_auroc, pixel_auprc: 0 to 1, over the pixels of all good images and of all images with a mask.
         pixel_best_f1, pixel_best_f1_threshold: 0 to 1, and in sigmas.
         aupro_30, aupro_05: 0 to 1, area under the per-region overlap to a false-positive rate of 0.30 and 0.05.
-        false_rejects: good parts that were rejected. A part is rejected when any of its images is not called good.
-        escapes: defective parts that passed. A part passes when all of its images are called good.
+        false_rejects: good images or parts that were rejected. An image is rejected when it is not called good, a part
+            when any of its images is rejected.
+        escapes: defective images or parts that passed. A part passes when all of its images are called good.
+        rate_unit: what these two and `promised_rate` count.
+        other_unit: the same two rates in the other unit; None where every image shows a part of its own.
         kinds: figures by kind of defect.
         cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
         warning: the warning that marks the figures (untrained weights), or None.
         notes: figures that are missing and oddities of the test set, with reasons.
-        promised_rate: the share of good parts that the bundle's threshold may reject; None if the threshold in use is
-            another one.
+        promised_rate: the share of good parts or images that the bundle's threshold may reject; None if the
+            threshold in use is another one.
         smallest_defect_px: side of the smallest defect that the input shows well, in frame pixels; None if not known.
         held_out_images: how many of the good images are those of the build, each scored by a bank without its part.
         carried_by: good images unlike the others that carry the threshold alone.
@@ -122,19 +140,26 @@ class CategoryFigures:
     cost: CostCurve | None
     warning: str | None
     notes: tuple[str, ...]
+    rate_unit: RateUnit = RateUnit.PART
+    other_unit: UnitRates | None = None
     promised_rate: float | None = None
     smallest_defect_px: float | None = None
     held_out_images: int = 0
     carried_by: tuple[str, ...] = ()
 
     @property
+    def counted(self) -> str:
+        """What rates count, in a word: `part`, also where every image shows a part of its own, or `image`."""
+        return RateUnit.PART.value if self.other_unit is None else self.rate_unit.value
+
+    @property
     def false_reject_rate(self) -> float | None:
-        """Share of good test parts that were rejected, None without good ones."""
+        """Share of good test images or parts that were rejected, None without good ones."""
         return self.false_rejects.value
 
     @property
     def escape_rate(self) -> float | None:
-        """Share of defective test parts that passed, None without defective ones."""
+        """Share of defective test images or parts that passed, None without defective ones."""
         return self.escapes.value
 
 

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Sequence
 
+from goodpart.facts.calibration import RateUnit
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.by_part import parts_of
+from goodpart_bank_builder.evaluate.by_part import units_of
 from goodpart_bank_builder.evaluate.figures import ImageResult
 
 MOST_WRONG = 24
@@ -81,12 +82,17 @@ def is_wrong(image: ImageResult) -> bool:
     return image.is_defective is (image.verdict is Verdict.GOOD)
 
 
-def choose_images(images: Sequence[ImageResult]) -> Choice:
+def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART) -> Choice:
     """Chooses the images that a report shows.
 
-    An image of a defective part that was called good is an escape only if all images of the part were.
+    Where parts are counted, an image of a defective part that was called good is an escape only if all images of the
+    part were.
+
+    Args:
+        images: of a category.
+        unit: what the rates count.
     """
-    passed = {image.path for part in parts_of(images) if not part.is_rejected for image in part.images}
+    passed = {image.path for part in units_of(images, unit) if not part.is_rejected for image in part.images}
     ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
     kinds = sorted({image.kind for image in images if image.is_defective})
     good = [image for image in ordered if not image.is_defective]

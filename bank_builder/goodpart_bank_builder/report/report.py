@@ -149,7 +149,7 @@ def _category_page(
     *,
     alone: bool,
 ) -> str:
-    choice, conclusion = choose_images(result.images), conclude(result)
+    choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
     good = GoodPatches(inspector)
     pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
     cost, examination = result.figures.cost, inspector.bundle.manifest.provenance.examination
@@ -165,6 +165,7 @@ def _category_page(
         bundle=inspector.bundle,
         calibration=inspector.calibration,
         figures=result.figures,
+        unit=result.figures.counted,
         broken_promise=broken_promise(inspector, result.figures),
         figure_rows=figure_rows(result.figures),
         kind_rows=kind_rows(result),

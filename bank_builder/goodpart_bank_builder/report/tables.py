@@ -2,9 +2,10 @@
 
 import dataclasses
 
+from goodpart.facts.calibration import RateUnit
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.by_part import escapes, false_rejects, parts_of
+from goodpart_bank_builder.evaluate.by_part import escapes, false_rejects, units_of
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.evaluate.metrics import Rate
 from goodpart_bank_builder.report.text import figure_text
@@ -52,7 +53,7 @@ class KindRow:
         kind: "good", or the kind of defect.
         is_defective: whether its parts are defective.
         verdicts: number of images by verdict.
-        wrong: false rejects of good parts, or escapes of a kind of defect.
+        wrong: false rejects of good images or parts, or escapes of a kind of defect.
         figures: figures of a kind of defect, None for good parts.
     """
 
@@ -111,10 +112,11 @@ def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
 def kind_rows(result: CategoryResult) -> list[KindRow]:
     """Good parts first, then the kinds of defects by name."""
     good = [image for image in result.images if not image.is_defective]
-    rows = [_kind_row("good", good, None)] if good else []
+    unit = result.figures.rate_unit
+    rows = [_kind_row("good", good, None, unit)] if good else []
     for kind, figures in result.figures.kinds.items():
         rows.append(
-            _kind_row(kind, [each for each in result.images if each.is_defective and each.kind == kind], figures)
+            _kind_row(kind, [each for each in result.images if each.is_defective and each.kind == kind], figures, unit)
         )
     return rows
 
@@ -133,12 +135,14 @@ def kind_columns(result: CategoryResult) -> list[KindColumn]:
 
 def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
     """Rows of the bundle's threshold, this device's if it differs, and the two tuned on labelled defects."""
-    calibration, figures, parts = inspector.calibration, result.figures, parts_of(result.images)
+    calibration, figures = inspector.calibration, result.figures
+    counted = units_of(result.images, figures.rate_unit)
     choices = [("From good parts alone", calibration.threshold, calibration.promise, False)]
     if figures.threshold != calibration.threshold:
         rate = calibration.rate_of(figures.threshold)
         basis = (
-            f"set on this device; at this threshold, the bundle's good parts support a false-reject rate of {rate:.3g}"
+            f"set on this device; at this threshold, the bundle's good {calibration.rate_unit.value}s support a "
+            f"false-reject rate of {rate:.3g}"
         )
         choices.append(("This device", figures.threshold, basis, False))
     if figures.image_best_f1_threshold is not None:
@@ -155,8 +159,8 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
             basis=basis,
             tuned=tuned,
             in_use=not tuned and threshold == figures.threshold,
-            false_rejects=false_rejects(parts, threshold=threshold),
-            escapes=escapes(parts, threshold=threshold),
+            false_rejects=false_rejects(counted, threshold=threshold),
+            escapes=escapes(counted, threshold=threshold),
         )
         for name, threshold, basis, tuned in choices
     ]
@@ -171,18 +175,19 @@ def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None
     if low is None or low <= target:
         return None
     return (
-        f"More good parts were rejected than the target of {100 * target:.3g} %: the low end of the interval is "
-        f"{100 * low:.1f} %. Either the test parts differ from the parts that the bundle was built from (another "
-        f"batch, light or camera), or several photographs of one part were held out as if they showed several parts. "
+        f"More good {figures.counted}s were rejected than the target of {100 * target:.3g} %: the low end of the "
+        f"interval is {100 * low:.1f} %. Either the test parts differ from the parts that the bundle was built from "
+        f"(another batch, light or camera), or several photographs of one part were held out as if they showed several "
+        f"parts. "
         f"The option --group of goodpart-bank build and evaluate joins the photographs of one part."
     )
 
 
-def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None) -> KindRow:
+def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None, unit: RateUnit) -> KindRow:
     return KindRow(
         kind=kind,
         is_defective=figures is not None,
         verdicts={verdict: sum(image.verdict is verdict for image in images) for verdict in Verdict},
-        wrong=false_rejects(parts_of(images)) if figures is None else figures.escapes,
+        wrong=false_rejects(units_of(images, unit)) if figures is None else figures.escapes,
         figures=figures,
     )

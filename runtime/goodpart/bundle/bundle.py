@@ -36,6 +36,7 @@ from goodpart.errors import (
     ContractError,
     FrameError,
     IntegrityError,
+    ManifestError,
 )
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.head import head_values
@@ -236,7 +237,19 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         folder=folder,
         digest=digest,
         manifest=manifest,
-        calibration=strict_json.decode(Calibration, kept.pop(CALIBRATION), where=str(folder / CALIBRATION)),
+        calibration=_calibration(kept.pop(CALIBRATION), manifest, str(folder / CALIBRATION)),
         ignored=parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
         _kept=kept,
     )
+
+
+def _calibration(data: bytes, manifest: Manifest, where: str) -> Calibration:
+    """The calibration, which names its unit from format version 2 on."""
+    found = strict_json.decode(Calibration, data, where=where)
+    version = manifest.format_version
+    if (version == 1) != (found.unit is None):
+        expected, told = ("no unit", "one") if version == 1 else ("a unit", "none")
+        raise ManifestError(
+            f"{where}: expected {expected} in format version {version}, found {told}; build the bundle again"
+        )
+    return found

@@ -35,7 +35,8 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         "precision": facts.precision.value,
         "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
         "calibration": f"mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, from "
-        f"{len(calibration.scores)} held-out good parts",
+        f"{len(calibration.scores)} held-out good {calibration.rate_unit.value}s"
+        + ("" if calibration.counted is calibration.rate_unit else f" of {calibration.supporting} parts"),
         "threshold": f"{calibration.threshold:.3f} sigmas, false-reject rate {calibration.false_reject_rate:g} "
         f"({calibration.promise}); {calibration.pixel_threshold:.3f} for patches",
         "built from": f"{origin.images} images of {origin.parts} parts ({origin.skipped_images} skipped), seed "

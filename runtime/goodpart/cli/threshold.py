@@ -10,7 +10,7 @@ from goodpart.bundle.device import DeviceSettings, change_device, device_path, r
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
 from goodpart.errors import UsageError
-from goodpart.facts.calibration import Calibration, threshold_for
+from goodpart.facts.calibration import Calibration
 
 SUMMARY = "Show the threshold, or move it on this device; the bundle never changes."
 
@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
         "--false-reject-rate", type=float, metavar="RATE",
-        help="set the threshold for this share of good parts called defective, if the held-out good parts support it",
+        help="set the threshold for this share of good parts or images, as the bundle counts, called defective",
     )  # fmt: skip
     way.add_argument(
         "--value",
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Writes or removes the device file, then prints the threshold in use.
 
     Raises:
-        UsageError: the held-out parts do not support the rate, the value is not finite, or the device file cannot be
+        UsageError: the held-out scores do not support the rate, the value is not finite, or the device file cannot be
             written.
     """
     bundle = read_bundle(bundle_folder(options), **trust(options))
@@ -64,8 +64,7 @@ def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float
         if not math.isfinite(options.value):
             raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
         return options.value, calibration.pixel_threshold
-    rate = options.false_reject_rate
-    return threshold_for(calibration.scores, rate), threshold_for(calibration.peaks, rate)
+    return calibration.thresholds_for(options.false_reject_rate)
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
@@ -76,8 +75,11 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
     holds, pixels = calibration.threshold, calibration.pixel_threshold
     if settings is not None and settings.threshold is not None and settings.pixel_threshold is not None:
         holds, pixels = settings.threshold, settings.pixel_threshold
-    rate, parts = calibration.rate_of(holds), len(calibration.scores)
-    # if no held-out part scores above the threshold, the rate is the lowest that so many parts support
+    rate, unit = calibration.rate_of(holds), f"{calibration.rate_unit.value}s"
+    held_out = f"{len(calibration.scores)} held-out good {unit}"
+    if calibration.counted is not calibration.rate_unit:
+        held_out += f" of {calibration.supporting} parts"
+    # if no held-out score lies above the threshold, the rate is the lowest that so many support
     share = f"{100 * rate:.3g} %" + (" or fewer" if holds >= calibration.scores[-1] else "")
     if as_json:
         print_json(
@@ -85,7 +87,7 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
                 "threshold": holds,
                 "pixel_threshold": pixels,
                 "supported_false_reject_rate": rate,
-                "held_out_parts": parts,
+                f"held_out_{unit}": len(calibration.scores),
                 "bundle_threshold": calibration.threshold,
                 "device_file": None if settings is None else str(device_path(bundle.folder)),
                 "device": to_plain(settings),
@@ -94,6 +96,6 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
     print(f"threshold   {holds:.3f} sigmas, {origin}")
-    print(f"expect      about {share} of good parts to be rejected (from {parts} held-out good parts)")
+    print(f"expect      about {share} of good {unit} to be rejected (from {held_out})")
     if settings is not None:
         print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")
