@@ -25,6 +25,7 @@ class Stated:
         backbone: the ONNX file.
         bank: `(N, D) float64`.
         counted: `(P,) bool` patches that count.
+        head: `(n,) float64` weights of the head, None without one.
         thresholds: of the image and the pixels, in sigmas; the device file's where it has some.
     """
 
@@ -34,6 +35,7 @@ class Stated:
     bank: npt.NDArray[np.float64]
     counted: npt.NDArray[np.bool_]
     thresholds: tuple[float, float]
+    head: npt.NDArray[np.float64] | None
 
 
 def read_stated(folder: Path) -> Stated:
@@ -54,6 +56,7 @@ def read_stated(folder: Path) -> Stated:
         bank=np.load(folder / "bank.npy").astype(np.float64),
         counted=counted,
         thresholds=(source["threshold"], source["pixel_threshold"]),
+        head=np.load(folder / "head.npy").astype(np.float64) if "head" in manifest else None,
     )
 
 
@@ -96,7 +99,24 @@ def patch_scores(stated: Stated, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np
     embeddings = _session(stated.backbone).run(["embeddings"], {"frame": frame})[0].astype(np.float64)
     neighbours = stated.manifest["backbone"]["profile"]["neighbours"]
     similarities = np.sort(embeddings @ stated.bank.T, axis=1)[:, -neighbours:]
-    return (1.0 - similarities.mean(axis=1) - stated.calibration["mean"]) / stated.calibration["std"]
+    sums = 1.0 - similarities.mean(axis=1) + _head_terms(stated, embeddings)
+    return (sums - stated.calibration["mean"]) / stated.calibration["std"]
+
+
+def _head_terms(stated: Stated, embeddings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | float:
+    """`(P,) float64` what the head adds to the distances."""
+    if stated.head is None:
+        return 0.0
+    facts, values, start = stated.manifest["head"], embeddings, 0
+    for outputs in (facts["hidden"], facts["hidden"], 1):
+        inputs = values.shape[1]
+        matrix = stated.head[start : start + outputs * inputs].reshape(outputs, inputs)
+        start += outputs * inputs
+        values = values @ matrix.T + stated.head[start : start + outputs]
+        start += outputs
+        if outputs > 1:
+            values = np.maximum(values, 0.0)
+    return np.maximum(facts["weight"] * (values[:, 0] - facts["offset"]), facts["lowest"])
 
 
 def image_score(stated: Stated, patches: npt.NDArray[np.float64]) -> float:

@@ -119,14 +119,14 @@ def test_grey_files_of_many_sizes_build_with_the_default_frame(config, tmp_path)
 
 def test_a_rate_that_so_few_images_cannot_support_fails_before_any_work(config, monkeypatch):
     monkeypatch.setattr(build_module, "learn", None)  # never reached
-    with pytest.raises(UsageError, match=r"24 held-out good parts support no rate below 0\.04"):
+    with pytest.raises(UsageError, match=r"24 held-out good images support no rate below 0\.04"):
         build_bundle(BuildSettings(**{**config, "false_reject_rate": 0.01}))
 
 
 def test_a_copy_of_a_photograph_is_named(config, good_dir, tmp_path):
     folder = shutil.copytree(good_dir, tmp_path / "some")
     shutil.copy(folder / "03.png", folder / "copy.png")
-    with pytest.raises(UsageError, match=r"copy\.png: .* a copy of .*03\.png"):
+    with pytest.raises(UsageError, match=r"(copy|03)\.png: .* a copy of .*(copy|03)\.png"):
         build_bundle(BuildSettings(**{**config, "good_dir": folder}))
 
 

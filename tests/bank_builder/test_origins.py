@@ -63,8 +63,11 @@ def test_of_identical_vectors_the_kept_one_is_named():
     rows = distinct[[3, 1, 1, 0, 2, 4, 0, 3]] / np.linalg.norm(distinct[0])
     for method in CoresetMethod:
         chooser = Chooser(method, size=100, seed=0)
-        halves = [chooser.of(rows[:4], origins=np.arange(100, 104)), chooser.of(rows[4:], origins=np.arange(104, 108))]
-        merged = chooser.merged(halves)
+        halves = [
+            chooser.of(rows[:4], place=(1, 0, 0), origins=np.arange(100, 104)),
+            chooser.of(rows[4:], place=(1, 0, 4), origins=np.arange(104, 108)),
+        ]
+        merged = chooser.merged(halves, name="the bank")
         np.testing.assert_array_equal(merged.vectors, rows[merged.origins - 100])
         assert len(set(merged.origins.tolist())) == 5
 
@@ -73,7 +76,7 @@ def test_origins_decide_nothing():
     rows = np.random.default_rng(0).normal(size=(500, 8)).astype(np.float32)
     for method in CoresetMethod:
         named, plain = (
-            Chooser(method, size=50, seed=0).of(rows, origins=origins)
+            Chooser(method, size=50, seed=0).of(rows, place=(1, 0, 0), origins=origins)
             for origins in (np.random.default_rng(1).permutation(500), None)
         )
         np.testing.assert_array_equal(named.vectors, plain.vectors)

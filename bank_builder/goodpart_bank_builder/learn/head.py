@@ -4,9 +4,6 @@ import warnings
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_limits
 
 from goodpart.model.head import Head
 
@@ -32,6 +29,11 @@ def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], 
     Returns:
         the head; its output is the logit of "under paint".
     """
+    # scikit-learn takes a second to import, and most commands train nothing
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
+
     vectors = np.concatenate([painted, good])
     labels = np.repeat([1, 0], [len(painted), len(good)])
     mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)

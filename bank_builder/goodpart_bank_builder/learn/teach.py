@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
 
 from goodpart.bundle.term import head_term
 from goodpart.facts.calibration import STD_FLOOR, CalibrationMethod
@@ -132,6 +131,8 @@ def _painted_auroc(found: HeldOut, term: KnownTerm | None, top_k: int) -> float 
 
     Patches beside the paint are taken as in the good frame.
     """
+    # scikit-learn takes a second to import, and most commands train nothing
+    from sklearn.metrics import roc_auc_score
 
     def sums(distances: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return distances if term is None else distances + term.scaled(logits)
