@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import UsageError
+from goodpart.errors import InferenceError, UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart_bank_builder import BuildSettings, build_bundle
 from goodpart_bank_builder.cli.build import _head
 from goodpart_bank_builder.learn import teach as module
+from goodpart_bank_builder.learn.lessons import Lessons
 from small_frames import draw_small
 from small_network import small_backbone
 
@@ -136,3 +137,12 @@ def test_a_head_beside_an_ignored_area(source, tmp_path):
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
     report = build(source, tmp_path / "bar", good_dir=good, ignore=tmp_path / "mask.png", head=1.0)
     assert report.head.startswith("alpha 1")
+
+
+def test_a_painted_frame_that_cannot_be_embedded_names_its_image(source, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise InferenceError("backbone: expected embeddings, found none")
+
+    monkeypatch.setattr(Lessons, "add", fail)
+    with pytest.raises(InferenceError, match=r"[0-9]{2}\.npy, with painted defects: backbone: expected embeddings"):
+        build(source, tmp_path / "bar", head=1.0)

@@ -144,5 +144,8 @@ class GoodImages:
         if path not in self.frames:
             self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
             if self._lessons is not None:
-                self._lessons.add(path, frame, embeddings, ignored=self.ignored)
+                try:
+                    self._lessons.add(path, frame, embeddings, ignored=self.ignored)
+                except InferenceError as error:
+                    raise InferenceError(f"{path}, with painted defects: {error}") from error
         return embeddings
