@@ -5,12 +5,12 @@ import itertools
 import json
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tomllib
 
 from goodpart.errors import UsageError
 from goodpart.frames.images import ImageReader
