@@ -16,6 +16,7 @@ from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_bundle
+from goodpart_bank_builder.build.index import RECALL
 from goodpart_bank_builder.cli.diagnosis import (
     add_exclude_option,
     add_report_option,
@@ -169,6 +170,8 @@ def _print(report: BuildReport) -> None:
     for phrase in report.passed_over:
         print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
+    if report.recall < RECALL:
+        print(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
     print(f"head        {report.head}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
