@@ -118,6 +118,7 @@ def try_folders(settings: TrySettings) -> Tried:
                 sizes_px={path: (facts.height_px, facts.width_px) for path, facts in learned.frames.items()},
                 ignored=learned.ignored,
                 parts=found.parts,
+                alone=learned.distances,
             )
             category = dataclasses.replace(bad, images=(*bad.images, *held_out.images()))
             result = evaluate_category(inspector, category, workers=build.threads, reader=reader, held_out=held_out)

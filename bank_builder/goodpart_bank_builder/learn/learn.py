@@ -40,6 +40,7 @@ class Learned:
         calibration: scale and thresholds.
         taught: the head that was trained on painted defects, None without one.
         held_out: `(P,) float64` distances of every held-out image to a bank without its part, with their known terms.
+        distances: the same without known terms.
         ignored: `(rows, columns) bool` patches that never count, or None.
         worst: mean of the highest distances of every held-out image; it orders the images by score.
         images: the files read, and their sha256.
@@ -57,6 +58,7 @@ class Learned:
     calibration: Calibration
     taught: Taught | None
     held_out: dict[Path, npt.NDArray[np.float64]]
+    distances: dict[Path, npt.NDArray[np.float64]]
     ignored: npt.NDArray[np.bool_] | None
     worst: tuple[float, ...]
     images: dict[Path, str]
@@ -110,8 +112,9 @@ def learn(
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         taught=taught,
         held_out=held_out,
+        distances=found.distances,
         ignored=images.ignored,
-        worst=tuple(image_score(found, top_k) for found in held_out.values()),
+        worst=tuple(image_score(sums, top_k) for sums in held_out.values()),
         images=images.contents,
         parts=len({parts[path] for path in images.contents}),
         unreadable=images.skipped,
