@@ -57,7 +57,7 @@ def test_the_page_of_a_build_shows_what_the_head_was_taught(built):
 
 def test_the_pictures_are_small_jpegs_of_painted_frames_with_boxes(built):
     painted = read_painted(read_bundle(built))
-    assert painted_file(built).stat().st_size < 1_000_000
+    assert painted_file(built).stat().st_size < 600_000
     for image in painted.images:
         data = base64.b64decode(image.picture.jpeg)
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

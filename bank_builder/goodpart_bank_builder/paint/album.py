@@ -15,10 +15,10 @@ from goodpart.facts.spec import BackboneSpec, FrameSpec, Roi
 from goodpart.scoring.overlay import visible
 from goodpart_bank_builder.paint.painter import Kind
 
-PAGES = 16
+PAGES = 12
 """Pictures of an album, and at most one more for each kind of defect that none of them shows."""
 
-_SIDE_PX, _CLOSE_PX = 320, 144
+_SIDE_PX, _CLOSE_PX, _BETWEEN_PX = 320, 144, 4
 _SEEN_CHANGE = 2.0
 _AROUND, _LEAST_SHARE = 1.6, 0.12
 """A close-up reaches this far beyond a defect, and shows at least this share of the longer side."""
@@ -43,7 +43,7 @@ class Mark:
     Attributes:
         kind: what was painted.
         box: where, in pixels of the picture.
-        close_up: the place, enlarged or made smaller.
+        close_up: the place before and after, side by side with a white line between, enlarged or made smaller.
     """
 
     kind: Kind
@@ -118,15 +118,14 @@ class Album:
 def _page(path: Path, steps: Sequence[Step], spec: FrameSpec) -> Page:
     last = _seen(steps[-1].after, spec)
     scale = _SIDE_PX / max(last.shape[:2])
-    places = [_changed(_seen(step.before, spec), _seen(step.after, spec)) for step in steps]
-    return Page(
-        path=path,
-        picture=_scaled(last, scale),
-        marks=tuple(
-            Mark(kind=step.kind, box=_box(place, scale, last.shape), close_up=_close_up(last, place))
-            for step, place in zip(steps, places, strict=True)
-        ),
-    )
+    marks = []
+    for step in steps:
+        before, after = _seen(step.before, spec), _seen(step.after, spec)
+        place = _changed(before, after)
+        between = np.full((_CLOSE_PX, _BETWEEN_PX, 3), 255, np.uint8)
+        pair = np.hstack([_close_up(before, place), between, _close_up(after, place)])
+        marks.append(Mark(kind=step.kind, box=_box(place, scale, last.shape), close_up=pair))
+    return Page(path=path, picture=_scaled(last, scale), marks=tuple(marks))
 
 
 def _seen(frame: npt.NDArray[Any], spec: FrameSpec) -> Pixels:
@@ -162,7 +161,9 @@ def _close_up(picture: Pixels, place: Roi) -> Pixels:
     side = max(1, min(round(max(wanted, _LEAST_SHARE * max(picture.shape[:2]))), *picture.shape[:2]))
     top = min(max(0, place.y_px + place.height_px // 2 - side // 2), picture.shape[0] - side)
     left = min(max(0, place.x_px + place.width_px // 2 - side // 2), picture.shape[1] - side)
-    return _scaled(picture[top : top + side, left : left + side], _CLOSE_PX / side)
+    square = picture[top : top + side, left : left + side]
+    method = cv2.INTER_AREA if side > _CLOSE_PX else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(square, (_CLOSE_PX, _CLOSE_PX), interpolation=method), np.uint8)
 
 
 def _scaled(picture: Pixels, scale: float) -> Pixels:

@@ -48,7 +48,7 @@ class PaintedDefect:
 
     Attributes:
         kind: such as "scratch".
-        close_up: the place.
+        close_up: the place, before and after.
     """
 
     kind: str
