@@ -152,12 +152,10 @@ class Inspector:
 
         Args:
             frame: `(H, W, 3)` or `(H, W)`, exactly as the bundle declares; any height and width.
-            embeddings: `(P, D) float32`, what `embed` gave for this very frame, to judge it in another way without
-                running the backbone again; None to compute them.
+            embeddings: `(P, D) float32`, what `embed` gave for this very frame; None to run the backbone.
 
         Raises:
-            FrameError: the frame is refused; it has no verdict.
-            InferenceError: the embeddings are not those of a frame of this backbone.
+            FrameError, InferenceError: the frame, or its embeddings, are refused; it has no verdict.
             UsageError: this Inspector is closed, or was loaded before the process forked.
         """
         with self._lifetime.frame():
