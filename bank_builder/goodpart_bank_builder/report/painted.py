@@ -5,6 +5,7 @@ file names the digest of its bundle, and reports show it with no other.
 """
 
 import base64
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -113,8 +114,9 @@ def write_painted(bundle: Path, learned: Learned, *, digest: str, good_dir: Path
     """
     file, taught = painted_file(bundle), learned.taught
     if taught is None:
-        if file.is_file():
-            file.unlink()
+        # those of an older bundle of this name; no report would show them
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
         return None
     without, with_head = (None, None) if taught.painted_auroc is None else taught.painted_auroc
     painted = Painted(
