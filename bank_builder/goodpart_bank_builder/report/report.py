@@ -22,6 +22,7 @@ from goodpart_bank_builder.report.advice import next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
 from goodpart_bank_builder.report.good_patches import GoodPatches
+from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
 from goodpart_bank_builder.report.small_picture import Picture
@@ -191,6 +192,7 @@ def _category_page(
         provenance=bundle_facts(inspector.bundle),
         match=published.match(name),
         published=published,
+        painted=read_painted(inspector.bundle),
     )
 
 
