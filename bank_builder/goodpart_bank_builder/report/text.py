@@ -20,10 +20,17 @@ def breakable(name: str) -> Markup:
 
 
 def with_options(text: str) -> Markup:
-    """A text as HTML whose options of commands (`--exclude`) never break at a hyphen."""
-    pieces = re.split(r"(--[a-z][a-z-]*)", printable(text))
-    marked = (Markup("<code>{}</code>").format(each) if number % 2 else each for number, each in enumerate(pieces))
-    return Markup("").join(marked)
+    """A text as HTML; a command in backquotes may break between its words, and an option (`--exclude`) never breaks."""
+    pieces = re.split(r"(`[^`]+`|--[a-z][a-z-]*)", printable(text))
+    return Markup("").join(_command(each) if number % 2 else each for number, each in enumerate(pieces))
+
+
+def _command(text: str) -> Markup:
+    if not text.startswith("`"):
+        return Markup("<code>{}</code>").format(text)
+    option = Markup("<code>{}</code>")
+    words = [option.format(word) if word.startswith("--") else word for word in text[1:-1].split(" ")]
+    return Markup('<code class="command">{}</code>').format(Markup(" ").join(words))
 
 
 def ucfirst(text: str) -> str:
@@ -50,6 +57,4 @@ def percent_text(value: float | None) -> str:
 
 def interval_text(rate: Rate) -> str:
     """The 95 % interval of a rate as percentages; n/a without one."""
-    if rate.low is None or rate.high is None:
-        return "n/a"
-    return f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    return rate.interval
