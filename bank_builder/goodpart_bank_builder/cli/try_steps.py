@@ -122,7 +122,7 @@ def try_folders(settings: TrySettings) -> Tried:
             category = dataclasses.replace(bad, images=(*bad.images, *held_out.images()))
             result = evaluate_category(inspector, category, workers=build.threads, reader=reader, held_out=held_out)
             _say(steps, "writing the report")
-            _write(staging, report, inspector, result, name=build.product)
+            _write(staging, report, inspector, result, name=build.product, bundle=out / BUNDLE)
         profile = inspector.backbone.spec.profile
     return Tried(
         report=dataclasses.replace(report, bundle=str(out / BUNDLE)),
@@ -176,12 +176,14 @@ def _readable(bad: Category, backbone: Backbone, reader: ImageReader, *, skip: b
     return dataclasses.replace(bad, images=tuple(images), notes=(*bad.notes, *notes))
 
 
-def _write(staging: Path, report: BuildReport, inspector: Inspector, result: CategoryResult, *, name: str) -> None:
+def _write(
+    staging: Path, report: BuildReport, inspector: Inspector, result: CategoryResult, *, name: str, bundle: Path
+) -> None:
     """Writes the pages and the findings, and marks the folder."""
     # matplotlib takes a second to import, and no other command needs it
     from goodpart_bank_builder.report.report import write_report
 
-    write_report(staging / REPORT, {name: (inspector, result)}, [])
+    write_report(staging / REPORT, {name: (inspector, result)}, [], bundles={name: bundle})
     plain = significant_plain(to_plain(report.diagnosis), FIGURE_DIGITS)
     write_file(staging / FINDINGS, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
     write_file(staging / MARK, b"made by goodpart-bank try\n")

@@ -28,11 +28,9 @@ from goodpart_bank_builder.report.small_picture import Picture
 from goodpart_bank_builder.report.tables import (
     FINDINGS,
     TUNED,
-    broken_promise,
     figure_rows,
     kind_columns,
     kind_rows,
-    threshold_rows,
 )
 from goodpart_bank_builder.report.text import (
     breakable,
@@ -44,6 +42,7 @@ from goodpart_bank_builder.report.text import (
     ucfirst,
     with_options,
 )
+from goodpart_bank_builder.report.thresholds import broken_promise, lower_threshold_step, threshold_rows
 
 INDEX = "index.html"
 """The page to open."""
@@ -63,13 +62,20 @@ def check_report_folder(folder: Path) -> None:
     check_target(folder, force=True, mark=MARK, own=_own_files(folder))
 
 
-def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResult]], missing: list[str]) -> Path:
+def write_report(
+    folder: Path,
+    results: dict[str, tuple[Inspector, CategoryResult]],
+    missing: list[str],
+    *,
+    bundles: dict[str, Path] | None = None,
+) -> Path:
     """Writes a page for every category and, for several categories, an overview; all pages appear at once.
 
     Args:
         folder: a new or empty folder, or an earlier report, which is replaced.
         results: inspector and result by category, at least one.
         missing: categories without a bundle.
+        bundles: by category, the folders that the pages name in commands; None for those that were loaded.
 
     Returns:
         the page to open.
@@ -82,7 +88,15 @@ def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResul
     published, environment = load_published(), _environment()
     names = {next(iter(results)): INDEX} if len(results) == 1 and not missing else _page_names(list(results))
     pages = {
-        names[name]: _category_page(environment, published, name, inspector, result, alone=names[name] == INDEX)
+        names[name]: _category_page(
+            environment,
+            published,
+            name,
+            inspector,
+            result,
+            alone=names[name] == INDEX,
+            bundle=inspector.bundle.folder if bundles is None else bundles[name],
+        )
         for name, (inspector, result) in results.items()
     }
     if INDEX not in pages:
@@ -148,6 +162,7 @@ def _category_page(
     result: CategoryResult,
     *,
     alone: bool,
+    bundle: Path,
 ) -> str:
     choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
     good = GoodPatches(inspector)
@@ -180,7 +195,11 @@ def _category_page(
         anchors=_anchors(choice.shown()),
         conclusion=conclusion,
         steps=next_steps(
-            inspector.bundle, result, conclusion, [pictures[image.path].seen for image in choice.escapes.shown]
+            inspector.bundle,
+            result,
+            conclusion,
+            [pictures[image.path].seen for image in choice.escapes.shown],
+            lower_threshold=lower_threshold_step(inspector, result, bundle),
         ),
         kinds_of={image.path: image.kind for image in result.images},
         examination=examination,
