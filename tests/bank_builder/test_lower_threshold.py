@@ -53,7 +53,7 @@ def test_the_table_and_the_next_step_say_the_same(inspector, evaluated, tmp_path
     assert (row.tuned, row.in_use) == (True, False)
     said = lower_threshold_step(inspector, result, tmp_path / "bundle")
     assert said is not None
-    assert "at 2.44 20 of 20 defective parts are found and 5 of 100 good parts rejected" in said
+    assert "2.44 finds 20 of 20 defective parts and rejects 5 of 100 good parts" in said
     assert "no promise for others" in said
 
 

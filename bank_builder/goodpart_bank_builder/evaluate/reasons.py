@@ -46,7 +46,7 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
 def what_to_try(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     """Causes that can be mended."""
     lines = []
-    if seen.interval is not None and seen.interval[1] > _WELL_APART:
+    if seen.interval is not None and seen.interval[1] > _WELL_APART and not seen.rejects_too_many(figures):
         lines.append(
             "the scores separate better than the threshold does: look at the good images that the threshold rests on, "
             "or give a higher --false-reject-rate"

@@ -13,19 +13,6 @@ TUNED = "tuned on these defects, no promise"
 """Label of every value that was tuned on the labelled defects of the test set."""
 
 
-FINDINGS = {
-    "outlier": "unlike the other good parts",
-    "blur": "more blurred than the others",
-    "exposure": "lighter or darker than the others",
-    "size": "another size than the others",
-    "rotated": "turned by a quarter",
-    "grey": "grey among colour, or colour among grey",
-    "channels": "red and blue exchanged",
-    "unreadable": "cannot be read",
-}
-"""What the words of a bundle's examination mean."""
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KindColumn:
     """A figure of kinds of defects: its attribute of `KindFigures`, and what a table calls it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from goodpart.scoring.rounding import decimals_that_tell_apart
 from goodpart_bank_builder.evaluate.metrics import Rate
 
 
@@ -48,6 +49,11 @@ def image_name(path: Path, kind: str) -> str:
 def figure_text(value: float | None, digits: int = 3) -> str:
     """A figure with `digits` decimals; n/a for None."""
     return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def apart(value: float, other: float, digits: int = 2) -> str:
+    """A figure with `digits` decimals, or more where it would equal another one that it differs from."""
+    return figure_text(value, decimals_that_tell_apart([(value, other)], at_least=digits))
 
 
 def percent_text(value: float | None) -> str:

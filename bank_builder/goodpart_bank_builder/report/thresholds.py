@@ -13,6 +13,9 @@ from goodpart_bank_builder.evaluate.metrics import Rate
 MORE, NEARLY = "Finds more", f"Finds {100 * NEARLY_ALL:.0f} %"
 """Names of the thresholds below the one in use."""
 
+_WORTH = 0.1
+"""The least share of the escapes that `MORE` finds."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ThresholdRow:
@@ -56,8 +59,10 @@ def lower_thresholds(result: CategoryResult) -> dict[str, float]:
         return {}
     lower = {}
     rejected = sum(score > figures.threshold for score in good)
+    # a few of many are not worth another threshold
+    worth = math.ceil(_WORTH * len(passed))
     allowed = max(1, rejected, math.floor((figures.target_rate or 0.0) * len(good)))
-    if allowed < len(good) and passed[0] > good[allowed]:
+    if allowed < len(good) and passed[worth - 1] > good[allowed]:
         lower[MORE] = _between(good[allowed], counted, below=figures.threshold)
     wanted = math.ceil(NEARLY_ALL * len(bad))
     if len(bad) - len(passed) < wanted:
@@ -91,8 +96,8 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
         return None
     unit = result.figures.counted
     choices = "; ".join(
-        f"at {row.threshold:g} {row.escapes.of - row.escapes.events} of {row.escapes.of} defective {unit}s are found "
-        f"and {row.false_rejects.events} of {row.false_rejects.of} good {unit}s rejected"
+        f"{row.threshold:g} finds {row.escapes.of - row.escapes.events} of {row.escapes.of} defective {unit}s and "
+        f"rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
         for row in rows
     )
     return (
