@@ -14,7 +14,16 @@ from goodpart_bank_builder.cli.build import lookalike_lines
 from goodpart_bank_builder.cli.diagnosis import kinds_lines, look_at_line, warning_lines
 from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
 from goodpart_bank_builder.cli.try_export import ExportFailedError, ExportSettings
-from goodpart_bank_builder.cli.try_steps import BACKBONE, BUNDLE, FINDINGS, REPORT, Tried, TrySettings, try_folders
+from goodpart_bank_builder.cli.try_steps import (
+    BACKBONE,
+    BUNDLE,
+    DOCTOR,
+    FINDINGS,
+    REPORT,
+    Tried,
+    TrySettings,
+    try_folders,
+)
 from goodpart_bank_builder.data.folders import is_good_name
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX, Conclusion, ConclusionKind, conclude
@@ -86,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         f"verdict     {conclusion.headline}",
         *(f"{_INDENT}{reason}" for reason in conclusion.reasons),
         f"report      {out / REPORT / 'index.html'}",
+        f"doctor      {out / DOCTOR / 'index.html'}: the good images that want a look, and what the threshold rests on",
         f"next        {_next(settings, conclusion)}",
     ]
     print("\n".join(lines))
@@ -194,6 +204,7 @@ def _plain(settings: TrySettings, tried: Tried) -> dict[str, object]:
         "name": build.product,
         "conclusion": category.pop("conclusion"),
         "report": str(out / REPORT / "index.html"),
+        "doctor": str(out / DOCTOR / "index.html"),
         "bundle": str(out / BUNDLE),
         "backbone": str(out / BACKBONE),
         "input_px": list(tried.input_px),
