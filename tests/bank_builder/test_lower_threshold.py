@@ -40,6 +40,14 @@ def test_the_price_of_finding_nearly_all_is_told_where_few_false_rejects_do_not_
     assert false_rejects(parts, threshold=lower[NEARLY]).events > 5
 
 
+def test_a_threshold_that_rejects_most_good_parts_is_not_recommended(inspector, evaluated, tmp_path):
+    result = judged(evaluated, found=15, passed=5, passed_from=1.0)
+    said = lower_threshold_step(inspector, result, tmp_path)
+    assert said is not None
+    assert said.startswith("Another threshold is no way out: 1")
+    assert "--value" not in said
+
+
 @pytest.mark.parametrize("changed", [{"found": 20, "passed": 0}, {"found": 15, "passed": 5, "good": 0}])
 def test_without_escapes_or_good_parts_there_is_nothing_to_gain(inspector, evaluated, tmp_path, changed):
     result = judged(evaluated, **changed)

@@ -73,9 +73,10 @@ def _escape_steps(figures: CategoryFigures, passed: list[Seen]) -> list[str]:
             "build, or a lower threshold, finds more of them and rejects more good parts."
         )
     if not known or found < len(known):
+        ask = "Where it does not, ask" if known else "Ask"
         steps.append(
-            "Where it does not, ask whether you can see the defect in the photograph. If hardly, change light or "
-            "resolution. If it is small, export with --smallest-defect-px and its size in pixels, and build again."
+            f"{ask} whether you can see the defect in the photograph. If hardly, change light or resolution. If it "
+            "is small, export with --smallest-defect-px and its size in pixels, and build again."
         )
     return steps
 

@@ -13,6 +13,9 @@ from goodpart_bank_builder.evaluate.metrics import Rate
 MORE, NEARLY = "Finds more", f"Finds {100 * NEARLY_ALL:.0f} %"
 """Names of the thresholds below the one in use."""
 
+_USABLE = 0.2
+"""A threshold that rejects a larger share of the good parts is no way out."""
+
 _WORTH = 0.1
 """The least share of the escapes that `MORE` finds."""
 
@@ -100,9 +103,12 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
         f"rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
         for row in rows
     )
+    usable = [row for row in rows if row.name == MORE or (row.false_rejects.value or 0.0) <= _USABLE]
+    if not usable:
+        return f"Another threshold is no way out: {choices}."
     return (
         f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. This is tuned on these defects, "
-        f"no promise for others. To set it on a device: `goodpart threshold {bundle} --value {rows[0].threshold:g}`"
+        f"no promise for others. To set it on a device: `goodpart threshold {bundle} --value {usable[0].threshold:g}`"
     )
 
 
