@@ -30,7 +30,7 @@ from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_p
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.no_features import no_features
 from goodpart.scoring.scores import finite_scores, image_score, score_grid
-from goodpart.scoring.term import KnownTerm, SeenFrame
+from goodpart.scoring.term import KnownTerm
 
 _log = logging.getLogger(__name__)
 
@@ -221,12 +221,13 @@ class Inspector:
 
     def _inspect(self, frame: npt.NDArray[Any]) -> Inspection:
         began = time.perf_counter()
-        embeddings = self.backbone.embed(frame)
+        seen = self.backbone.see(frame)
         embedded = time.perf_counter()
-        counted = embeddings[self._counted]
+        kept = seen.only(self._counted)
+        counted = kept.embeddings
         top_k = self.backbone.spec.profile.top_k(len(counted))
         limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
-        term = None if self._term is None else self._term.of(SeenFrame(embeddings=counted))
+        term = None if self._term is None else self._term.of(kept)
         found = self.bank.search(counted, top_k=top_k, exact_above=limit, term=term)
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
@@ -256,7 +257,7 @@ class Inspector:
                 "score": (ended - searched) * 1e3,
             },
             recomputed_patches=found.recomputed,
-            _hot=hot_patches(grid, embeddings, pixel_threshold=self.pixel_threshold),
+            _hot=hot_patches(grid, seen.embeddings, pixel_threshold=self.pixel_threshold),
             _link=self._link,
         )
 

@@ -36,6 +36,8 @@ class GoodImages:
         ignored: `(rows, columns) bool` patches that never count, None if all count.
         patches: patches of one image that count.
         lookalikes: summaries of the images read, to find near-identical images.
+        hottest: `(P,) float32` highest pixel values of the patches of every image that was read, by path; empty if the
+            profile has no excess.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class GoodImages:
         self.contents: dict[Path, str] = {}
         self.skipped: dict[Path, str] = {}
         self.frames: dict[Path, FrameFacts] = {}
+        self.hottest: dict[Path, npt.NDArray[np.float32]] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
         self._backbone, self._settings, self._lessons = backbone, settings, lessons
         self._number: dict[Path, int] = {}
@@ -133,14 +136,17 @@ class GoodImages:
                 f"found {frame.shape[0]}x{frame.shape[1]}"
             )
         try:
-            embeddings = self._backbone.embed(frame)[self._counted]
+            seen = self._backbone.see(frame).only(self._counted)
         except InferenceError as error:
             raise InferenceError(f"{path}: {error}") from error
+        embeddings = seen.embeddings
         if without := len(embeddings) - np.count_nonzero(embeddings.any(axis=1)):
             raise FrameError(
                 f"{path}: expected features in every patch, found none in {without} of {len(embeddings)}; remove it, "
                 f"or ignore that part of the frame"
             )
+        if seen.hottest is not None:
+            self.hottest[path] = seen.hottest
         if path not in self.frames:
             self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
             if self._lessons is not None:
