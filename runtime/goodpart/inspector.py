@@ -24,7 +24,7 @@ from goodpart.bundle.term import load_term
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
-from goodpart.facts.no_signal import no_signal
+from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
@@ -67,6 +67,8 @@ class Inspector:
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle, self._term = ignored, bundle, term
+        is_format_1 = bundle is not None and bundle.manifest.format_version == 1
+        self._signal_rule = SignalRule.RANGE if is_format_1 else SignalRule.NOISE
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
@@ -232,7 +234,7 @@ class Inspector:
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        reason = no_signal(frame, self.backbone.spec.frame)
+        reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN

@@ -10,7 +10,7 @@ from goodpart._host import strict_json
 from goodpart._host.machine import MOST_THREADS
 from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
-from goodpart.facts.no_signal import no_signal
+from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.facts.spec import BackboneSpec
 from goodpart.model.onnx_guard import check_onnx
 from goodpart.model.seen import SeenFrame
@@ -120,7 +120,8 @@ class Backbone:
                     "backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest"
                 )
             raise InferenceError("backbone: expected unit vectors, found others; export it again")
-        if not squares.any() and no_signal(checked, self.spec.frame) is None:
+        # by either rule, because a backbone does not know the format of its bundle
+        if not squares.any() and not any(no_signal(checked, self.spec.frame, rule) for rule in SignalRule):
             raise InferenceError(
                 "backbone: expected features in a frame that has a signal, found none in any patch; export it again "
                 "with weights that fit"
