@@ -101,7 +101,8 @@ def learn(
     """
     profile = backbone.spec.profile
     lessons = _lessons(backbone, folds, settings)
-    images = GoodImages(backbone, settings, lessons=lessons)
+    every = [path for fold in folds for path in fold.images]
+    images = GoodImages(backbone, settings, lessons=lessons, every=every)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
