@@ -15,6 +15,7 @@ from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
 from goodpart_bank_builder.doctor.outliers import outlier_scores
 from goodpart_bank_builder.learn.weigh import weigh_excess
+from goodpart_bank_builder.report.look_closer import Closer
 from small_network import small_backbone
 from small_parts import THERMAL
 from small_thermal import draw_thermal
@@ -148,3 +149,16 @@ def test_pixels_beyond_the_value_range_are_not_saturated(good, backbone):
     spec = Backbone.load(backbone).spec.frame
     assert frame_facts(draw_thermal(0, hot=9000), spec).clipped == 0.0
     assert frame_facts(draw_thermal(0, hot=65535), spec).clipped == pytest.approx(9 / 432)
+
+
+def test_a_closer_look_scores_with_the_term(good, backbone):
+    """The scale is that of distances with their terms; without, a hot spot would look calm."""
+    np.save(good / "07.npy", draw_thermal(7, hot=5200))
+    settings = FolderSettings(good_dir=good, backbone=backbone, false_reject_rate=0.1)
+    _, learned, loaded = learn_and_examine(settings)
+    looks = [
+        Closer(settings, loaded, learned.bank.vectors, term).look_at(["07.npy"], learned.calibration)["07.npy"]
+        for term in (learned.term, None)
+    ]
+    assert looks[0].score > looks[1].score + 1.0
+    assert divmod(looks[0].patch, 8)[0] == 3  # the spot lies in the rows 9 to 11 of 24
