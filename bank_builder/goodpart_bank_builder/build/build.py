@@ -9,7 +9,6 @@ import numpy.typing as npt
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bank.search import Bank
 from goodpart.bundle.names import DIRECTIONS, HEAD, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
-from goodpart.bundle.term import head_term
 from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.learned import ImageList
@@ -119,7 +118,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         bank=bank,
         calibration=learned.calibration,
         ignored=learned.ignored,
-        term=None if taught is None else head_term(taught.head, taught.spec),
+        term=learned.term,
     )
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{number:03}.npy": frame for number, frame in enumerate(frames)}
@@ -134,6 +133,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
         head=None if taught is None else taught.spec,
+        excess=learned.excess,
         atlas=ATLAS if settings.thumbnails else None,
     )
     images = image_list(learned, found, settings.good_dir)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from goodpart._host.atomic import check_file, write_file
 from goodpart._host.strict_json import to_plain
+from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
@@ -130,7 +131,7 @@ def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> P
     from goodpart_bank_builder.report.suspects import write_suspects
 
     with Inspector.load(settings.out, threads=1) as inspector:
-        closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
+        closer = Closer(settings, inspector.backbone, inspector.bank.vectors, load_term(inspector.bundle))
         painted = read_painted(inspector.bundle)
         return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration, painted=painted)
 

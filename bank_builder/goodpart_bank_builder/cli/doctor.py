@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     report, learned, backbone = learn_and_examine(settings)
     diagnosis = report.diagnosis
     if options.report is not None:
-        closer = Closer(settings, backbone, learned.bank.vectors)
+        closer = Closer(settings, backbone, learned.bank.vectors, learned.term)
         page = write_suspects(options.report, settings, diagnosis, closer, learned.calibration)
         print(f"report      {page}", file=sys.stderr)
     if options.json:

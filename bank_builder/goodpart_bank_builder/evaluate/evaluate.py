@@ -101,8 +101,8 @@ def evaluate_category(
         frame = reader.read(image.path, inspector.backbone.spec.frame)
         if alone is None:
             return inspector.inspect(frame), None
-        embeddings = inspector.embed(frame)
-        return inspector.inspect(frame, embeddings=embeddings), alone.inspect(frame, embeddings)
+        seen = inspector.see(frame)
+        return inspector.inspect(frame, seen=seen), alone.inspect(frame, seen)
 
     total = len(category.images)
     inspected = in_order(inspect, category.images, workers=workers)
