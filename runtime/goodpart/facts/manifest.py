@@ -5,6 +5,7 @@
 
 import dataclasses
 import enum
+import math
 
 from goodpart.errors import UsageError
 from goodpart.facts.head import HeadSpec
@@ -121,6 +122,29 @@ class FileFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdRange:
+    """The range in which a device may move the threshold; `in` says whether a threshold lies in it.
+
+    Attributes:
+        lowest, highest: in sigmas.
+    """
+
+    lowest: float
+    highest: float
+
+    def __post_init__(self) -> None:
+        # written so that a NaN fails
+        if not -math.inf < self.lowest <= self.highest < math.inf:
+            raise UsageError(f"threshold_range: expected finite numbers in order, found {self.lowest}, {self.highest}")
+
+    def __contains__(self, threshold: float) -> bool:
+        return self.lowest <= threshold <= self.highest
+
+    def __str__(self) -> str:
+        return f"{self.lowest:.6g} to {self.highest:.6g} sigmas"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything a bundle states about itself; its own sha256 is the bundle's digest.
 
@@ -134,6 +158,7 @@ class Manifest:
         files: every other file of the bundle by its relative name.
         head: its size and its scale, None without a head.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
+        threshold_range: in which a device may move the threshold; None in format 1, where it may set any.
     """
 
     format_version: int
@@ -147,6 +172,7 @@ class Manifest:
     files: dict[str, FileFacts]
     head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
+    threshold_range: ThresholdRange | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -165,3 +191,5 @@ class Manifest:
             raise UsageError("head: expected none in format version 1")
         if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
             raise UsageError("atlas, bank candidates: expected none in format version 1")
+        if (self.format_version == 1) != (self.threshold_range is None):
+            raise UsageError("threshold_range: expected one in format version 2, and none in format version 1")

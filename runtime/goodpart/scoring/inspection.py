@@ -46,6 +46,7 @@ class Inspection:
         reason: why the verdict is UNKNOWN, else None.
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
+        threshold_moved: whether this device or program uses another threshold than the bundle's own.
         pixel_threshold: calibrated score above which a patch belongs to a region.
         p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
@@ -63,6 +64,7 @@ class Inspection:
     reason: str | None
     score: float
     threshold: float
+    threshold_moved: bool
     pixel_threshold: float
     p_value: float
     grid: npt.NDArray[np.float32]
@@ -236,6 +238,7 @@ class Inspection:
         - `verdict`: "GOOD", "DEFECT" or "UNKNOWN".
         - `reason`: why the verdict is UNKNOWN, else None.
         - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
+        - `threshold_moved`: whether the threshold is another than the bundle's own.
         - `margin`: the rounded score minus the rounded threshold.
         - `p_value`: 0 to 1, 6 significant digits.
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
@@ -261,6 +264,7 @@ class Inspection:
             "reason": self.reason,
             "score": score,
             "threshold": threshold,
+            "threshold_moved": self.threshold_moved,
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),
