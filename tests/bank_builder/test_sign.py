@@ -96,7 +96,7 @@ def test_forcing_replaces_a_signed_bundle_by_an_unsigned_one(tmp_path):
     assert main(["keygen", str(tmp_path / "key")]) == 0
     assert main(["sign", str(bundle), "--key", str(tmp_path / "key")]) == 0
     small_bundle(tmp_path / "from", bundle, serial=2, force=True)
-    assert not (folder / "manifest.sig").exists()
+    assert not (bundle / "manifest.sig").exists()
     with pytest.raises(BundleError, match="only bundles signed"):
         Inspector.load(bundle, public_key=tmp_path / "key.pub")
 

@@ -19,8 +19,8 @@ EXPECTED = {
     "FrozenGuard", "GoodPatch",
     "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
     "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",
-    "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UnreadableError", "UsageError",
-    "Verdict",
+    "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UnreadableError",
+    "UsageError", "Verdict",
     "VersionError", "__version__", "read_bundle",
 }  # fmt: skip
 
