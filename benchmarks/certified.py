@@ -3,7 +3,8 @@
 Patches of real frames are drawn into many small frames, some with noise, some constant. They are searched in banks
 that are hard for a graph: half of the vectors identical, tight clusters, too few links, too few directions. Every
 image score and every patch above the pixel threshold is compared with an independent brute force in float64. The exit
-code is 1 if any differs by more than 1e-5 sigmas.
+code is 1 if any differs by more than 1e-5 sigmas. Where the bundle has a head, every patch carries its term in both
+ways; how far the term lies from a head computed in float64 is told on its own.
 
     python benchmarks/certified.py BUNDLE --images CATEGORY/test --frames 10000
 """
@@ -22,10 +23,13 @@ from common import RUNTIME_PACKAGES, count, headline, load, parser, read_frames,
 from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
 from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.head import HeadSpec, head_layers
 from goodpart.facts.profile import IndexSpec
 from goodpart.scoring.scores import calibrate, image_score
+from goodpart.scoring.term import SeenFrame
 from goodpart_bank_builder.build.index import build_index, principal_projection
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
@@ -56,6 +60,7 @@ def _certified(options: argparse.Namespace) -> int:
         results.append({"bank": name, **_compare(bank, patches, bundle, -(-options.frames // len(banks)), rng)})
     worst = max(result["largest_error_sigmas"] for result in results)
     mismatches = sum(result["mismatches"] for result in results)
+    head = bundle.manifest.head
     print_json(
         {
             **headline(
@@ -67,8 +72,10 @@ def _certified(options: argparse.Namespace) -> int:
             "frames": sum(result["frames"] for result in results),
             "patches_per_frame": _PATCHES,
             "limit_sigmas": _LIMIT_SIGMAS,
+            "head": None if head is None else {"alpha": head.alpha, **_term_errors(bundle, head, patches)},
             "mismatches": mismatches,
             "largest_error_sigmas": worst,
+            "cpu_s": round(time.process_time(), 1),
             "results": results,
         }
     )
@@ -112,14 +119,16 @@ def _compare(bank: Bank, patches: Vectors, bundle: Bundle, frames: int, rng: np.
     recomputed: list[int] = []
     spent_s = 0.0
     wide = bank.vectors.astype(np.float64).T
+    known = load_term(bundle)
     for number in range(frames):
         drawn = _frame(patches, _KINDS[number % len(_KINDS)], rng)
+        term = None if known is None else known.of(SeenFrame(embeddings=drawn))
         began = time.perf_counter()
-        found = bank.search(drawn, top_k=top_k, exact_above=limit)
+        found = bank.search(drawn, top_k=top_k, exact_above=limit, term=term)
         spent_s += time.perf_counter() - began
         nearest = -np.partition(-(drawn.astype(np.float64) @ wide), neighbours - 1, axis=1)[:, :neighbours]
-        true = 1.0 - nearest.mean(axis=1)
-        errors.append(_error_sigmas(found.distances, true, calibration, top_k=top_k, limit=limit))
+        true = 1.0 - nearest.mean(axis=1) + (0.0 if term is None else term)
+        errors.append(_error_sigmas(found.sums, true, calibration, top_k=top_k, limit=limit))
         recomputed.append(found.recomputed)
     return {
         "frames": frames,
@@ -143,6 +152,22 @@ def _error_sigmas(
     above = (found > limit) | (true > limit)
     patches = np.abs(found - true)[above].max(initial=0.0) / calibration.std
     return float(max(abs(image_score(scores, top_k) - image_score(wanted, top_k)), patches))
+
+
+def _term_errors(bundle: Bundle, spec: HeadSpec, patches: Vectors) -> dict[str, float]:
+    """How far the terms of real patches lie from those of the same head in float64."""
+    term, flat = load_term(bundle), bundle.read_head()
+    if term is None or flat is None:
+        return {}
+    outputs, weights = patches.astype(np.float64), flat.astype(np.float64)
+    layers = head_layers(spec.hidden, patches.shape[1])
+    for number, (rows, columns) in enumerate(layers, start=1):
+        matrix, bias, weights = np.split(weights, [rows * columns, rows * columns + rows])
+        outputs = outputs @ matrix.reshape(rows, columns).T + bias
+        outputs = outputs if number == len(layers) else np.maximum(outputs, 0.0)
+    wanted = np.maximum(spec.weight * (outputs.ravel() - spec.offset), spec.lowest)
+    errors = np.abs(term.of(SeenFrame(embeddings=patches)) - wanted) / bundle.calibration.std
+    return {"patches": len(patches), "largest_term_error_sigmas": float(errors.max())}
 
 
 def _frame(patches: Vectors, kind: str, rng: np.random.Generator) -> Vectors:

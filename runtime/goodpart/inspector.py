@@ -147,18 +147,19 @@ class Inspector:
             raise UsageError("inspector: expected one loaded from a bundle, found one put together from parts")
         return self._bundle
 
-    def inspect(self, frame: npt.NDArray[Any]) -> Inspection:
+    def inspect(self, frame: npt.NDArray[Any], *, embeddings: npt.NDArray[np.float32] | None = None) -> Inspection:
         """Judges one frame.
 
         Args:
             frame: `(H, W, 3)` or `(H, W)`, exactly as the bundle declares; any height and width.
+            embeddings: `(P, D) float32`, what `embed` gave for this very frame; None to run the backbone.
 
         Raises:
-            FrameError: the frame is refused; it has no verdict.
+            FrameError, InferenceError: the frame, or its embeddings, are refused; it has no verdict.
             UsageError: this Inspector is closed, or was loaded before the process forked.
         """
         with self._lifetime.frame():
-            return self._inspect(frame)
+            return self._inspect(frame, embeddings)
 
     @functools.cached_property
     def memory(self) -> Memory:
@@ -219,9 +220,9 @@ class Inspector:
         self.backbone.close()
         self.bank.close()
 
-    def _inspect(self, frame: npt.NDArray[Any]) -> Inspection:
+    def _inspect(self, frame: npt.NDArray[Any], embeddings: npt.NDArray[np.float32] | None) -> Inspection:
         began = time.perf_counter()
-        embeddings = self.backbone.embed(frame)
+        embeddings = self.backbone.embed(frame) if embeddings is None else self.backbone.checked(embeddings)
         embedded = time.perf_counter()
         counted = embeddings[self._counted]
         top_k = self.backbone.spec.profile.top_k(len(counted))

@@ -161,6 +161,7 @@ def test_held_out_images_have_pictures_and_a_strip_of_other_parts(good_dir, tiny
             sizes_px={path: (facts.height_px, facts.width_px) for path, facts in learned.frames.items()},
             ignored=learned.ignored,
             parts=parts,
+            alone=learned.distances,
         )
         category = dataclasses.replace(_empty(), images=held_out.images())
         result = evaluate_category(inspector, category, held_out=held_out)

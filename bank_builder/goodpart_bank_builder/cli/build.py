@@ -13,7 +13,8 @@ from goodpart.cli.common import print_json
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
-from goodpart_bank_builder.build.build import BuildReport, build_bundle
+from goodpart_bank_builder.build.build import BuildReport, build_and_keep
+from goodpart_bank_builder.build.index import RECALL
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
     kinds_lines,
@@ -25,6 +26,7 @@ from goodpart_bank_builder.cli.diagnosis import (
 from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.report.look_closer import Closer
+from goodpart_bank_builder.report.painted import read_painted, write_painted
 
 SUMMARY = "Build a bundle from photographs of good parts."
 
@@ -79,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
     tell_passed_over(options.good_dir, becomes="learned")
     fields = dataclasses.fields(BuildSettings)
     settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
-    report = build_bundle(settings)
+    report, learned = build_and_keep(settings)
+    painted = write_painted(settings.out, learned, digest=report.digest, good_dir=settings.good_dir)
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
@@ -94,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         # stdout holds the report alone
         print("\n".join(warning), end="\n" if warning else "", file=sys.stderr)
         return 0
-    _print(report)
+    _print(report, painted)
     print("\n".join([look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning]))
     return 0
 
@@ -128,7 +131,8 @@ def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> P
 
     with Inspector.load(settings.out, threads=1) as inspector:
         closer = Closer(settings, inspector.backbone, inspector.bank.vectors)
-        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration)
+        painted = read_painted(inspector.bundle)
+        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration, painted=painted)
 
 
 def _method(text: str) -> CalibrationMethod:
@@ -139,7 +143,7 @@ def _method(text: str) -> CalibrationMethod:
         raise argparse.ArgumentTypeError(f"expected {methods}, found {text!r}") from error
 
 
-def _print(report: BuildReport) -> None:
+def _print(report: BuildReport, painted: Path | None) -> None:
     calibration = report.calibration
     print(f"bundle      {report.bundle}, digest {report.digest}")
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
@@ -148,7 +152,11 @@ def _print(report: BuildReport) -> None:
     for phrase in report.passed_over:
         print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
+    if report.recall < RECALL:
+        print(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
     print(f"head        {report.head}")
+    if painted is not None:
+        print(f"            what it was taught: --report DIR, here or of evaluate, shows the pictures of {painted}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
     print(

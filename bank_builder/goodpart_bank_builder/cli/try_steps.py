@@ -27,6 +27,7 @@ from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryResult
 from goodpart_bank_builder.evaluate.held_out import HeldOut
+from goodpart_bank_builder.report.painted import write_painted
 
 BACKBONE, BUNDLE, REPORT, DOCTOR, FINDINGS = "backbone.onnx", "bundle", "report", "doctor", "findings.json"
 _LINKS, _LINKED = "images", 200
@@ -36,7 +37,7 @@ MARK = "goodpart-try.txt"
 """The file that marks the folder of a try."""
 
 OWN = re.compile(
-    rf"{MARK}|{BACKBONE}|backbone\.report\.json|{re.escape(FINDINGS)}|"
+    rf"{MARK}|{BACKBONE}|backbone\.report\.json|{re.escape(FINDINGS)}|{BUNDLE}\.painted\.json|"
     rf"({REPORT}|{DOCTOR})/(index\.html|goodpart-report\.txt)|{BUNDLE}/({OWN_FILES.pattern})"
 )
 """Every file in such a folder; a new try replaces no others."""
@@ -110,6 +111,7 @@ def try_folders(settings: TrySettings) -> Tried:
         report, learned = build_and_keep(
             dataclasses.replace(build, backbone=backbone, out=staging / BUNDLE, name=build.product)
         )
+        write_painted(staging / BUNDLE, learned, digest=report.digest, good_dir=build.good_dir)
         _say(steps, "evaluating")
         with Inspector.load(staging / BUNDLE, threads=1) as inspector:
             held_out = HeldOut(
@@ -118,6 +120,7 @@ def try_folders(settings: TrySettings) -> Tried:
                 sizes_px={path: (facts.height_px, facts.width_px) for path, facts in learned.frames.items()},
                 ignored=learned.ignored,
                 parts=found.parts,
+                alone=learned.distances,
             )
             category = dataclasses.replace(bad, images=(*bad.images, *held_out.images()))
             result = evaluate_category(inspector, category, workers=build.threads, reader=reader, held_out=held_out)

@@ -79,6 +79,19 @@ class UnitRates:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WithoutHead:
+    """What the same bank reaches by the distance alone; None for a figure that cannot be computed.
+
+    Attributes:
+        image_auroc, pixel_auroc, aupro_30: see `CategoryFigures`.
+    """
+
+    image_auroc: float | None
+    pixel_auroc: float | None
+    aupro_30: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CategoryFigures:
     """How well one bundle does on one category; None for a figure that cannot be computed.
 
@@ -115,6 +128,7 @@ class CategoryFigures:
         smallest_defect_px: side of the smallest defect that the input shows well, in frame pixels; None if not known.
         held_out_images: how many of the good images are those of the build, each scored by a bank without its part.
         carried_by: good images unlike the others that carry the threshold alone.
+        without_head: the areas that the distance alone reaches; None for a bundle without a head, or without defects.
     """
 
     train_images: int
@@ -148,6 +162,7 @@ class CategoryFigures:
     smallest_defect_px: float | None = None
     held_out_images: int = 0
     carried_by: tuple[str, ...] = ()
+    without_head: WithoutHead | None = None
 
     @property
     def counted(self) -> str:

@@ -21,6 +21,7 @@ from goodpart_bank_builder.report.charts import cost_chart, precision_recall_cha
 from goodpart_bank_builder.report.choice import choose_images
 from goodpart_bank_builder.report.good_patches import GoodPatches
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
+from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
 from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
@@ -182,6 +183,7 @@ def _pictures(name: str, inspector: Inspector, result: CategoryResult, bundle: P
         "training": look_at_training(inspector, result, good),
         "pixel_threshold": inspector.pixel_threshold,
         "top_k": _top_k(inspector),
+        "painted": read_painted(inspector.bundle),
         "legend": draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
     }
 

@@ -11,6 +11,7 @@ from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind
 from goodpart_bank_builder.report.look_closer import CloseLook, Closer
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
+from goodpart_bank_builder.report.painted import Painted
 from goodpart_bank_builder.report.small_picture import Picture, picture_of
 
 _OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")
@@ -44,7 +45,13 @@ def check_suspects_folder(folder: Path) -> None:
 
 
 def write_suspects(
-    folder: Path, settings: FolderSettings, diagnosis: Diagnosis, closer: Closer, calibration: Calibration
+    folder: Path,
+    settings: FolderSettings,
+    diagnosis: Diagnosis,
+    closer: Closer,
+    calibration: Calibration,
+    *,
+    painted: Painted | None = None,
 ) -> Path:
     """Writes the page; it appears at once, in place of an earlier one.
 
@@ -54,6 +61,7 @@ def write_suspects(
         diagnosis: what the doctor says of it.
         closer: makes the pictures.
         calibration: scale and thresholds of the same images.
+        painted: what the head of the bundle was taught, None without a head.
 
     Returns:
         the page.
@@ -81,6 +89,7 @@ def write_suspects(
         compared=closer.compared,
         pixel_threshold=closer.pixel_threshold,
         found_any=bool(names),
+        painted=painted,
     )  # fmt: skip
     with staged_folder(folder, force=True, mark=MARK, own=_OWN) as staging:
         (staging / INDEX).write_text(page, encoding="utf-8", newline="\n")

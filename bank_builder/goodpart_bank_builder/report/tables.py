@@ -66,6 +66,16 @@ def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
         ("AUPRO to 0.30", figures.aupro_30, overlap.format("0.30"), False),
         ("AUPRO to 0.05", figures.aupro_05, overlap.format("0.05"), False),
     ]
+    if (alone := figures.without_head) is not None:
+        again = "the same from the same bank, by the distance alone"
+        rows += [
+            (f"{name} without the head", value, again, False)
+            for name, value in zip(
+                ("Image AUROC", "Pixel AUROC", "AUPRO to 0.30"),
+                (alone.image_auroc, alone.pixel_auroc, alone.aupro_30),
+                strict=True,
+            )
+        ]
     return [
         FigureRow(name=name, value=figure_text(value), meaning=meaning, tuned=tuned)
         for name, value, meaning, tuned in rows

@@ -54,14 +54,18 @@ class BankSpec:
         directions: that the graph sees of them, 1 to 4096.
         search: how patches find their neighbours; decided when the bundle is built, never by a device.
         recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
+        candidates: bank vectors that the graph names for each patch, 1 to 1000; None for as many as the profile says.
     """
 
     vectors: int
     directions: int
     search: SearchMethod
     recall: float
+    candidates: int | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
+        if self.candidates is not None and not 1 <= self.candidates <= 1000:
+            raise UsageError(f"bank: expected 1 to 1000 candidates, found {self.candidates}")
         if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
             raise UsageError(
                 f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
@@ -159,5 +163,5 @@ class Manifest:
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
         if self.format_version == 1 and (self.head, self.backbone.profile.head) != (None, None):
             raise UsageError("head: expected none in format version 1")
-        if self.format_version == 1 and self.atlas is not None:
-            raise UsageError("atlas: expected none in format version 1")
+        if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
+            raise UsageError("atlas, bank candidates: expected none in format version 1")

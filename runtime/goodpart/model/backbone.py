@@ -80,6 +80,17 @@ class Backbone:
             ) from error
         return cls(model, threads=threads, where=str(path))
 
+    def checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The embeddings themselves, if they have the shape of one frame's.
+
+        Raises:
+            InferenceError: they have another one.
+        """
+        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
+        if embeddings.shape != wanted:
+            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
+        return embeddings
+
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Embeds one frame.
 
@@ -101,9 +112,7 @@ class Backbone:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
-        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
-        if embeddings.shape != wanted:
-            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
+        self.checked(embeddings)
         # sums of squares take one pass over what is still in the cache; with NaN or infinity they are not 1
         squares = np.einsum("pd,pd->p", embeddings, embeddings)
         # certified search compares the graph's cosines with inner products; a patch without any feature is all zero
