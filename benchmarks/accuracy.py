@@ -35,6 +35,7 @@ from goodpart_bank_builder.evaluate.metrics import mean_of
 from goodpart_export import (
     ExportReport,
     choose_input,
+    choose_range,
     export_backbone,
     load_profile,
     load_weights,
@@ -134,6 +135,12 @@ def _export(options: argparse.Namespace, out: Path, good_dir: Path) -> ExportRep
     profile = load_profile(options.profile)
     network, weights = load_weights(options.weights, stages=profile.stages)
     frame = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
+    if profile.excess is not None:
+        # as goodpart-export implies it for such a profile
+        frame = FrameSpec(channels=Channels.GRAY, dtype=PixelType.UINT16, value_range=(0, 65535), roi=None)
+        chosen = choose_range(good_dir, frame)
+        tell(chosen.describe())
+        frame = dataclasses.replace(frame, value_range=(chosen.low, chosen.high))
     if options.size_auto:
         seen_px, found = survey(good_dir, frame)
         choice = choose_input(seen_px, own_px=(profile.input_height_px, profile.input_width_px), images_found=found)

@@ -28,11 +28,13 @@ from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.head import HeadSpec, head_layers
 from goodpart.facts.profile import IndexSpec
+from goodpart.inspector import Inspector
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart.scoring.term import SeenFrame
 from goodpart_bank_builder.build.index import build_index, principal_projection
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
+Terms: TypeAlias = npt.NDArray[np.float64]
 
 _LIMIT_SIGMAS = 1e-5
 _PATCHES = 256
@@ -51,13 +53,14 @@ def main(argv: list[str] | None = None) -> int:
 def _certified(options: argparse.Namespace) -> int:
     inspector, bundle = load(options.bundle, threads=1)
     frames = read_frames(options.images, inspector.backbone.spec.frame, limit=40, seed=options.seed)
-    patches = np.concatenate([inspector.backbone.embed(frame) for frame in frames])
+    patches, terms = _seen(inspector, bundle, frames)
     rng = np.random.default_rng(options.seed)
     banks = _banks(bundle, inspector.bank.vectors, rng)
     results: list[dict[str, Any]] = []
+    share = -(-options.frames // len(banks))
     for name, bank in banks.items():
         tell(f"bank {len(results) + 1} of {len(banks)}: {name}")
-        results.append({"bank": name, **_compare(bank, patches, bundle, -(-options.frames // len(banks)), rng)})
+        results.append({"bank": name, **_compare(bank, patches, terms, bundle, frames=share, rng=rng)})
     worst = max(result["largest_error_sigmas"] for result in results)
     mismatches = sum(result["mismatches"] for result in results)
     head = bundle.manifest.head
@@ -71,6 +74,7 @@ def _certified(options: argparse.Namespace) -> int:
             ),
             "frames": sum(result["frames"] for result in results),
             "patches_per_frame": _PATCHES,
+            "term": _term_kind(bundle),
             "limit_sigmas": _LIMIT_SIGMAS,
             "head": None if head is None else {"alpha": head.alpha, **_term_errors(bundle, head, patches)},
             "mismatches": mismatches,
@@ -80,6 +84,19 @@ def _certified(options: argparse.Namespace) -> int:
         }
     )
     return 1 if mismatches else 0
+
+
+def _seen(inspector: Inspector, bundle: Bundle, frames: list[npt.NDArray[Any]]) -> tuple[Vectors, Terms]:
+    """The patches of all frames that count, and their known terms: of the head, of the excess, or 0."""
+    term, counted = load_term(bundle), slice(None) if bundle.ignored is None else np.flatnonzero(~bundle.ignored)
+    seen = [inspector.backbone.see(frame).only(counted) for frame in frames]
+    embeddings = np.concatenate([each.embeddings for each in seen])
+    return embeddings, np.zeros(len(embeddings)) if term is None else np.concatenate([term.of(each) for each in seen])
+
+
+def _term_kind(bundle: Bundle) -> str | None:
+    manifest = bundle.manifest
+    return "excess" if manifest.excess is not None else "head" if manifest.head is not None else None
 
 
 def _banks(bundle: Bundle, vectors: Vectors, rng: np.random.Generator) -> dict[str, Bank]:
@@ -110,7 +127,9 @@ def _bank(vectors: Vectors, index: IndexSpec, *, neighbours: int) -> Bank:
     return Bank(vectors, graph, neighbours=neighbours, candidates=index.candidates)
 
 
-def _compare(bank: Bank, patches: Vectors, bundle: Bundle, frames: int, rng: np.random.Generator) -> dict[str, Any]:
+def _compare(
+    bank: Bank, patches: Vectors, terms: Terms, bundle: Bundle, *, frames: int, rng: np.random.Generator
+) -> dict[str, Any]:
     """Searches so many frames both ways."""
     calibration, profile = bundle.calibration, bundle.manifest.backbone.profile
     top_k, neighbours = profile.top_k(_PATCHES), profile.neighbours
@@ -118,11 +137,15 @@ def _compare(bank: Bank, patches: Vectors, bundle: Bundle, frames: int, rng: np.
     errors: list[float] = []
     recomputed: list[int] = []
     spent_s = 0.0
+    kind = _term_kind(bundle)
     wide = bank.vectors.astype(np.float64).T
     known = load_term(bundle)
     for number in range(frames):
         drawn = _frame(patches, _KINDS[number % len(_KINDS)], rng)
-        term = None if known is None else known.of(SeenFrame(embeddings=drawn))
+        term = None if known is None or kind == "excess" else known.of(SeenFrame(embeddings=drawn))
+        if kind == "excess":
+            # drawn on their own: a term may lie on any patch, and the search must not rely on what goes together
+            term = terms[rng.integers(0, len(terms), _PATCHES)]
         began = time.perf_counter()
         found = bank.search(drawn, top_k=top_k, exact_above=limit, term=term)
         spent_s += time.perf_counter() - began

@@ -26,6 +26,7 @@ from goodpart.cli.common import print_json, run
 from goodpart.frames.images import read_image
 from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
+from goodpart.model.seen import SeenFrame
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.data.dataset import GOOD
 from goodpart_bank_builder.data.parts import group_parts, make_folds
@@ -74,13 +75,16 @@ class _Remembering:
     def __init__(self, backbone: Backbone) -> None:
         self.spec = backbone.spec
         self._backbone = backbone
-        self._embedded: dict[bytes, npt.NDArray[np.float32]] = {}
+        self._seen: dict[bytes, SeenFrame] = {}
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        return self.see(frame).embeddings
+
+    def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
         key = hashlib.sha256(frame.tobytes()).digest()
-        if key not in self._embedded:
-            self._embedded[key] = self._backbone.embed(frame)
-        return self._embedded[key]
+        if key not in self._seen:
+            self._seen[key] = self._backbone.see(frame)
+        return self._seen[key]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,8 +40,9 @@ from goodpart.facts.profile import Profile
 from goodpart.frames.images import ImageReader
 from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.scores import calibrate, image_score
-from goodpart.scoring.term import KnownTerm, SeenFrame
+from goodpart.scoring.term import KnownTerm
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.data.parts import Fold, group_parts, make_folds
 from goodpart_bank_builder.data.settings import LearnSettings

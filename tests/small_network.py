@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from onnx import compose, numpy_helper, parser
 
+from goodpart.facts.excess import ExcessRule
 from goodpart.facts.profile import CoresetMethod, IndexSpec, Profile
 from goodpart.facts.spec import BackboneSpec, FrameSpec, GridSpec, Precision, WeightsSource, WeightsSpec
 from goodpart.model.onnx_guard import OPSET
@@ -50,8 +51,10 @@ _TRUNK = """
 """
 
 
-def small_backbone(out: Path, *, frame: FrameSpec = RGB, head: bool | None = None) -> Path:
-    """Writes the ONNX file; `head` is whether its profile has one."""
+def small_backbone(
+    out: Path, *, frame: FrameSpec = RGB, head: bool | None = None, excess: ExcessRule | None = None
+) -> Path:
+    """Writes the ONNX file; `head` is whether its profile has one, and `excess` the rule of its excess."""
     rng = np.random.default_rng(5)
     trunk = parser.parse_model(_TRUNK)
     constants = {
@@ -62,20 +65,22 @@ def small_backbone(out: Path, *, frame: FrameSpec = RGB, head: bool | None = Non
         "tiny": np.array(1e-12, np.float32),
     }
     trunk.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    prologue = make_prologue(frame, height_px=32, width_px=32, ir_version=trunk.ir_version)
+    prologue = make_prologue(
+        frame, height_px=32, width_px=32, ir_version=trunk.ir_version, cell_px=None if excess is None else 4
+    )
     model = compose.merge_models(prologue, trunk, io_map=[(PIXELS, PIXELS)])
     del model.opset_import[1:]
     assert model.opset_import[0].version == OPSET
-    out.write_bytes(sealed(model, small_spec(frame, head=head)))
+    out.write_bytes(sealed(model, small_spec(frame, head=head, excess=excess)))
     return out
 
 
-def small_spec(frame: FrameSpec = RGB, *, head: bool | None = None) -> BackboneSpec:
+def small_spec(frame: FrameSpec = RGB, *, head: bool | None = None, excess: ExcessRule | None = None) -> BackboneSpec:
     """What the backbone states about itself."""
     return BackboneSpec(
         frame=frame,
         grid=GridSpec(rows=8, columns=8, dimension=8),
-        profile=dataclasses.replace(SMALL, head=head),
+        profile=dataclasses.replace(SMALL, head=head, excess=excess),
         weights=WeightsSpec(source=WeightsSource.UNTRAINED, name=None, sha256=None, seed=5),
         precision=Precision.FLOAT32,
     )

@@ -5,6 +5,7 @@ from goodpart_export.profiles import load_profile, shipped_profiles
 from goodpart_export.quantize.quantize import QuantizeReport, quantize_backbone
 from goodpart_export.sizing.input_size import InputChoice, choose_input
 from goodpart_export.sizing.survey import survey
+from goodpart_export.sizing.value_range import RangeChoice, choose_range
 from goodpart_export.weights import load_weights
 
 __version__ = "0.1.0"
@@ -13,8 +14,10 @@ __all__ = [
     "ExportReport",
     "InputChoice",
     "QuantizeReport",
+    "RangeChoice",
     "__version__",
     "choose_input",
+    "choose_range",
     "export_backbone",
     "load_profile",
     "load_weights",

@@ -9,8 +9,10 @@ from typing import Any
 import numpy.typing as npt
 from tqdm import tqdm
 
+from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec
 from goodpart.frames.images import read_image
+from goodpart.frames.unfit import refusal, unfit_among
 
 
 def read_images(paths: Sequence[Path], frame: FrameSpec, *, doing: str) -> Generator[npt.NDArray[Any], None, None]:
@@ -27,7 +29,7 @@ def read_images(paths: Sequence[Path], frame: FrameSpec, *, doing: str) -> Gener
         `(H, W, 3)` or `(H, W)` frames as `frame` declares.
 
     Raises:
-        FrameError: an image cannot be decoded or is not such a frame; names it.
+        FrameError: an image cannot be decoded or is not such a frame; names it, and all others of `paths` like it.
         MissingExtraError: OpenCV is not installed.
     """
     terminal = sys.stderr.isatty()
@@ -38,6 +40,11 @@ def read_images(paths: Sequence[Path], frame: FrameSpec, *, doing: str) -> Gener
     with tqdm(
         desc=doing, total=len(paths), unit=" images", file=sys.stderr, dynamic_ncols=True, disable=not terminal
     ) as bar:
-        for path in paths:
-            yield read_image(path, frame)
+        for position, path in enumerate(paths):
+            try:
+                image = read_image(path, frame)
+            except FrameError as error:
+                others = unfit_among(paths[position + 1 :], lambda other: read_image(other, frame))
+                raise refusal([error, *others], images=len(paths)) from error
+            yield image
             bar.update()

@@ -25,7 +25,8 @@ from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.parity import LIMIT, parity_of, trial_frames
 from goodpart_export.prologue import PIXELS, make_prologue
 from goodpart_export.sizing.input_size import InputChoice
-from goodpart_export.trunk import Trunk, grid_of
+from goodpart_export.sizing.value_range import RangeChoice
+from goodpart_export.trunk import Trunk, grid_of, stride_px
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class ExportReport:
         parity_limit: largest parity with which an export succeeds.
         backbone: what the file contains.
         input_choice: how its input size was chosen for images, or None if it is the profile's or was given.
+        range_choice: how its value range was chosen for images, or None if it was given, or frames are uint8.
         versions: of the packages that made it.
     """
 
@@ -51,6 +53,7 @@ class ExportReport:
     parity_limit: float
     backbone: BackboneSpec
     input_choice: InputChoice | None
+    range_choice: RangeChoice | None
     versions: dict[str, str]
 
 
@@ -62,6 +65,7 @@ def export_backbone(
     frame: FrameSpec,
     weights: WeightsSpec,
     input_choice: InputChoice | None = None,
+    range_choice: RangeChoice | None = None,
     force: bool = False,
 ) -> ExportReport:
     """Writes `out` and, beside it, the report as `<out stem>.report.json`.
@@ -73,10 +77,11 @@ def export_backbone(
         frame: the raw frame that the graph takes.
         weights: the source of the network's weights.
         input_choice: how the profile's input size was chosen, for the report.
+        range_choice: how the frame's value range was chosen, for the report.
         force: replace existing files.
 
     Raises:
-        UsageError: as in `check_out`, or a file cannot be written.
+        UsageError: as in `check_out`, the profile takes other frames, or a file cannot be written.
         ExportError: the exporter failed, returned another opset or a side file, or parity is beyond the limit.
     """
     check_out(out, force=force)
@@ -86,7 +91,13 @@ def export_backbone(
     )
     height_px, width_px = profile.input_height_px, profile.input_width_px
     exported = _export_trunk(trunk, height_px=height_px, width_px=width_px)
-    prologue = make_prologue(frame, height_px=height_px, width_px=width_px, ir_version=exported.ir_version)
+    prologue = make_prologue(
+        frame,
+        height_px=height_px,
+        width_px=width_px,
+        ir_version=exported.ir_version,
+        cell_px=None if profile.excess is None else stride_px(profile.grid),
+    )
     model = _join(prologue, exported, spec)
     backbone = Backbone(model, where=str(out))
     frames = trial_frames(frame, height_px=height_px, width_px=width_px)
@@ -106,6 +117,7 @@ def export_backbone(
         parity_limit=LIMIT,
         backbone=spec,
         input_choice=input_choice,
+        range_choice=range_choice,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
     )
     write_file(report_path(out), encode(report))

@@ -4,6 +4,7 @@ import onnx
 from onnx import parser
 
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.model.backbone import HOTTEST
 from goodpart.model.onnx_guard import OPSET
 
 PIXELS = "pixels"
@@ -31,13 +32,18 @@ class _Chain:
         self.last = name
 
 
-def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version: int) -> onnx.ModelProto:
+def make_prologue(
+    frame: FrameSpec, *, height_px: int, width_px: int, ir_version: int, cell_px: int | None = None
+) -> onnx.ModelProto:
     """Crop, value range, resize and channel order.
 
     Args:
         frame: what goes in; any height and width.
         height_px, width_px: what comes out: `(1, 3, height_px, width_px) float32` RGB, 0 to 255.
         ir_version: of the trunk it will be joined with.
+        cell_px: side of a patch's cell in the resized picture, if the graph also gives the highest pixel value of every
+            patch: `(P,) float32`, in the units of a uint16 frame. Such values are taken before the value range clips
+            them. None for a graph without.
     """
     gray = frame.channels is Channels.GRAY
     chain = _Chain()
@@ -48,9 +54,16 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
     else:
         chain.then("Unsqueeze", chain.constant("int64", 0, 1))
         chain.then("Cast", attributes="<to = 1>")
-        if frame.value_range is not None:
+        if frame.value_range is not None and cell_px is None:
             _stretch(chain, *frame.value_range)
     _resize(chain, (1, 1 if gray else 3, height_px, width_px))
+    hottest = ""
+    if cell_px is not None:
+        patches = (height_px // cell_px) * (width_px // cell_px)
+        _pool(chain, cell_px, patches)
+        hottest = f", float[{patches}] {HOTTEST}"
+        if frame.value_range is not None:
+            _stretch(chain, *frame.value_range)
     if gray:
         chain.then("Concat", chain.last, chain.last, attributes="<axis = 1>", result=PIXELS)
     elif frame.channels is Channels.BGR:
@@ -60,7 +73,7 @@ def make_prologue(frame: FrameSpec, *, height_px: int, width_px: int, ir_version
     shape = "frame_height, frame_width" + ("" if gray else ", 3")
     return parser.parse_model(f"""
         <ir_version: {ir_version}, opset_import: ["" : {OPSET}], producer_name: "goodpart-export">
-        prologue ({frame.dtype.value}[{shape}] frame) => (float[1, 3, {height_px}, {width_px}] {PIXELS})
+        prologue ({frame.dtype.value}[{shape}] frame) => (float[1, 3, {height_px}, {width_px}] {PIXELS}{hottest})
         <{", ".join(chain.constants)}>
         {{ {" ".join(chain.lines)} }}
     """)
@@ -117,6 +130,13 @@ def _stretch(chain: _Chain, low: int, high: int) -> None:
     chain.then("Sub", chain.constant("float", float(low)))
     chain.then("Mul", chain.constant("float", 255.0 / (high - low)))
     chain.then("Clip", chain.constant("float", 0.0), chain.constant("float", 255.0))
+
+
+def _pool(chain: _Chain, cell_px: int, patches: int) -> None:
+    """The highest value of every patch's cell, beside the chain."""
+    side = f"kernel_shape = [{cell_px}, {cell_px}], strides = [{cell_px}, {cell_px}]"
+    shape = chain.constant("int64", patches)
+    chain.lines.append(f"cell_peaks = MaxPool <{side}> ({chain.last})\n{HOTTEST} = Reshape(cell_peaks, {shape})")
 
 
 def _resize(chain: _Chain, shape: tuple[int, int, int, int]) -> None:

@@ -65,12 +65,12 @@ class Trunk(nn.Module):
 
     def _on_grid(self, stage: str, found: torch.Tensor) -> torch.Tensor:
         """A stage's features on the common grid."""
-        stride_px, common_px = _stride_px(stage), _stride_px(self._grid)
-        if stride_px < common_px:
+        own_px, common_px = stride_px(stage), stride_px(self._grid)
+        if own_px < common_px:
             # the maximum and not the mean: a thin crack fills only one of the finer patches
-            return nn.functional.max_pool2d(found, common_px // stride_px)
-        if stride_px > common_px:
-            return nn.functional.interpolate(found, scale_factor=float(stride_px // common_px), mode="bilinear")
+            return nn.functional.max_pool2d(found, common_px // own_px)
+        if own_px > common_px:
+            return nn.functional.interpolate(found, scale_factor=float(own_px // common_px), mode="bilinear")
         return found
 
     def _averaged(self, grid: torch.Tensor) -> torch.Tensor:
@@ -97,15 +97,16 @@ def _binomial(side: int) -> torch.Tensor:
     return (row[:, None] * row[None, :] / row.sum() ** 2).view(1, 1, side, side)
 
 
-def _stride_px(stage: str) -> int:
+def stride_px(stage: str) -> int:
+    """Input pixels from one patch of a stage to the next."""
     return _STRIDES_PX[stage.partition(".")[0]]
 
 
 def grid_of(profile: Profile) -> GridSpec:
     """The grid of patches that a profile produces."""
-    stride_px = _stride_px(profile.grid)
+    side_px = stride_px(profile.grid)
     return GridSpec(
-        rows=profile.input_height_px // stride_px,
-        columns=profile.input_width_px // stride_px,
+        rows=profile.input_height_px // side_px,
+        columns=profile.input_width_px // side_px,
         dimension=sum(_CHANNELS[stage.partition(".")[0]] for stage in profile.stages),
     )

@@ -26,6 +26,7 @@ from goodpart.errors import (
     SelfTestError,
     SignatureError,
     TrialError,
+    UnfitImagesError,
     UsageError,
     VersionError,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "StoredBundle",
     "TrialError",
     "TrialLimits",
+    "UnfitImagesError",
     "UsageError",
     "Verdict",
     "VersionError",

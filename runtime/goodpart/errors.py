@@ -16,12 +16,14 @@
     │   └── TrialError          the child process of a self-test crashed or took too long
     └── FrameError              the frame is refused: it has no verdict                           exit code 4
         ├── ImageFileError      an image file cannot be decoded
+        ├── UnfitImagesError    several images of a folder cannot be used
         └── InferenceError      a native library failed, or gave non-finite numbers, on this frame
 
 Every message is one line: where, what was expected, what was found, what to do. An error that began in another library
 carries it as ``__cause__``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 _LIMIT = 1000
@@ -103,6 +105,18 @@ class FrameError(GoodpartError):
 
 class ImageFileError(FrameError):
     """An image file cannot be decoded."""
+
+
+class UnfitImagesError(FrameError):
+    """Several images of a folder cannot be used.
+
+    Attributes:
+        errors: one for each of them; the message may be too short for all.
+    """
+
+    def __init__(self, message: str, *, errors: Sequence[FrameError] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 class InferenceError(FrameError):

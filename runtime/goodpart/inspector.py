@@ -24,13 +24,14 @@ from goodpart.bundle.term import load_term
 from goodpart.errors import InferenceError, SelfTestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.manifest import GoldenFrame
-from goodpart.facts.no_signal import no_signal
+from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.no_features import no_features
 from goodpart.scoring.scores import finite_scores, image_score, score_grid
-from goodpart.scoring.term import KnownTerm, SeenFrame
+from goodpart.scoring.term import KnownTerm
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Inspector:
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle, self._term = ignored, bundle, term
+        is_format_1 = bundle is not None and bundle.manifest.format_version == 1
+        self._signal_rule = SignalRule.RANGE if is_format_1 else SignalRule.NOISE
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
@@ -147,19 +150,19 @@ class Inspector:
             raise UsageError("inspector: expected one loaded from a bundle, found one put together from parts")
         return self._bundle
 
-    def inspect(self, frame: npt.NDArray[Any], *, embeddings: npt.NDArray[np.float32] | None = None) -> Inspection:
+    def inspect(self, frame: npt.NDArray[Any], *, seen: SeenFrame | None = None) -> Inspection:
         """Judges one frame.
 
         Args:
             frame: `(H, W, 3)` or `(H, W)`, exactly as the bundle declares; any height and width.
-            embeddings: `(P, D) float32`, what `embed` gave for this very frame; None to run the backbone.
+            seen: what `see` gave for this very frame; None to run the backbone.
 
         Raises:
-            FrameError, InferenceError: the frame, or its embeddings, are refused; it has no verdict.
+            FrameError, InferenceError: the frame, or what was seen, is refused; it has no verdict.
             UsageError: this Inspector is closed, or was loaded before the process forked.
         """
         with self._lifetime.frame():
-            return self._inspect(frame, embeddings)
+            return self._inspect(frame, seen)
 
     @functools.cached_property
     def memory(self) -> Memory:
@@ -200,8 +203,12 @@ class Inspector:
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """`(P, D) float32` embeddings of one frame, as `Backbone.embed`; refuses as `inspect` does."""
+        return self.see(frame).embeddings
+
+    def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
+        """What the backbone gives for one frame, as `Backbone.see`; refuses as `inspect` does."""
         with self._lifetime.frame():
-            return self.backbone.embed(frame)
+            return self.backbone.see(frame)
 
     def close(self) -> None:
         """Ends its threads and frees its memory.
@@ -220,19 +227,20 @@ class Inspector:
         self.backbone.close()
         self.bank.close()
 
-    def _inspect(self, frame: npt.NDArray[Any], embeddings: npt.NDArray[np.float32] | None) -> Inspection:
+    def _inspect(self, frame: npt.NDArray[Any], seen: SeenFrame | None) -> Inspection:
         began = time.perf_counter()
-        embeddings = self.backbone.embed(frame) if embeddings is None else self.backbone.checked(embeddings)
+        seen = self.backbone.see(frame) if seen is None else self.backbone.checked(seen)
         embedded = time.perf_counter()
-        counted = embeddings[self._counted]
+        kept = seen.only(self._counted)
+        counted = kept.embeddings
         top_k = self.backbone.spec.profile.top_k(len(counted))
         limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
-        term = None if self._term is None else self._term.of(SeenFrame(embeddings=counted))
+        term = None if self._term is None else self._term.of(kept)
         found = self.bank.search(counted, top_k=top_k, exact_above=limit, term=term)
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        reason = no_signal(frame, self.backbone.spec.frame)
+        reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
         verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
@@ -257,7 +265,7 @@ class Inspector:
                 "score": (ended - searched) * 1e3,
             },
             recomputed_patches=found.recomputed,
-            _hot=hot_patches(grid, embeddings, pixel_threshold=self.pixel_threshold),
+            _hot=hot_patches(grid, seen.embeddings, pixel_threshold=self.pixel_threshold),
             _link=self._link,
         )
 

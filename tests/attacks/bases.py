@@ -10,10 +10,14 @@ import numpy as np
 
 from attacks.reference import image_score, patch_scores, read_stated
 from small_frames import draw_small
+from small_thermal import draw_thermal
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 PROBES = [draw_small(100 + seed, defect=seed % 2 == 1) for seed in range(6)]
 """Frames that no bundle has seen, every second with a defect."""
+
+WARM_PROBES = [draw_thermal(100 + seed, hot=3800 + 700 * seed if seed % 2 == 1 else None) for seed in range(6)]
+"""The same for thermograms."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Base:
     """A good bundle.
 
     Attributes:
-        name: plain, masked, exact, or listed (of format 2).
+        name: plain, masked, exact, listed (of format 2), or warm (of format 2, for thermograms).
         folder: where it lies.
         files: their bytes by relative name.
         signed: whether `manifest.sig` is its signature.
@@ -38,6 +42,7 @@ def make_bases(work: Path) -> None:
     for name in ("plain", "masked", "exact"):
         shutil.copytree(FIXTURES / "format_1", work / "bases" / name)
     shutil.copytree(FIXTURES / "format_2", work / "bases" / "listed")
+    shutil.copytree(FIXTURES / "format_2_thermal", work / "bases" / "warm")
     masked, exact = work / "bases" / "masked", work / "bases" / "exact"
     ignored = np.zeros((8, 8), np.bool_)
     ignored[5:] = True

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.bases import FIXTURES, PROBES, Base, read_bases
+from attacks.bases import FIXTURES, PROBES, WARM_PROBES, Base, read_bases
 from attacks.mutations import Mutant
 from attacks.reference import Stated, broken_promises, image_score, patch_scores, read_stated, says
 from goodpart._host.strict_json import to_plain
@@ -138,7 +138,10 @@ def _misremembered(folder: Path, bundle: Bundle) -> str | None:
 
 def _frames(base: Base) -> list[npt.NDArray[np.uint8]]:
     golden = [name for name in sorted(base.files) if name.startswith("golden/")]
-    return [*(np.load(io.BytesIO(base.files[name])) for name in golden), *PROBES]
+    return [
+        *(np.load(io.BytesIO(base.files[name])) for name in golden),
+        *(WARM_PROBES if base.name == "warm" else PROBES),
+    ]
 
 
 def _answers(inspector: Inspector, base: Base) -> list[Inspection]:

@@ -86,7 +86,7 @@ def mutant(seed: int, number: int, bases: dict[str, Base]) -> Mutant:
     """
     dice = random.Random(f"{seed}/{number}")
     kind = dice.choices(list(KINDS), [weight for _, weight in KINDS.values()])[0]
-    base = bases[dice.choices(["plain", "masked", "exact", "listed"], [4, 2, 1, 3])[0]]
+    base = bases[dice.choices(["plain", "masked", "exact", "listed", "warm"], [4, 2, 1, 3, 2])[0]]
     keyed = dice.random() < _KEYED
     draft = Draft(dice=dice, repaired=dice.random() > _UNREPAIRED, entries=dict(base.files))
     KINDS[kind][0](draft)

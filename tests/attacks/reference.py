@@ -96,10 +96,14 @@ def says(document: Any, facts: Any) -> bool:
 
 def patch_scores(stated: Stated, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """`(P,) float64` calibrated scores of all patches, by brute force over all values of all vectors."""
-    embeddings = _session(stated.backbone).run(["embeddings"], {"frame": frame})[0].astype(np.float64)
-    neighbours = stated.manifest["backbone"]["profile"]["neighbours"]
-    similarities = np.sort(embeddings @ stated.bank.T, axis=1)[:, -neighbours:]
+    profile, names = stated.manifest["backbone"]["profile"], ["embeddings"]
+    names += ["hottest"] if profile.get("excess") else []
+    embeddings, *others = (each.astype(np.float64) for each in _session(stated.backbone).run(names, {"frame": frame}))
+    similarities = np.sort(embeddings @ stated.bank.T, axis=1)[:, -profile["neighbours"] :]
     sums = 1.0 - similarities.mean(axis=1) + _head_terms(stated, embeddings)
+    if others:
+        level = np.percentile(others[0][stated.counted], profile["excess"]["percentile"])
+        sums += stated.manifest["excess"]["weight"] * np.maximum(others[0] - level, 0.0)
     return (sums - stated.calibration["mean"]) / stated.calibration["std"]
 
 

@@ -31,13 +31,14 @@ from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import Manifest
 
 FORMAT_1 = FIXTURES / "format_1"
-FORMAT_2 = FIXTURES / "format_2"
+FORMAT_2, THERMAL = FIXTURES / "format_2", FIXTURES / "format_2_thermal"
 KINDS = {"manifest.json": Manifest, "calibration.json": Calibration, "images.json": ImageList}
 DOCUMENTS = [
     (FORMAT_1, "manifest.json"),
     (FORMAT_1, "calibration.json"),
     (FORMAT_2, "manifest.json"),
     (FORMAT_2, "images.json"),
+    (THERMAL, "manifest.json"),
 ]
 
 tricks = st.sampled_from(

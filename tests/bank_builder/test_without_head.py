@@ -12,6 +12,7 @@ from goodpart.errors import InferenceError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.build.build import BuildSettings, build_and_keep
 from goodpart_bank_builder.cli.main import main
@@ -81,7 +82,7 @@ def test_the_distance_alone_is_certified(headed):
     alone = DistanceAlone(headed)
     for seed in range(8):
         frame = draw_faint(seed)
-        found = alone.inspect(frame, headed.embed(frame))
+        found = alone.inspect(frame, headed.see(frame))
         assert found.score == pytest.approx(alone_by_brute_force(headed, frame), abs=1e-6)
         assert found.score != headed.inspect(frame).score
 
@@ -93,15 +94,15 @@ def test_the_backbone_runs_once_for_each_image(headed, faint, monkeypatch):
         embedded.append(frame)
         return embed(self, frame)
 
-    embed = Backbone.embed
-    monkeypatch.setattr(Backbone, "embed", watched)
+    embed = Backbone.see
+    monkeypatch.setattr(Backbone, "see", watched)
     evaluate_category(headed, read_categories(faint)[0], workers=2)
     assert len(embedded) == 24
 
 
 def test_known_embeddings_give_the_bits_of_the_frame(headed):
     frame = draw_faint(3)
-    one, other = headed.inspect(frame), headed.inspect(frame, embeddings=headed.embed(frame))
+    one, other = headed.inspect(frame), headed.inspect(frame, seen=headed.see(frame))
     assert (one.score, one.verdict) == (other.score, other.verdict)
     np.testing.assert_array_equal(one.grid, other.grid)
 
@@ -109,7 +110,7 @@ def test_known_embeddings_give_the_bits_of_the_frame(headed):
 @pytest.mark.parametrize("shape", [(63, 8), (64, 7), (0, 8)])
 def test_embeddings_of_something_else_are_refused(headed, shape):
     with pytest.raises(InferenceError, match="expected embeddings"):
-        headed.inspect(draw_small(0), embeddings=np.zeros(shape, np.float32))
+        headed.inspect(draw_small(0), seen=SeenFrame(embeddings=np.zeros(shape, np.float32)))
 
 
 def test_both_are_printed_and_stand_in_json_and_report(faint, tmp_path, capsys):

@@ -12,7 +12,7 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.term import load_term
 from goodpart.errors import BundleMissingError, ContractError, IntegrityError, ManifestError, SelfTestError
 from goodpart.inspector import Inspector
-from goodpart.scoring.term import SeenFrame
+from goodpart.model.seen import SeenFrame
 from small_frames import draw_defect, draw_small
 
 FORMAT_2 = Path(__file__).parents[1] / "fixtures" / "format_2"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from goodpart.errors import InferenceError, UsageError
 from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.term import KnownTerm
 from small_banks import brute_force, make_bank, scenes, unit
@@ -162,15 +163,15 @@ def test_a_term_alone_makes_a_region(inspector):
 def test_a_patch_without_features_is_still_seen_behind_a_negative_term(inspector):
     """Otherwise the term would hide it: its sum is far below 1."""
     dead = inspector_with(inspector, lambda seen: np.full(len(seen.embeddings), -5.0), offset=0.0, weight=1.0)
-    embed = dead.backbone.embed
+    see = dead.backbone.see
 
     class Blind:
         spec = dead.backbone.spec
 
-        def embed(self, frame):
-            found = embed(frame).copy()
+        def see(self, frame):
+            found = see(frame).embeddings.copy()
             found[5] = 0.0
-            return found
+            return SeenFrame(embeddings=found)
 
     dead.backbone = Blind()
     inspection = dead.inspect(draw_good(1000))

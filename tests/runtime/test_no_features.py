@@ -45,14 +45,14 @@ def inspector():
 
 def without_features(inspector, monkeypatch, patches):
     """From now on these patches of every frame have no features."""
-    embed = inspector.backbone.embed
+    see = inspector.backbone.see
 
-    def embed_some(frame):
-        embeddings = embed(frame)
-        embeddings[patches] = 0.0
-        return embeddings
+    def see_some(frame):
+        seen = see(frame)
+        seen.embeddings[patches] = 0.0
+        return seen
 
-    monkeypatch.setattr(inspector.backbone, "embed", embed_some)
+    monkeypatch.setattr(inspector.backbone, "see", see_some)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 64])

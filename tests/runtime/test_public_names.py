@@ -18,8 +18,8 @@ EXPECTED = {
     "ContractError", "DeviceSettings", "Explanation", "ExportError", "FrameError", "FrozenGuard", "GoodPatch",
     "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
     "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",
-    "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UsageError", "Verdict",
-    "VersionError", "__version__", "read_bundle",
+    "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UnfitImagesError",
+    "UsageError", "Verdict", "VersionError", "__version__", "read_bundle",
 }  # fmt: skip
 
 
@@ -43,8 +43,10 @@ def test_goodpart_export_has_exactly_these_names():
         "ExportReport",
         "InputChoice",
         "QuantizeReport",
+        "RangeChoice",
         "__version__",
         "choose_input",
+        "choose_range",
         "export_backbone",
         "load_profile",
         "load_weights",

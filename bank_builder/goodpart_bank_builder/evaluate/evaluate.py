@@ -10,7 +10,7 @@ import numpy.typing as npt
 from goodpart._host.parallel import in_order
 from goodpart.bundle.names import MANIFEST
 from goodpart.errors import BundleMissingError
-from goodpart.facts.calibration import RateUnit
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
@@ -101,8 +101,8 @@ def evaluate_category(
         frame = reader.read(image.path, inspector.backbone.spec.frame)
         if alone is None:
             return inspector.inspect(frame), None
-        embeddings = inspector.embed(frame)
-        return inspector.inspect(frame, embeddings=embeddings), alone.inspect(frame, embeddings)
+        seen = inspector.see(frame)
+        return inspector.inspect(frame, seen=seen), alone.inspect(frame, seen)
 
     total = len(category.images)
     inspected = in_order(inspect, category.images, workers=workers)
@@ -205,7 +205,8 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         kinds=_kinds(images, scores, pixels, unit),
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
-        promised_rate=_promised_rate(inspector),
+        target_rate=_target_rate(inspector),
+        target_is_proven=calibration.method is CalibrationMethod.SPLIT,
         carried_by=_carried_by(inspector),
         notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes() + _suspicion(pixels.of_defects())),
     )
@@ -220,7 +221,7 @@ def _smallest_defect_px(inspector: Inspector, sizes_px: list[tuple[int, int]]) -
     return SEEN_INPUT_PX * float(max(np.divide(inspected_px, input_px)))
 
 
-def _promised_rate(inspector: Inspector) -> float | None:
+def _target_rate(inspector: Inspector) -> float | None:
     calibration = inspector.calibration
     return calibration.false_reject_rate if inspector.threshold == calibration.threshold else None
 

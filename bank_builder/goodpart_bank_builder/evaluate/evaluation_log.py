@@ -74,7 +74,7 @@ def _rate_lines(row: CategoryFigures) -> list[str]:
     if (other := row.other_unit) is None:
         return [f"  at the threshold: {own}"]
     return [
-        f"  at the threshold, per {row.rate_unit.value} as promised: {own}",
+        f"  at the threshold, per {row.rate_unit.value}, the unit of the target: {own}",
         f"  at the threshold, per {other.unit.value}: false rejects {_rate(other.false_rejects)}, "
         f"escapes {_rate(other.escapes)}",
     ]

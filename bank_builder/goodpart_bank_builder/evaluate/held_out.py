@@ -14,7 +14,7 @@ from goodpart_bank_builder.data.dataset import GOOD, TestImage
 NOTE = (
     "the good images are those of the build, each scored by a bank without its part. Such a bank holds fewer parts, so "
     "the AUROC is a slight underestimate. The threshold was set on these same scores, so the false rejects lie near "
-    "the promised rate by construction"
+    "the target by construction"
 )
 """What a reader of figures from held-out images has to know."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.inspector import Inspector
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.inspection import Inspection
 from goodpart_bank_builder.data.dataset import Category
 from goodpart_bank_builder.evaluate.figures import WithoutHead
@@ -40,9 +41,9 @@ class DistanceAlone:
         has_head = inspector.bundle.manifest.head is not None
         return cls(inspector) if has_head and any(each.is_defective for each in category.images) else None
 
-    def inspect(self, frame: npt.NDArray[Any], embeddings: npt.NDArray[np.float32]) -> Inspection:
-        """Judges a frame that has been embedded."""
-        return self._inspector.inspect(frame, embeddings=embeddings)
+    def inspect(self, frame: npt.NDArray[Any], seen: SeenFrame) -> Inspection:
+        """Judges a frame that has been seen."""
+        return self._inspector.inspect(frame, seen=seen)
 
     def add_pixels(
         self, inspection: Inspection, defective: npt.NDArray[np.bool_], counted: npt.NDArray[np.bool_]

@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from goodpart._host.parallel import in_order
 from goodpart.errors import FrameError, InferenceError, UsageError
 from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import ImageReader
+from goodpart.frames.unfit import refusal, unfit_among
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import LearnSettings
@@ -36,10 +38,17 @@ class GoodImages:
         ignored: `(rows, columns) bool` patches that never count, None if all count.
         patches: patches of one image that count.
         lookalikes: summaries of the images read, to find near-identical images.
+        hottest: `(P,) float32` highest pixel values of the patches of every image that was read, by path; empty if the
+            profile has no excess.
     """
 
     def __init__(
-        self, backbone: Backbone, settings: LearnSettings = _DEFAULTS, *, lessons: Lessons | None = None
+        self,
+        backbone: Backbone,
+        settings: LearnSettings = _DEFAULTS,
+        *,
+        lessons: Lessons | None = None,
+        every: Sequence[Path] = (),
     ) -> None:
         """Sets how images are embedded.
 
@@ -47,6 +56,7 @@ class GoodImages:
             backbone: the backbone of the future bundle.
             settings: `ignore`, `threads` and `skip_unreadable` are used; every skipped image is named on stderr.
             lessons: gets every image once, to paint a defect on it; None to paint none.
+            every: all images that will be read. If one of them cannot be used, the error names all that cannot.
 
         Raises:
             UsageError: the ignore mask cannot be read or leaves no patch.
@@ -61,8 +71,9 @@ class GoodImages:
         self.contents: dict[Path, str] = {}
         self.skipped: dict[Path, str] = {}
         self.frames: dict[Path, FrameFacts] = {}
+        self.hottest: dict[Path, npt.NDArray[np.float32]] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
-        self._backbone, self._settings, self._lessons = backbone, settings, lessons
+        self._backbone, self._settings, self._lessons, self._every = backbone, settings, lessons, every
         self._number: dict[Path, int] = {}
         self._first_path: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
@@ -73,7 +84,7 @@ class GoodImages:
 
         Raises:
             FrameError: an image cannot be read, is not what the backbone declares, has no signal, or has a patch
-                without any feature.
+                without any feature; UnfitImagesError if there are several of the first three kinds.
             UsageError: an image differs in size from the ignore mask, or two files have the same content: each copy
                 would count as a part of its own.
         """
@@ -82,7 +93,7 @@ class GoodImages:
             for path, embeddings in found:
                 if isinstance(embeddings, FrameError):
                     if not self._settings.skip_unreadable:
-                        raise embeddings
+                        raise self._refusal(path, embeddings) from embeddings
                     print(f"skipped: {embeddings}", file=sys.stderr)
                     self.skipped[path] = str(embeddings)
                     continue
@@ -120,12 +131,22 @@ class GoodImages:
             self._kept[path] = embeddings
             self._kept_bytes += embeddings.nbytes
 
-    def _embed(self, path: Path) -> npt.NDArray[np.float32]:
+    def _refusal(self, first: Path, error: FrameError) -> FrameError:
+        """The error for an unfit image and all others like it; they are read, but no longer embedded."""
+        others = [path for path in self._every if path != first and path not in self.contents]
+        found = unfit_among(others, self._fit_frame, workers=self._settings.threads)
+        return refusal([error, *found], images=max(len(self._every), 1))
+
+    def _fit_frame(self, path: Path) -> npt.NDArray[Any]:
         """Refuses a frame that an Inspector would call UNKNOWN: otherwise it would be learned as good."""
         frame = self._reader.read(path, self._backbone.spec.frame)
         reason = no_signal(frame, self._backbone.spec.frame)
         if reason is not None:
             raise FrameError(f"{path}: expected a photograph of a good part, found {reason}; remove it")
+        return frame
+
+    def _embed(self, path: Path) -> npt.NDArray[np.float32]:
+        frame = self._fit_frame(path)
         if self._mask is not None and frame.shape[:2] != self._mask.shape:
             height_px, width_px = self._mask.shape
             raise UsageError(
@@ -133,14 +154,17 @@ class GoodImages:
                 f"found {frame.shape[0]}x{frame.shape[1]}"
             )
         try:
-            embeddings = self._backbone.embed(frame)[self._counted]
+            seen = self._backbone.see(frame).only(self._counted)
         except InferenceError as error:
             raise InferenceError(f"{path}: {error}") from error
+        embeddings = seen.embeddings
         if without := len(embeddings) - np.count_nonzero(embeddings.any(axis=1)):
             raise FrameError(
                 f"{path}: expected features in every patch, found none in {without} of {len(embeddings)}; remove it, "
                 f"or ignore that part of the frame"
             )
+        if seen.hottest is not None:
+            self.hottest[path] = seen.hottest
         if path not in self.frames:
             self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
             if self._lessons is not None:

@@ -18,7 +18,8 @@ class FrameFacts:
     Attributes:
         height_px, width_px: of the whole frame.
         mean, low, high: mean, 1st and 99th percentile of grey, in levels.
-        clipped: share of pixels that are black or saturated, 0 to 1.
+        clipped: share of pixels that are black or saturated, 0 to 1; of a uint16 frame those of the value 0 or 65535,
+            because what lies beyond the ends of its value range may still be well exposed.
         sharpness: `log(var(Laplacian of grey) / (var(grey) + 1))`; lower is more blurred.
         colour: mean difference between the outer channels and the middle one, in levels; 0 for grey.
         red_over_blue: mean of red less that of blue, in levels.
@@ -63,12 +64,18 @@ def frame_facts(frame: npt.NDArray[np.generic], spec: FrameSpec) -> FrameFacts:
         mean=mean,
         low=float(np.searchsorted(below, 0.01 * grey.size)),
         high=float(np.searchsorted(below, 0.99 * grey.size)),
-        clipped=float(counts[0] + counts[_TOP]) / grey.size,
+        clipped=float(counts[0] + counts[_TOP]) / grey.size if spec.value_range is None else _at_the_ends(frame, spec),
         # a picture without an edge has no sharpness; the tiny term keeps the logarithm finite
         sharpness=float(np.log((spread + 1e-6) / (variance + 1.0))),
         colour=colour,
         red_over_blue=red_over_blue,
     )
+
+
+def _at_the_ends(frame: npt.NDArray[np.generic], spec: FrameSpec) -> float:
+    """Share of pixels at the ends of what 16 bits hold."""
+    pixels = spec.inspected(frame).astype(np.uint16, copy=False)
+    return float(np.mean((pixels == 0) | (pixels == np.iinfo(np.uint16).max)))
 
 
 def _levels(pixels: npt.NDArray[np.generic], spec: FrameSpec) -> npt.NDArray[np.uint8]:

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from goodpart.bundle.term import excess_term, head_term
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.excess import ExcessSpec
 from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
 from goodpart.scoring.scores import image_score
+from goodpart.scoring.term import KnownTerm
 from goodpart_bank_builder.data.parts import Fold
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.calibrate import make_calibration
@@ -22,6 +25,7 @@ from goodpart_bank_builder.learn.held_out import hold_out, watched
 from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.learn.teach import Taught, teach
+from goodpart_bank_builder.learn.weigh import weigh_excess
 from goodpart_bank_builder.paint.album import Page
 
 _CHUNK_BYTES = 400 << 20
@@ -41,6 +45,8 @@ class Learned:
         calibration: scale and thresholds.
         taught: the head that was trained on painted defects, None without one.
         painted: pictures of a sample of these defects; none without a head.
+        excess: its weight, None if the profile has no excess.
+        term: what every distance carries besides, by the head or the excess; None for nothing.
         held_out: `(P,) float64` distances of every held-out image to a bank without its part, with their known terms.
         distances: the same without known terms.
         ignored: `(rows, columns) bool` patches that never count, or None.
@@ -60,6 +66,8 @@ class Learned:
     calibration: Calibration
     taught: Taught | None
     painted: tuple[Page, ...]
+    excess: ExcessSpec | None
+    term: KnownTerm | None
     held_out: dict[Path, npt.NDArray[np.float64]]
     distances: dict[Path, npt.NDArray[np.float64]]
     ignored: npt.NDArray[np.bool_] | None
@@ -98,7 +106,8 @@ def learn(
     """
     profile = backbone.spec.profile
     lessons = _lessons(backbone, folds, settings)
-    images = GoodImages(backbone, settings, lessons=lessons)
+    every = [path for fold in folds for path in fold.images]
+    images = GoodImages(backbone, settings, lessons=lessons, every=every)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
     coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
@@ -109,12 +118,19 @@ def learn(
     found = hold_out(images, folds, coresets, bank_of, lessons, settings, neighbours=profile.neighbours)
     top_k = profile.top_k(images.patches)
     taught = None if lessons is None else teach(lessons, folds, found, settings, top_k=top_k)
-    held_out = found.distances if taught is None else taught.sums(found)
+    term, held_out, excess = None, found.distances, None
+    if taught is not None:
+        term, held_out = head_term(taught.head, taught.spec), taught.sums(found)
+    elif profile.excess is not None:
+        weighed = weigh_excess(found.distances, images.hottest, profile.excess)
+        term, held_out, excess = excess_term(profile.excess, weighed.spec), weighed.sums, weighed.spec
     return Learned(
         bank=bank_of(coresets, "the bank"),
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         taught=taught,
         painted=() if lessons is None or taught is None else lessons.album.pages,
+        excess=excess,
+        term=term,
         held_out=held_out,
         distances=found.distances,
         ignored=images.ignored,

@@ -19,10 +19,12 @@ from goodpart.facts.calibration import Calibration, threshold_for
 from goodpart.facts.spec import Roi
 from goodpart.frames.images import ImageReader
 from goodpart.model.backbone import Backbone
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.crops import crop
 from goodpart.scoring.maps import enlarge
 from goodpart.scoring.overlay import visible
 from goodpart.scoring.scores import image_score
+from goodpart.scoring.term import KnownTerm
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import FolderSettings
@@ -83,17 +85,24 @@ class Closer:
         pixel_threshold: of the images that were not looked at closer, in sigmas; the contour in heat maps.
     """
 
-    def __init__(self, settings: FolderSettings, backbone: Backbone, vectors: npt.NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        settings: FolderSettings,
+        backbone: Backbone,
+        vectors: npt.NDArray[np.float32],
+        term: KnownTerm | None = None,
+    ) -> None:
         """Takes what is needed.
 
         Args:
             settings: the folder.
             backbone: embeds its images.
             vectors: `(N, D) float32` the bank that was learned from them.
+            term: what the distances carry besides, as in the calibration; None for nothing.
         """
         spec = backbone.spec
         self.compared, self.pixel_threshold = (0, 0), 0.0
-        self._settings, self._backbone, self._vectors = settings, backbone, vectors
+        self._settings, self._backbone, self._vectors, self._term = settings, backbone, vectors, term
         self._reader = ImageReader(max_megapixels=settings.max_megapixels)
         self._counted = np.arange(spec.grid.patches)
         if settings.ignore is not None:
@@ -118,33 +127,35 @@ class Closer:
         if not names:
             return {}
         self.pixel_threshold = _without_highest(calibration, len(names))
-        embedded = {name: self._embedded(self._settings.good_dir / name) for name in names}
-        bank = self._bank_without(np.concatenate(list(embedded.values())))
+        seen = {name: self._seen(self._settings.good_dir / name) for name in names}
+        bank = self._bank_without(np.concatenate([each.embeddings for each in seen.values()]))
         if len(bank) < self._backbone.spec.profile.neighbours:
             return {}
-        hottest = {name: self._hottest(name, rows, bank, calibration) for name, rows in embedded.items()}
+        hottest = {name: self._hottest(name, each, bank, calibration) for name, each in seen.items()}
         self._find_nearest(hottest)
         return {name: self._drawn(found) for name, found in hottest.items()}
 
     def _embedded(self, path: Path) -> npt.NDArray[np.float32]:
-        frame = self._reader.read(path, self._backbone.spec.frame)
-        return np.asarray(self._backbone.embed(frame)[self._counted])
+        return self._seen(path).embeddings
+
+    def _seen(self, path: Path) -> SeenFrame:
+        return self._backbone.see(self._reader.read(path, self._backbone.spec.frame)).only(self._counted)
 
     def _bank_without(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The bank without the vectors that come from these patches."""
         to_nearest = exact_distances(rows, self._vectors, neighbours=1, threads=self._settings.threads)
         return np.ascontiguousarray(self._vectors[to_nearest > _SAME])
 
-    def _hottest(
-        self, name: str, rows: npt.NDArray[np.float32], bank: npt.NDArray[np.float32], calibration: Calibration
-    ) -> _Hottest:
+    def _hottest(self, name: str, seen: SeenFrame, bank: npt.NDArray[np.float32], calibration: Calibration) -> _Hottest:
         neighbours = self._backbone.spec.profile.neighbours
-        found = exact_distances(bank, rows, neighbours=neighbours, threads=self._settings.threads)
+        found = exact_distances(bank, seen.embeddings, neighbours=neighbours, threads=self._settings.threads)
+        if self._term is not None:
+            found = found + self._term.of(seen)
         place = int(found.argmax())
         return _Hottest(
             frame=self._reader.read(self._settings.good_dir / name, self._backbone.spec.frame),
             scores=(found - calibration.mean) / calibration.std,
-            embedding=rows[place],
+            embedding=seen.embeddings[place],
             patch=int(self._counted[place]),
             nearest=[],
         )

@@ -9,11 +9,12 @@ from typing import Any
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli import common
-from goodpart.cli.common import integers, print_json, size
+from goodpart.cli.common import print_json, size
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
-from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
+from goodpart.facts.spec import FrameSpec
+from goodpart_export.cli.frame_options import AUTO, add_frame_options, fill_in, frame_of, with_range
 from goodpart_export.cli.version import add_version_option
 from goodpart_export.onnx_export import ExportReport, export_backbone
 from goodpart_export.onnx_file import check_out, report_path
@@ -24,7 +25,6 @@ from goodpart_export.sizing.price import Price, measure_price
 from goodpart_export.sizing.survey import survey
 from goodpart_export.weights import load_weights
 
-_AUTO = "auto"
 _TYPICAL_FRAMES = ((480, 640), (1080, 1920), (2048, 2448))
 
 
@@ -54,13 +54,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="size that frames are resized to (default: that of the profile); auto: the proportions of the images in "
         "--images, about as many pixels as the profile has, but at most half as many as the images have",
     )  # fmt: skip
-    parser.add_argument("--images", type=Path, metavar="GOOD_DIR", help="folder of good images, for --size auto")
+    parser.add_argument(
+        "--images", type=Path, metavar="GOOD_DIR", help="folder of good images, for --size auto and --value-range auto"
+    )
     parser.add_argument(
         "--smallest-defect-px", type=float, metavar="N",
         help="side of the smallest defect that matters, in frame pixels; for --size auto, which then takes a larger "
         "input where the defect would cover less than 16 input pixels, but never a larger one than the frame",
     )  # fmt: skip
-    _add_frame_options(parser.add_argument_group("the frame"))
+    add_frame_options(parser.add_argument_group("the frame"))
     parser.add_argument(
         "--seed",
         type=int,
@@ -73,31 +75,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     common.add_common_options(parser)
 
 
-def _add_frame_options(group: argparse._ArgumentGroup) -> None:
-    channels, dtypes = [channels.value for channels in Channels], [dtype.value for dtype in PixelType]
-    group.add_argument(
-        "--channels", choices=channels, default="RGB", help="channels in memory order (default: %(default)s)"
-    )
-    group.add_argument("--dtype", choices=dtypes, default="uint8", help="type of the pixels (default: %(default)s)")
-    group.add_argument(
-        "--value-range", type=integers(2, "LO,HI"), metavar="LO,HI", help="pixel values of black and white, for uint16"
-    )
-    group.add_argument(
-        "--roi", type=integers(4, "Y,X,H,W"), metavar="Y,X,H,W",
-        help="region of interest: the part of the frame that is inspected, in pixels (default: the whole frame)",
-    )  # fmt: skip
-    group.add_argument(
-        "--frame-size",
-        type=size,
-        metavar="HxW",
-        help="size of the frames, to report how many of their pixels one input pixel covers",
-    )
-
-
 def _size(text: str) -> tuple[int, int] | str:
     """Parses `HxW` in pixels, or `auto`."""
-    if text.lower() == _AUTO:
-        return _AUTO
+    if text.lower() == AUTO:
+        return AUTO
     try:
         return size(text)
     except argparse.ArgumentTypeError as error:
@@ -108,23 +89,30 @@ def run(options: argparse.Namespace) -> int:
     """Exports, and prints what came out; returns the exit code."""
     _check_size_options(options)
     profile = load_profile(options.profile)
-    frame = FrameSpec(
-        channels=Channels(options.channels),
-        dtype=PixelType(options.dtype),
-        value_range=options.value_range,
-        roi=options.roi and Roi(**dict(zip(("y_px", "x_px", "height_px", "width_px"), options.roi, strict=True))),
-    )
+    fill_in(options, profile)
+    _check_images(options)
+    frame = frame_of(options, profile)
     if isinstance(options.size, tuple):
         profile = _resized(profile, *options.size)
     check_out(options.out, force=options.force)
     network, weights = load_weights(options.weights, stages=profile.stages, seed=options.seed)
     own_px = (profile.input_height_px, profile.input_width_px)
-    sizes = None if options.images is None else survey(options.images, frame)
+    range_choice = None
+    if options.value_range == AUTO:
+        frame, range_choice = with_range(frame, options.images)
+    sizes = survey(options.images, frame) if options.size == AUTO else None
     choice = None if sizes is None else _choose(sizes, own_px, options.smallest_defect_px)
     if choice is not None:
         profile = _resized(profile, choice.input_height_px, choice.input_width_px)
     report = export_backbone(
-        network, options.out, profile=profile, frame=frame, weights=weights, input_choice=choice, force=options.force
+        network,
+        options.out,
+        profile=profile,
+        frame=frame,
+        weights=weights,
+        input_choice=choice,
+        range_choice=range_choice,
+        force=options.force,
     )
     price = None
     if sizes is not None and options.smallest_defect_px is not None:
@@ -140,19 +128,31 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check_size_options(options: argparse.Namespace) -> None:
-    if options.size == _AUTO and options.images is None:
+    if options.size == AUTO and options.images is None:
         raise UsageError(
             "--size auto: expected --images GOOD_DIR beside it, found none; name a folder of good images, or give a "
             "size such as --size 256x256"
         )
     if options.smallest_defect_px is not None:
         check_defect_px(options.smallest_defect_px)
-    if options.size == _AUTO:
+    if options.size == AUTO:
         return
     found = "no --size" if options.size is None else "--size {}x{}".format(*options.size)
-    for option, given in (("--images", options.images), ("--smallest-defect-px", options.smallest_defect_px)):
-        if given is not None:
-            raise UsageError(f"{option}: expected --size auto beside it, found {found}; add it, or leave {option} out")
+    if options.smallest_defect_px is not None:
+        raise UsageError(
+            f"--smallest-defect-px: expected --size auto beside it, found {found}; add it, or leave "
+            "--smallest-defect-px out"
+        )
+
+
+def _check_images(options: argparse.Namespace) -> None:
+    """Refuses images that nothing would be chosen for."""
+    if options.images is not None and AUTO not in (options.size, options.value_range):
+        found = "no --size" if options.size is None else "--size {}x{}".format(*options.size)
+        raise UsageError(
+            f"--images: expected --size auto beside it, found {found}; add it (or --value-range auto, for uint16), or "
+            "leave --images out"
+        )
 
 
 def _choose(sizes: tuple[list[tuple[int, int]], int], own_px: tuple[int, int], defect_px: float | None) -> InputChoice:
@@ -199,7 +199,9 @@ def _reduction(profile: Profile, height_px: float, width_px: float) -> dict[str,
 def _print(report: ExportReport, out: Path, reductions: list[dict[str, Any]], *, hint: bool) -> None:
     facts, profile = report.backbone, report.backbone.profile
     print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
-    print(f"frame      {facts.frame.describe()}")
+    limits = facts.frame.value_range
+    values = "" if limits is None else f", values {limits[0]} to {limits[1]} from black to white"
+    print(f"frame      {facts.frame.describe()}{values}")
     print(
         f"input      {profile.input_height_px}x{profile.input_width_px} pixels -> "
         f"{facts.grid.rows}x{facts.grid.columns} patches of {facts.grid.dimension} values"

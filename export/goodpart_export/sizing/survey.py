@@ -30,14 +30,14 @@ def survey(folder: Path, frame: FrameSpec) -> tuple[list[tuple[int, int]], int]:
     """
     paths = find_images(folder)
     sizes_px: list[tuple[int, int]] = []
-    with contextlib.closing(read_images(_sample(paths), frame, doing="measuring image sizes")) as images:
+    with contextlib.closing(read_images(sample(paths), frame, doing="measuring image sizes")) as images:
         for image in images:
             height_px, width_px = frame.inspected(image).shape[:2]
             sizes_px.append((height_px, width_px))
     return sizes_px, len(paths)
 
 
-def _sample(paths: Sequence[Path]) -> list[Path]:
+def sample(paths: Sequence[Path]) -> list[Path]:
     """At most `SAMPLE` paths, evenly spaced from the first to the last."""
     if len(paths) <= SAMPLE:
         return list(paths)

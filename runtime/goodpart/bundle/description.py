@@ -5,6 +5,7 @@ import numpy as np
 from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.names import IMAGES, ORIGINS
 from goodpart.facts.learned import Examination, OddImage, ThresholdWarning
+from goodpart.facts.manifest import Manifest
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
 from goodpart.facts.spec import FrameSpec, Roi, WeightsSource, WeightsSpec
@@ -31,6 +32,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         "profile": f"{profile.name}: ResNet-18 {'+'.join(profile.stages)} on the grid of {profile.grid}, neighbourhood "
         f"{profile.neighbourhood}, {profile.coreset.value} coreset, K = {profile.neighbours}, "
         f"top-k = {profile.top_k(_counted(bundle))}, maps smoothed by {profile.smoothing:g} patches",
+        **_excess(manifest),
         "weights": _weights(facts.weights),
         "precision": facts.precision.value,
         "bank": f"{manifest.bank.vectors} x {facts.grid.dimension}, HNSW recall {manifest.bank.recall:.4f}",
@@ -110,6 +112,14 @@ def _frame(frame: FrameSpec) -> str:
     if (roi := frame.roi) is not None:
         text += f", region Y,X,H,W = {roi.y_px},{roi.x_px},{roi.height_px},{roi.width_px}"
     return text
+
+
+def _excess(manifest: Manifest) -> dict[str, str]:
+    rule = manifest.backbone.profile.excess
+    if rule is None or manifest.excess is None:
+        return {}
+    words = f"{manifest.excess.weight:.3g} per pixel value above the {rule.percentile:g}th percentile of the frame"
+    return {"excess": f"{words} is added to a patch's distance"}
 
 
 def _weights(weights: WeightsSpec) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
-from goodpart.errors import GoodpartError
+from goodpart.errors import GoodpartError, UnfitImagesError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
@@ -107,6 +107,11 @@ def run(
     try:
         code = main(options)
         sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
+    except UnfitImagesError as error:
+        for each in error.errors[:-1]:
+            _report(parser.prog, str(each), error.exit_code, show=False)
+        last = error.errors[-1] if error.errors else error
+        return _report(parser.prog, str(last), error.exit_code, show=options.traceback)
     except GoodpartError as error:
         return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:

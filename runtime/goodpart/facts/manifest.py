@@ -7,6 +7,7 @@ import dataclasses
 import enum
 
 from goodpart.errors import UsageError
+from goodpart.facts.excess import ExcessSpec
 from goodpart.facts.head import HeadSpec
 from goodpart.facts.learned import AtlasSpec, Examination
 from goodpart.facts.spec import SHA256, BackboneSpec
@@ -54,14 +55,18 @@ class BankSpec:
         directions: that the graph sees of them, 1 to 4096.
         search: how patches find their neighbours; decided when the bundle is built, never by a device.
         recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
+        candidates: bank vectors that the graph names for each patch, 1 to 1000; None for as many as the profile says.
     """
 
     vectors: int
     directions: int
     search: SearchMethod
     recall: float
+    candidates: int | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
+        if self.candidates is not None and not 1 <= self.candidates <= 1000:
+            raise UsageError(f"bank: expected 1 to 1000 candidates, found {self.candidates}")
         if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
             raise UsageError(
                 f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
@@ -129,6 +134,7 @@ class Manifest:
         golden_tolerance: how far, in sigmas, a golden score may be off on another CPU, at most 1.
         files: every other file of the bundle by its relative name.
         head: its size and its scale, None without a head.
+        excess: its weight, None if the profile has no excess.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
     """
 
@@ -142,6 +148,7 @@ class Manifest:
     golden_tolerance: float
     files: dict[str, FileFacts]
     head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
+    excess: ExcessSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
@@ -159,5 +166,12 @@ class Manifest:
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
         if self.format_version == 1 and (self.head, self.backbone.profile.head) != (None, None):
             raise UsageError("head: expected none in format version 1")
-        if self.format_version == 1 and self.atlas is not None:
-            raise UsageError("atlas: expected none in format version 1")
+        if self.format_version == 1 and (self.excess, self.backbone.profile.excess) != (None, None):
+            raise UsageError("excess: expected none in format version 1")
+        if (self.excess is None) != (self.backbone.profile.excess is None):
+            raise UsageError("excess: expected its weight if the profile has an excess, and none if not")
+        # a profile with an excess has no head, and a head of another one has no place beside it
+        if self.excess is not None and self.head is not None:
+            raise UsageError("head: expected none beside an excess")
+        if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
+            raise UsageError("atlas, bank candidates: expected none in format version 1")

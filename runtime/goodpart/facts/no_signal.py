@@ -1,5 +1,9 @@
 """No signal: frames of a covered lens, a dark room or a saturated sensor; they can neither be judged nor learned."""
 
+import enum
+import math
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,17 +15,49 @@ _DEAD_LEVELS = 5
 _LIVELY_SHARE = 0.001
 """Share of the pixels that may lie elsewhere in a frame without signal: hot pixels, a reflection."""
 
+_DEAD_SPREAD = 20.0
+"""Standard deviations of its own noise over which a frame without signal spreads at most. White noise spreads over 6.6,
+with columns that differ twice as much over 14; of 461 thermograms of substations the dullest spreads over 51."""
 
-def no_signal(frame: npt.NDArray[np.generic], spec: FrameSpec) -> str | None:
+_ROUNDING = 0.3
+"""The least noise, in pixel values: rounding to whole numbers gives 0.29."""
+
+_TO_STD = 1.4826
+"""The standard deviation of a normal distribution over its median absolute deviation."""
+
+_ENOUGH = 32
+"""Differences that tell noise; a frame of fewer has none that is known."""
+
+_MOST = 65535
+
+_Pixel = TypeVar("_Pixel", bound=np.generic)
+
+
+class SignalRule(enum.Enum):
+    """What the values of a uint16 frame are compared with; for uint8 both are the same.
+
+    NOISE: with the noise of the frame itself. RANGE: with the value range, as bundles of format 1 do it.
+    """
+
+    NOISE = "noise"
+    RANGE = "range"
+
+
+def no_signal(frame: npt.NDArray[np.generic], spec: FrameSpec, rule: SignalRule = SignalRule.NOISE) -> str | None:
     """Why a frame can neither be judged nor learned from.
 
     A frame has no signal if every inspected pixel is the same, or if in every channel all values but one in a thousand
-    lie within 4 levels of each other. A level is a 255th of the range. The noise of the light alone spreads a lit scene
-    wider, even a plain surface.
+    lie close together: within 4 levels of each other. A level is a 255th of the range. The noise of the light alone
+    spreads a lit scene wider, even a plain surface.
+
+    A uint16 camera may use a few values of its range alone, as thermal cameras do. Its frame therefore has no signal if
+    all values but one in a thousand lie within 20 standard deviations of the frame's own noise, or at or beyond one
+    end of the value range, where all of them look alike.
 
     Args:
         frame: `(H, W, 3)` or `(H, W)`, checked by `spec.check`.
         spec: what the frame is, and which part of it is inspected.
+        rule: what the values of a uint16 frame are compared with.
 
     Returns:
         the reason, for example "no signal: the frame is black; check light, exposure and camera"; None if the frame has
@@ -33,6 +69,9 @@ def no_signal(frame: npt.NDArray[np.generic], spec: FrameSpec) -> str | None:
     # a few rows tell most frames apart from a constant one, so the full pass is rare
     if (_some_rows(pixels) == first).all() and (pixels == first).all():
         return f"no signal: every pixel is {first.tolist()}"
+    if spec.value_range is not None and rule is SignalRule.NOISE:
+        values = pixels.astype(np.uint16, copy=False)
+        return _outside(values, spec.value_range) or _only_noise(values)
     channels = [pixels] if pixels.ndim == 2 else [pixels[:, :, index] for index in range(pixels.shape[2])]
     ends: list[str] = []
     for channel in channels:
@@ -40,6 +79,62 @@ def no_signal(frame: npt.NDArray[np.generic], spec: FrameSpec) -> str | None:
             return None
         ends += [end] if end not in ends else []
     return f"no signal: the frame is {' and '.join(ends)}; check light, exposure and camera"
+
+
+def _outside(pixels: npt.NDArray[np.uint16], value_range: tuple[int, int]) -> str | None:
+    """Why a uint16 `(H, W)` frame becomes one end of the value range nearly everywhere, or None."""
+    low, high = value_range
+    word = where = ""
+    # a few rows often hold more other values than a whole frame without signal may have
+    for some in (_some_rows(pixels), pixels):
+        if np.count_nonzero(some > low) <= pixels.size * _LIVELY_SHARE:
+            word, where = "black", f"at or below {low}"
+        elif np.count_nonzero(some < high) <= pixels.size * _LIVELY_SHARE:
+            word, where = "saturated", f"at or above {high}"
+        else:
+            return None
+    return (
+        f"no signal: the frame is {word}: its pixels are {where}, the end of the value range; check the camera's "
+        "measuring range, or build for this range"
+    )
+
+
+def _only_noise(pixels: npt.NDArray[np.uint16]) -> str | None:
+    """Why a uint16 `(H, W)` frame shows nothing but noise, or None."""
+    noise = _noise(pixels)
+    low = high = 0
+    # a few rows often spread wider than a frame without signal may
+    for some in (_some_rows(pixels), pixels):
+        low, high = _narrowest(some, without=math.floor(pixels.size * _LIVELY_SHARE))
+        if high - low > _DEAD_SPREAD * noise:
+            return None
+    word = "black" if low == 0 else "saturated" if high == _MOST else "flat"
+    return (
+        f"no signal: the frame is {word}: its values lie within {high - low} of each other, its noise alone is "
+        f"{noise:.2g}; check shutter, lens and camera"
+    )
+
+
+def _noise(pixels: npt.NDArray[np.uint16]) -> float:
+    """Standard deviation of the noise, in pixel values, and at least that of rounding.
+
+    From differences between neighbours of neighbours, which vanish where the picture or its slope is even: Immerkaer,
+    Fast noise variance estimation (1996); the median instead of the mean, so that edges do not count.
+    """
+    height = pixels.shape[0]
+    step = max(1, (height - 2) // 16)
+    upper, middle, lower = (pixels[start : height - 2 + start : step].astype(np.int64) for start in range(3))
+    down = upper - 2 * middle + lower
+    both = np.abs(down[:, :-2] - 2 * down[:, 1:-1] + down[:, 2:])
+    return max(_TO_STD * float(np.median(both)) / 6.0, _ROUNDING) if both.size >= _ENOUGH else _ROUNDING
+
+
+def _narrowest(pixels: npt.NDArray[np.uint16], *, without: int) -> tuple[int, int]:
+    """The ends of the narrowest interval that holds all values but so many, and at least one."""
+    values = np.sort(pixels, axis=None, kind="stable")  # of 16 bits: sorted by radix
+    kept = max(1, values.size - without)
+    start = int((values[kept - 1 :].astype(np.int64) - values[: values.size - kept + 1]).argmin())
+    return int(values[start]), int(values[start + kept - 1])
 
 
 def _dead_end(channel: npt.NDArray[np.generic], value_range: tuple[int, int] | None) -> str | None:
@@ -63,6 +158,6 @@ def _levels(pixels: npt.NDArray[np.generic], value_range: tuple[int, int] | None
     return np.clip((pixels.astype(np.int64) - low) * 255 // (high - low), 0, 255)
 
 
-def _some_rows(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _some_rows(pixels: npt.NDArray[_Pixel]) -> npt.NDArray[_Pixel]:
     """About 16 rows, evenly spaced."""
     return pixels[:: max(1, pixels.shape[0] // 16)]

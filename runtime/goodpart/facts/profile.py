@@ -9,6 +9,7 @@ import enum
 import math
 
 from goodpart.errors import UsageError
+from goodpart.facts.excess import ExcessRule
 
 STAGES = ("layer1.0", "layer1", "layer2.0", "layer2", "layer3.0", "layer3")
 """The stages of ResNet-18 that a profile may take features from, fine to coarse; `.0` is a stage's first residual block
@@ -80,6 +81,8 @@ class Profile:
         smoothing: standard deviation, in patches, of the Gaussian that smooths pixel maps, 0 for none, at most 16.
         index: the HNSW graph.
         head: True if builds train a head on painted defects, None if not.
+        excess: how patches that are hotter than the rest of their frame count, None if they do not. Frames are then
+            thermograms, uint16 GRAY.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Profile:
     smoothing: float
     index: IndexSpec
     head: bool | None = dataclasses.field(default=None, metadata={"optional": True})
+    excess: ExcessRule | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > 64 or not self.name.isprintable():
@@ -120,6 +124,9 @@ class Profile:
             raise UsageError(
                 f"profile bank_vectors: expected {self.neighbours + 1} to 10000000, found {self.bank_vectors}"
             )
+
+        if self.head and self.excess is not None:
+            raise UsageError("profile: expected a head or an excess, found both; painted defects are no hot spots")
 
     def top_k(self, patches: int) -> int:
         """How many of `patches` make the image score: the share of them, rounded, at least 1."""

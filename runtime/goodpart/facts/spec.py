@@ -198,8 +198,23 @@ class BackboneSpec:
     precision: Precision
 
     def __post_init__(self) -> None:
+        refuse_frame(self.profile, dtype=self.frame.dtype, channels=self.frame.channels)
         if self.profile.input_height_px * self.grid.columns != self.profile.input_width_px * self.grid.rows:
             raise UsageError(
                 f"grid: expected the shape of the {self.profile.input_height_px}x{self.profile.input_width_px} input, "
                 f"found {self.grid.rows}x{self.grid.columns}"
             )
+
+
+def refuse_frame(profile: Profile, *, dtype: PixelType, channels: Channels) -> None:
+    """Refuses frames that a profile cannot work with: a profile with an excess compares raw values of thermograms.
+
+    Raises:
+        UsageError: they are not uint16 GRAY, and the profile needs that.
+    """
+    if profile.excess is not None and (dtype, channels) != (PixelType.UINT16, Channels.GRAY):
+        raise UsageError(
+            f"profile {profile.name}: expected uint16 GRAY frames, linear in counts or temperature, found "
+            f"{dtype.value} {channels.value}; 8-bit pictures and palettes have lost how much hotter a place is: save "
+            "the raw values, or take another profile"
+        )

@@ -10,16 +10,17 @@ from goodpart._host import strict_json
 from goodpart._host.machine import MOST_THREADS
 from goodpart._host.session import foreign_errors, open_session, short
 from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
-from goodpart.facts.no_signal import no_signal
+from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.facts.spec import BackboneSpec
 from goodpart.model.onnx_guard import check_onnx
+from goodpart.model.seen import SeenFrame
 
 METADATA_KEY = "goodpart.backbone"
 """Under this key an exported ONNX file carries its BackboneSpec as JSON."""
 
 _NORM_TOLERANCE = 1e-3
 
-INPUT, OUTPUT = "frame", "embeddings"
+INPUT, OUTPUT, HOTTEST = "frame", "embeddings", "hottest"
 
 
 class Backbone:
@@ -54,6 +55,7 @@ class Backbone:
             ) from error
         self.threads = threads
         self.spec = self._read_spec(where)
+        self._outputs = [OUTPUT] if self.spec.profile.excess is None else [OUTPUT, HOTTEST]
         self._check_contract(where)
 
     def __repr__(self) -> str:
@@ -80,25 +82,28 @@ class Backbone:
             ) from error
         return cls(model, threads=threads, where=str(path))
 
-    def checked(self, embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The embeddings themselves, if they have the shape of one frame's.
+    def checked(self, seen: SeenFrame) -> SeenFrame:
+        """What was seen, if it has the shape of what this backbone gives for one frame.
 
         Raises:
-            InferenceError: they have another one.
+            InferenceError: it has another one.
         """
-        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
-        if embeddings.shape != wanted:
-            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
-        return embeddings
+        self._check_shape(seen.embeddings)
+        return seen
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """`(P, D) float32` embeddings of one frame; the rest of what `see` gives is left out. Refuses as `see` does."""
+        return self.see(frame).embeddings
+
+    def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
         """Embeds one frame.
 
         Args:
             frame: `(H, W, 3)` or `(H, W)`, as `spec.frame` declares.
 
         Returns:
-            `(P, D) float32` unit vectors, patches row by row; all zero for a patch without any feature.
+            unit vectors, patches row by row, all zero for a patch without any feature; and, if the profile has an
+            excess, the highest pixel value of every patch.
 
         Raises:
             FrameError: the frame is not what the spec declares.
@@ -107,12 +112,12 @@ class Backbone:
         """
         checked = np.ascontiguousarray(self.spec.frame.check(frame))
         try:
-            embeddings = self._session.run([OUTPUT], {INPUT: checked})[0]
+            embeddings, *others = self._session.run(self._outputs, {INPUT: checked})
         except foreign_errors() as error:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
-        self.checked(embeddings)
+        self._check_shape(embeddings)
         # sums of squares take one pass over what is still in the cache; with NaN or infinity they are not 1
         squares = np.einsum("pd,pd->p", embeddings, embeddings)
         # certified search compares the graph's cosines with inner products; a patch without any feature is all zero
@@ -122,12 +127,21 @@ class Backbone:
                     "backbone: expected finite embeddings, found NaN or infinity; run goodpart selftest"
                 )
             raise InferenceError("backbone: expected unit vectors, found others; export it again")
-        if not squares.any() and no_signal(checked, self.spec.frame) is None:
+        # by either rule, because a backbone does not know the format of its bundle
+        if not squares.any() and not any(no_signal(checked, self.spec.frame, rule) for rule in SignalRule):
             raise InferenceError(
                 "backbone: expected features in a frame that has a signal, found none in any patch; export it again "
                 "with weights that fit"
             )
-        return np.asarray(embeddings, dtype=np.float32)
+        return SeenFrame(
+            embeddings=np.asarray(embeddings, dtype=np.float32),
+            hottest=_finite_values(others[0], len(embeddings)) if others else None,
+        )
+
+    def _check_shape(self, embeddings: npt.NDArray[Any]) -> None:
+        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
+        if embeddings.shape != wanted:
+            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
 
     def close(self) -> None:
         """Ends the session's threads and frees its memory; after this no frame can be embedded."""
@@ -158,8 +172,19 @@ class Backbone:
         if inputs != wanted_input:
             raise ContractError(f"{where}: expected the input {wanted_input}, found {inputs}")
         wanted_output = [(OUTPUT, "tensor(float)", [grid.patches, grid.dimension])]
-        if outputs != wanted_output:
+        if HOTTEST in self._outputs:
+            wanted_output.append((HOTTEST, "tensor(float)", [grid.patches]))
+        if sorted(outputs) != wanted_output:
             raise ContractError(f"{where}: expected the output {wanted_output}, found {outputs}")
+
+
+def _finite_values(hottest: npt.NDArray[Any], patches: int) -> npt.NDArray[np.float32]:
+    """Refuses highest pixel values that are none: a NaN would make a percentile NaN."""
+    if hottest.shape != (patches,) or not np.isfinite(hottest).all():
+        raise InferenceError(
+            f"backbone: expected a finite pixel value for each of {patches} patches, found others; export it again"
+        )
+    return np.asarray(hottest, dtype=np.float32)
 
 
 def check_threads(threads: int) -> None:

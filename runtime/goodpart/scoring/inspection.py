@@ -181,6 +181,8 @@ class Inspection:
             marked = f"; corners: highest patch, {self.strongest.peak:.{decimals}f}"
         else:
             marked = ""
+        if self.verdict is Verdict.GOOD and self.strongest.peak > self.threshold:
+            marked += f"; highest patch {self.strongest.peak:.2f}, but the score is the mean of several"
         reason = () if self.reason is None else (self.reason,)
         return f"{self.verdict.value}  {score}", *reason, colour + marked
 

@@ -13,24 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import InferenceError, UsageError
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SeenFrame:
-    """What the network saw in one frame: all that a raw term may depend on.
-
-    Attributes:
-        embeddings: `(P, D) float32` unit vectors of the patches that count.
-    """
-
-    embeddings: npt.NDArray[np.float32]
+from goodpart.model.seen import SeenFrame
 
 
 class RawTerm(Protocol):
     """A number for each patch, in units of its own; higher is more anomalous."""
 
     def __call__(self, seen: SeenFrame) -> npt.NDArray[np.float64]:
-        """`(P,) float64` finite."""
+        """`(P,) float64` finite, for the patches that count."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
