@@ -250,7 +250,9 @@ class Inspector:
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
         reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
-        verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
+        # written so that NaN, for example, gives DEFECT
+        judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
+        verdict = Verdict.UNKNOWN if reason else judged
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
         grid = score_grid(scores, self._counted, self.backbone.spec.grid)
@@ -290,8 +292,3 @@ class Inspector:
             ContractError: one is not a frame as the manifest declares them.
         """
         return golden_errors(self.bundle, lambda frame: self.inspect(frame).score)
-
-
-def _judge(score: float, threshold: float) -> Verdict:
-    """GOOD only if the score is at most the threshold; NaN, for example, gives DEFECT."""
-    return Verdict.GOOD if score <= threshold else Verdict.DEFECT
