@@ -2,7 +2,8 @@
 
 Categories are laid out as in MVTec AD: `train/good/*`, `test/<kind>/*`,
 `ground_truth/<kind>/<stem>_mask.png`. The seed decides the subsample of the bank and the levels of the HNSW graph, so
-the spread over seeds shows how much of a figure is chance. A Markdown table is printed to stderr.
+the spread over seeds shows how much of a figure is chance. Where a bundle has a head, the areas that the distance alone
+reaches with the same bank stand beside. A Markdown table is printed to stderr.
 
     python benchmarks/accuracy.py --data CATEGORY|ROOT ... --weights FILE --seeds 0 1 2
 """
@@ -50,6 +51,14 @@ _SHOWN = {
     "pixel_auprc": "pixel AUPRC",
     "aupro_30": "AUPRO 0.30",
 }
+_WITHOUT_HEAD = {
+    "image_auroc_without_head": "image AUROC without the head",
+    "pixel_auroc_without_head": "pixel AUROC without the head",
+    "aupro_30_without_head": "AUPRO 0.30 without the head",
+}
+"""Figures of the distance alone, from the same banks; None where a bundle has no head."""
+
+_FIGURES = (*MEAN_OF, *_WITHOUT_HEAD)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,7 +104,7 @@ def _accuracy(options: argparse.Namespace) -> int:
                 "seeds": by_seed,
                 **_spread(list(by_seed.values())),
             }
-    mean = {figure: mean_of([row["mean"][figure] for row in rows.values()]) for figure in MEAN_OF}
+    mean = {figure: mean_of([row["mean"][figure] for row in rows.values()]) for figure in _FIGURES}
     tell(_table(rows, mean, len(options.seeds)))
     print_json(
         {
@@ -149,12 +158,14 @@ def _figures(config: BuildSettings, category: Category) -> dict[str, Any]:
     inspector = Inspector.load(config.out, threads=1)
     figures = evaluate_category(inspector, category, workers=config.threads).figures
     rates = {"false_reject_rate": figures.false_reject_rate, "escape_rate": figures.escape_rate}
-    return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(figures), **rates}
+    alone = figures.without_head
+    without = {name: alone and getattr(alone, name.removesuffix("_without_head")) for name in _WITHOUT_HEAD}
+    return {"bundle_digest": report.digest, "recall": report.recall, **to_plain(figures), **rates, **without}
 
 
 def _spread(figures: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Mean, lowest and highest over the seeds."""
-    had = {name: [row[name] for row in figures if row[name] is not None] for name in MEAN_OF}
+    had = {name: [row[name] for row in figures if row[name] is not None] for name in _FIGURES}
     return {
         "mean": {name: float(np.mean(values)) if values else None for name, values in had.items()},
         "min": {name: min(values, default=None) for name, values in had.items()},
@@ -164,11 +175,13 @@ def _spread(figures: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]
 
 def _table(rows: dict[str, Any], mean: dict[str, float | None], seeds: int) -> str:
     """Markdown: the mean of the seeds, with [lowest..highest] where there are several."""
-    lines = ["| category | " + " | ".join(_SHOWN.values()) + " |", "|---" * (len(_SHOWN) + 1) + "|"]
+    has_head = any(row["mean"][figure] is not None for row in rows.values() for figure in _WITHOUT_HEAD)
+    shown = {**_SHOWN, **_WITHOUT_HEAD} if has_head else _SHOWN
+    lines = ["| category | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(_cell(row, figure, seeds) for figure in _SHOWN) + " |")
+        lines.append(f"| {name} | " + " | ".join(_cell(row, figure, seeds) for figure in shown) + " |")
     if len(rows) > 1:
-        lines.append("| mean | " + " | ".join(_shown(mean[figure]) for figure in _SHOWN) + " |")
+        lines.append("| mean | " + " | ".join(_shown(mean[figure]) for figure in shown) + " |")
     return "\n".join(lines)
 
 

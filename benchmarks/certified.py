@@ -3,7 +3,8 @@
 Patches of real frames are drawn into many small frames, some with noise, some constant. They are searched in banks
 that are hard for a graph: half of the vectors identical, tight clusters, too few links, too few directions. Every
 image score and every patch above the pixel threshold is compared with an independent brute force in float64. The exit
-code is 1 if any differs by more than 1e-5 sigmas.
+code is 1 if any differs by more than 1e-5 sigmas. Where the bundle has a head, every patch carries its term in both
+ways; how far the term lies from a head computed in float64 is told on its own.
 
     python benchmarks/certified.py BUNDLE --images CATEGORY/test --frames 10000
 """
@@ -25,8 +26,10 @@ from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json, run
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.head import HeadSpec, head_layers
 from goodpart.facts.profile import IndexSpec
 from goodpart.inspector import Inspector
+from goodpart.model.seen import SeenFrame
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_bank_builder.build.index import build_index, principal_projection
 
@@ -60,6 +63,7 @@ def _certified(options: argparse.Namespace) -> int:
         results.append({"bank": name, **_compare(bank, patches, terms, bundle, frames=share, rng=rng)})
     worst = max(result["largest_error_sigmas"] for result in results)
     mismatches = sum(result["mismatches"] for result in results)
+    head = bundle.manifest.head
     print_json(
         {
             **headline(
@@ -72,8 +76,10 @@ def _certified(options: argparse.Namespace) -> int:
             "patches_per_frame": _PATCHES,
             "term": _term_kind(bundle),
             "limit_sigmas": _LIMIT_SIGMAS,
+            "head": None if head is None else {"alpha": head.alpha, **_term_errors(bundle, head, patches)},
             "mismatches": mismatches,
             "largest_error_sigmas": worst,
+            "cpu_s": round(time.process_time(), 1),
             "results": results,
         }
     )
@@ -133,10 +139,13 @@ def _compare(
     spent_s = 0.0
     kind = _term_kind(bundle)
     wide = bank.vectors.astype(np.float64).T
+    known = load_term(bundle)
     for number in range(frames):
         drawn = _frame(patches, _KINDS[number % len(_KINDS)], rng)
-        # drawn on their own: a term may lie on any patch, and the search must not rely on what goes together
-        term = None if kind is None else terms[rng.integers(0, len(terms), _PATCHES)]
+        term = None if known is None or kind == "excess" else known.of(SeenFrame(embeddings=drawn))
+        if kind == "excess":
+            # drawn on their own: a term may lie on any patch, and the search must not rely on what goes together
+            term = terms[rng.integers(0, len(terms), _PATCHES)]
         began = time.perf_counter()
         found = bank.search(drawn, top_k=top_k, exact_above=limit, term=term)
         spent_s += time.perf_counter() - began
@@ -166,6 +175,22 @@ def _error_sigmas(
     above = (found > limit) | (true > limit)
     patches = np.abs(found - true)[above].max(initial=0.0) / calibration.std
     return float(max(abs(image_score(scores, top_k) - image_score(wanted, top_k)), patches))
+
+
+def _term_errors(bundle: Bundle, spec: HeadSpec, patches: Vectors) -> dict[str, float]:
+    """How far the terms of real patches lie from those of the same head in float64."""
+    term, flat = load_term(bundle), bundle.read_head()
+    if term is None or flat is None:
+        return {}
+    outputs, weights = patches.astype(np.float64), flat.astype(np.float64)
+    layers = head_layers(spec.hidden, patches.shape[1])
+    for number, (rows, columns) in enumerate(layers, start=1):
+        matrix, bias, weights = np.split(weights, [rows * columns, rows * columns + rows])
+        outputs = outputs @ matrix.reshape(rows, columns).T + bias
+        outputs = outputs if number == len(layers) else np.maximum(outputs, 0.0)
+    wanted = np.maximum(spec.weight * (outputs.ravel() - spec.offset), spec.lowest)
+    errors = np.abs(term.of(SeenFrame(embeddings=patches)) - wanted) / bundle.calibration.std
+    return {"patches": len(patches), "largest_term_error_sigmas": float(errors.max())}
 
 
 def _frame(patches: Vectors, kind: str, rng: np.random.Generator) -> Vectors:

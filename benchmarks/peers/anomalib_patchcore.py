@@ -43,7 +43,7 @@ def prepare(good: list[npt.NDArray[np.uint8]], *, weights: str, seed: int, cache
     if not bank.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
-        vectors = _choose(_model(weights), good, seed=seed)
+        vectors = _choose(patchcore_model(weights), good, seed=seed)
         torch.save({"vectors": vectors, "build_s": time.perf_counter() - began}, cache / f"{_BANK}.part")
         (cache / f"{_BANK}.part").rename(bank)
     model, build_s = _with_bank(weights, cache)
@@ -64,7 +64,7 @@ def in_torch(cache: Path, *, weights: str, threads: int) -> Callable[[npt.NDArra
 
     def score(frame: npt.NDArray[np.uint8]) -> Found:
         with torch.inference_mode():
-            image = _tensor(frame)
+            image = tensor_of(frame)
             found = model.post_processor(model.model(model.pre_processor.transform(image)))
         return _found(found.pred_score.numpy(), found.anomaly_map.numpy())
 
@@ -140,20 +140,24 @@ def _choose(model: Any, good: list[npt.NDArray[np.uint8]], *, seed: int) -> torc
     model.model.feature_extractor.eval()
     with torch.no_grad():
         for frame in progress(good, "anomalib: embedding"):
-            model.model(model.pre_processor.transform(_tensor(frame)))
+            model.model(model.pre_processor.transform(tensor_of(frame)))
         model.fit()
     return torch.as_tensor(model.model.memory_bank)
 
 
 def _with_bank(weights: str, cache: Path) -> tuple[Any, float]:
-    model = _model(weights)
+    model = patchcore_model(weights)
     saved = torch.load(cache / _BANK, weights_only=True)
     model.model.memory_bank = saved["vectors"]
     return model, float(saved["build_s"])
 
 
-def _model(weights: str) -> Any:
+def patchcore_model(weights: str, input_px: tuple[int, int] = INPUT_PX) -> Any:
     """Anomalib's Lightning module, evaluating, with the weights of a file in its feature extractor.
+
+    Args:
+        weights: a ResNet-18 state dict with torchvision's names.
+        input_px: height and width to which it resizes frames.
 
     Raises:
         UsageError: the file lacks a weight that the extractor has, or holds another shape.
@@ -165,20 +169,35 @@ def _model(weights: str) -> Any:
         layers=("layer2", "layer3"),
         pre_trained=False,
         coreset_sampling_ratio=CORESET_SHARE,
-        pre_processor=patchcore.configure_pre_processor(image_size=INPUT_PX),
+        pre_processor=patchcore.configure_pre_processor(image_size=input_px),
         evaluator=False,
         visualizer=False,
     )
-    extractor = model.model.feature_extractor.feature_extractor
-    state: Mapping[str, torch.Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
-    left = extractor.load_state_dict(state, strict=False)
-    missing = [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]
-    if missing:
-        raise UsageError(f"--weights {weights}: expected {missing[0]!r} for anomalib's extractor, found none")
+    load_trunk(model.model.feature_extractor.feature_extractor, weights)
     return model.eval()
 
 
-def _tensor(frame: npt.NDArray[np.uint8]) -> torch.Tensor:
+def load_trunk(extractor: torch.nn.Module, weights: str) -> None:
+    """Puts the weights of a file into a feature extractor whose layers have torchvision's names.
+
+    Args:
+        extractor: of timm or torchvision, at most to layer3.
+        weights: a ResNet-18 state dict with torchvision's names.
+
+    Raises:
+        UsageError: the file lacks a weight that the extractor has, or holds another shape.
+    """
+    state: Mapping[str, torch.Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+    try:
+        left = extractor.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise UsageError(f"--weights {weights}: expected the shapes of a ResNet-18, found others ({error})") from error
+    missing = [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]
+    if missing:
+        raise UsageError(f"--weights {weights}: expected {missing[0]!r} for anomalib's extractor, found none")
+
+
+def tensor_of(frame: npt.NDArray[np.uint8]) -> torch.Tensor:
     """`(1, 3, H, W) float32` in 0..1, as anomalib reads images."""
     return (torch.from_numpy(frame).permute(2, 0, 1).float() / 255.0)[None]
 

@@ -10,7 +10,7 @@ import pytest
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.data.dataset import read_categories
-from goodpart_bank_builder.evaluate.chance import auroc_interval, could_be_chance, fewest_that_prove, lowest_share
+from goodpart_bank_builder.evaluate.chance import auroc_interval, could_be_chance, fewest_that_prove
 from goodpart_bank_builder.evaluate.conclusion import ConclusionKind, conclude
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult
@@ -28,7 +28,7 @@ def figures(built_bundle, good_dir, tmp_path_factory):
     (folder / "test").mkdir()
     (folder / "test" / "good").symlink_to(good_dir)
     figures = evaluate_category(Inspector.load(built_bundle, threads=1), read_categories(folder)[0]).figures
-    return dataclasses.replace(figures, promised_rate=0.05, warning=None)
+    return dataclasses.replace(figures, target_rate=0.05, warning=None)
 
 
 def image(index, score, *, kind, verdict=None, part=None):
@@ -54,10 +54,10 @@ def result(figures: CategoryFigures, good, defective, **changed) -> CategoryResu
 def test_all_defects_above_the_threshold_are_found_and_it_says_how_sure_that_is(figures):
     found = conclude(result(figures, GOOD, [8.0] * 10))
     assert found.kind is ConclusionKind.FINDS_THEM
-    # Clopper and Pearson: 0.05 ** (1 / 10) = 0.741
-    assert found.headline == "finds them: 10 of 10 defective parts found, so at least 74 % with 95 % confidence"
+    # Clopper and Pearson: 1 - 0.025 ** (1 / 10) = 0.308
+    assert found.headline == "finds them: 10 of 10 defective parts found (escapes: 95 % interval 0.0 to 30.8 %)"
     assert found.look_at == ()
-    assert "6 of 120 good parts are rejected (5.0 %); promised are 5 %" in found.reasons
+    assert "6 of 120 good parts are rejected (5.0 %); target 5 %" in found.reasons
 
 
 def test_escapes_are_named_lowest_score_first(figures):
@@ -71,7 +71,7 @@ def test_too_many_false_rejects_are_no_success(figures):
     found = conclude(result(figures, [*GOOD, *[3.5 + n / 100 for n in range(20)]], [8.0] * 10))
     assert found.kind is ConclusionKind.FINDS_MOST
     assert "rejects too many good parts" in found.headline
-    assert "26 of 140 good parts, more than promised" in found.headline
+    assert "26 of 140 good parts, more than the target 5 %" in found.headline
     assert len(found.look_at) == 26
     assert found.look_at[0] == Path("good/119.png")
 
@@ -179,9 +179,7 @@ def test_the_interval_of_an_auroc_is_symmetric_and_holds_it(value):
 
 def test_chance_by_hand():
     # 2 of 2, where 8 of all 122 parts are rejected: C(8, 2) / C(122, 2) = 0.0038; 1 of 1: 7 / 121 = 0.058
-    assert not could_be_chance(2, 2, 6, 120, promised=0.05)
-    assert could_be_chance(1, 1, 6, 120, promised=0.05)
-    assert could_be_chance(0, 10, 6, 120, promised=0.05)
-    assert fewest_that_prove(1, 20, promised=0.05) == 3
-    assert lowest_share(10, 10) == pytest.approx(0.05**0.1)
-    assert lowest_share(0, 10) == 0.0
+    assert not could_be_chance(2, 2, 6, 120, target=0.05)
+    assert could_be_chance(1, 1, 6, 120, target=0.05)
+    assert could_be_chance(0, 10, 6, 120, target=0.05)
+    assert fewest_that_prove(1, 20, target=0.05) == 3

@@ -164,7 +164,7 @@ def test_rates_are_those_of_the_bundles_unit_and_the_other_unit_stands_beside_th
 def test_the_log_says_the_promises_own_unit_first(per_image, views):
     figures = evaluate_category(per_image, read_categories(views, group=GROUP)[0]).figures
     own, other = (line for line in category_lines("washer", figures) if "at the threshold" in line)
-    assert own.startswith("  at the threshold, per image as promised: false rejects 0.1667 (1 of 6, ")
+    assert own.startswith("  at the threshold, per image, the unit of the target: false rejects 0.1667 (1 of 6, ")
     assert other.startswith("  at the threshold, per part: false rejects 0.3333 (1 of 3 parts (6 images), ")
 
 
@@ -173,9 +173,9 @@ def test_the_conclusion_measures_the_promise_in_its_own_unit(inspector, per_imag
     for one in (inspector, per_image):
         result = evaluate_category(one, read_categories(views, group=GROUP)[0])
         reasons[one.calibration.unit] = conclude(result).reasons
-    assert "1 of 6 good images are rejected (16.7 %); promised are 10 %" in reasons[RateUnit.IMAGE]
+    assert "1 of 6 good images are rejected (16.7 %); target 10 %" in reasons[RateUnit.IMAGE]
     assert "by part: 1 of 3 good parts" in reasons[RateUnit.IMAGE]
-    assert "1 of 3 good parts are rejected (33.3 %); promised are 10 %" in reasons[RateUnit.PART]
+    assert "1 of 3 good parts are rejected (33.3 %); target 10 %" in reasons[RateUnit.PART]
     assert "by image: 1 of 6 good images" in reasons[RateUnit.PART]
 
 

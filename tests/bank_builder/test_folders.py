@@ -21,8 +21,12 @@ def fill(folder, *names):
 
 @pytest.mark.parametrize(
     "name",
-    ["NG", "bad", "ko", "nok", "defect", "defects", "defective", "Rejects", "anomaly", "anomalous", "scrap", "not_ok"],
-)
+    [
+        "NG", "bad", "ko", "nok", "defect", "defects", "defective", "Rejects", "anomaly", "anomalous", "scrap",
+        "not_ok", "Defekt", "Fehler", "schlecht", "Ausschuss", "ausschu\u00df", "NIO", "defaut", "d\u00e9fauts",
+        "rebut", "defecto", "malo", "Malos", "difetto", "scarto",
+    ],
+)  # fmt: skip
 def test_a_folder_named_like_bad_parts_is_refused_with_the_way_out(tmp_path, name):
     listing = fill(tmp_path, "good/1.png", f"{name}/2.png")
     with pytest.raises(UsageError, match=rf"found the folder {name}/; give {tmp_path}/good$"):
@@ -48,6 +52,7 @@ def test_good_parts_beside_others_are_refused(tmp_path, good, other):
         ["good_left/1.png", "good_right/2.png"],
         ["defect-free/1.png", "x/2.png"],
         ["nokia/1.png"],
+        ["junio/1.png", "fehlerfrei/2.png"],
         ["bad.png", "1.png"],
         ["face_mask_1.png", "face_mask_2.png"],
     ],

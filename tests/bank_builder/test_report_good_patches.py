@@ -22,6 +22,7 @@ from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.held_out import HeldOut
+from goodpart_bank_builder.report.choice import is_wrong
 from goodpart_bank_builder.report.good_patches import PIECE_PX, GoodPatches
 from goodpart_bank_builder.report.pictures import draw_pictures
 from goodpart_bank_builder.report.report import write_report
@@ -56,7 +57,7 @@ def test_a_defective_or_wrong_image_has_a_strip_of_what_explain_names(built_bund
     with Inspector.load(built_bundle) as inspector:
         result = results(inspector, category)
         drawn = draw_pictures(inspector, list(result.images), doing="test")
-        wrong = [image for image in result.images if drawn[image.path].close_up is not None]
+        wrong = [image for image in result.images if is_wrong(image)]
         assert {image.is_defective for image in wrong} == {True, False}
         for image in result.images:
             strip = drawn[image.path].strip
@@ -110,6 +111,7 @@ def test_without_small_pictures_there_is_no_strip_and_one_sentence(good_dir, tin
         text = page_of(inspector, results(inspector, category), tmp_path / "report")
     assert 'class="places"' not in text
     assert text.count(NO_PICTURES) == 1
+    assert (f"{NO_PICTURES}: it has format 1" in text) == (kind == "format 1")
 
 
 def test_options_in_sentences_do_not_break():
@@ -159,6 +161,7 @@ def test_held_out_images_have_pictures_and_a_strip_of_other_parts(good_dir, tiny
             sizes_px={path: (facts.height_px, facts.width_px) for path, facts in learned.frames.items()},
             ignored=learned.ignored,
             parts=parts,
+            alone=learned.distances,
         )
         category = dataclasses.replace(_empty(), images=held_out.images())
         result = evaluate_category(inspector, category, held_out=held_out)
@@ -168,7 +171,7 @@ def test_held_out_images_have_pictures_and_a_strip_of_other_parts(good_dir, tiny
         text = page_of(inspector, result, tmp_path / "report")
     for image in wrong:
         shown = drawn[image.path]
-        assert shown.close_up is not None
+        assert shown.close_up is None  # the strip begins with the same place
         # a bank without the part has said so, although the bundle has learned it
         assert shown.learned is None
         assert shown.seen.peak == image.held_out.grid.max()

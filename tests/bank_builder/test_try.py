@@ -26,7 +26,7 @@ def attempt(good_dir, tiny_backbone, tmp_path, monkeypatch):
 def test_two_folders_give_a_verdict_a_report_and_a_bundle(attempt, bad_dir, tmp_path, capsys):
     assert attempt(str(bad_dir), "--out", "out", "--name", "washer") == 0
     captured = capsys.readouterr()
-    assert "\nverdict     finds them: 10 of 10 defective parts found, so at least 74 %" in captured.out
+    assert "\nverdict     finds them: 10 of 10 defective parts found (escapes: 95 %" in captured.out
     assert "\nreport      out/report/index.html\n" in captured.out
     assert "image AUROC 1.0000" in captured.out
     assert "pixel AUROC" in captured.out
@@ -39,9 +39,12 @@ def test_two_folders_give_a_verdict_a_report_and_a_bundle(attempt, bad_dir, tmp_
     ]
     assert read_bundle(tmp_path / "out" / "bundle").manifest.name == "washer"
     found = {path.name for path in (tmp_path / "out").iterdir()}
-    assert found == {"backbone.onnx", "bundle", "report", "findings.json", "goodpart-try.txt"}
+    assert found == {"backbone.onnx", "bundle", "report", "doctor", "findings.json", "goodpart-try.txt"}
+    assert "\ndoctor      out/doctor/index.html: " in captured.out
+    assert "What the threshold rests on" in (tmp_path / "out" / "doctor" / "index.html").read_text()
     page = (tmp_path / "out" / "report" / "index.html").read_text()
     assert "slight underestimate" in page
+    assert 'href="../doctor/index.html"' in page
     assert ".partial" not in page
 
 

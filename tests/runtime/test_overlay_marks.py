@@ -69,15 +69,20 @@ def test_a_defect_without_a_region_shows_its_strongest_patch(inspected):
     shown = with_grid(inspected, {(5, 3): 5.0, (9, 6): 4.9})
     assert shown.regions == ()
     picture = shown.overlay(GREY)
-    corners = np.argwhere(is_white(picture))
-    assert corners.min(axis=0).tolist() == [99, 59]
-    assert corners.max(axis=0).tolist() == [120, 80]
+    yellow = (picture == (255, 230, 0)).all(axis=2)
+    corners = np.argwhere(yellow)
+    # the patch is 20 pixels wide; the corners surround an eighth of the frame, 30 pixels, with lines of 3
+    assert corners.min(axis=0).tolist() == [92, 52]
+    assert corners.max(axis=0).tolist() == [127, 87]
     # corners, no box: the middle of each side is open
-    assert not is_white(picture)[109, 50:90].any()
+    assert not yellow[109, 50:90].any()
+    # a halo on both sides of a line
+    assert (picture[91, 53:60] == 0).all()
+    assert (picture[95, 57:60] == 0).all()
     # and the colour is there: what made the score is above the threshold
     assert (picture[110, 70] != 100).any()
     good = dataclasses.replace(shown, verdict=Verdict.GOOD)
-    assert not is_white(good.overlay(GREY)).any()
+    assert not (good.overlay(GREY) == (255, 230, 0)).all(axis=2).any()
 
 
 def test_every_defect_changes_its_picture(inspected):
@@ -137,5 +142,9 @@ def test_a_caption_says_verdict_score_threshold_and_scale(inspected):
     assert lower.caption[-1] == "colour from 4.00 to 12.00 sigmas; corners: highest patch, 5.25"
     unknown = dataclasses.replace(shown, verdict=Verdict.UNKNOWN, reason="no signal: the frame is black")
     assert unknown.caption[1] == "no signal: the frame is black"
+    passed = dataclasses.replace(shown, verdict=Verdict.GOOD, score=3.9)
+    assert passed.caption[-1] == (
+        "colour from 4.00 to 12.00 sigmas; contour at 6.00; highest patch 6.50, but the score is the mean of several"
+    )
     close = dataclasses.replace(shown, score=4.0001)
     assert "score 4.0001, threshold 4.0000" in close.caption[0]

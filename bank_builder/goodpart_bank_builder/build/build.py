@@ -3,30 +3,22 @@
 import dataclasses
 from typing import Any
 
-import hnswlib
 import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.atomic import check_target, staged_folder
-from goodpart.bank.graph import Graph
 from goodpart.bank.search import Bank
 from goodpart.bundle.names import DIRECTIONS, HEAD, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
 from goodpart.bundle.write import write_bundle
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest
-from goodpart.facts.profile import Profile
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.allowed import threshold_range
 from goodpart_bank_builder.build.atlas import ATLAS, write_atlas
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
-from goodpart_bank_builder.build.index import (
-    build_index,
-    measure_recall,
-    principal_projection,
-    save_index,
-    search_method,
-)
+from goodpart_bank_builder.build.index import ChosenIndex, choose_index, save_index, search_method
 from goodpart_bank_builder.build.provenance import bank_origins, image_list, pictured, provenance
 from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
@@ -105,15 +97,19 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
     learned = learn(backbone, parts, folds, settings)
     diagnosis = examine(learned, parts, settings, settings.good_dir)
     vectors, profile = learned.bank.vectors, backbone.spec.profile
-    projection = principal_projection(vectors, profile.index.directions)
-    index = build_index(vectors, projection, profile.index, seed=settings.seed)
-    graph = Graph(index, projection, ef_search=profile.index.ef_search, threads=settings.threads)
-    facts = _bank_facts(learned, graph, profile)
+    chosen = choose_index(vectors, learned.queries, profile, seed=settings.seed, threads=settings.threads)
+    facts = BankSpec(
+        vectors=len(vectors),
+        directions=chosen.graph.projection.shape[1],
+        search=search_method(len(vectors)),
+        recall=chosen.recall,
+        candidates=chosen.candidates,
+    )
     bank = Bank(
         vectors,
-        graph,
+        chosen.graph,
         neighbours=profile.neighbours,
-        candidates=profile.index.candidates,
+        candidates=chosen.candidates,
         search=facts.search,
         threads=settings.threads,
     )
@@ -127,6 +123,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
     )
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{number:03}.npy": frame for number, frame in enumerate(frames)}
+    golden_frames = tuple(GoldenFrame(file=file, score=inspector.inspect(each).score) for file, each in golden.items())
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=settings.product,
@@ -134,44 +131,24 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         backbone=backbone.spec,
         bank=facts,
         provenance=provenance(settings, learned, found, diagnosis),
-        golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
+        golden=golden_frames,
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
         head=None if taught is None else taught.spec,
         excess=learned.excess,
         atlas=ATLAS if settings.thumbnails else None,
+        threshold_range=threshold_range(learned.calibration, defect_score=golden_frames[-1].score),
     )
     images = image_list(learned, found, settings.good_dir)
-    digest = _publish(
-        settings, manifest, index=index, projection=projection, learned=learned, golden=golden, images=images
-    )
+    digest = _publish(settings, manifest, chosen=chosen, learned=learned, golden=golden, images=images)
     return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
-
-
-def _bank_facts(learned: Learned, graph: Graph, profile: Profile) -> BankSpec:
-    """The facts about the bank that the manifest states."""
-    vectors = learned.bank.vectors
-    recall = measure_recall(
-        graph,
-        vectors,
-        learned.queries,
-        neighbours=profile.neighbours,
-        candidates=profile.index.candidates,
-    )
-    return BankSpec(
-        vectors=len(vectors),
-        directions=graph.projection.shape[1],
-        search=search_method(len(vectors)),
-        recall=recall,
-    )
 
 
 def _publish(
     settings: BuildSettings,
     manifest: Manifest,
     *,
-    index: hnswlib.Index,
-    projection: npt.NDArray[np.float32],
+    chosen: ChosenIndex,
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
     images: ImageList,
@@ -184,8 +161,8 @@ def _publish(
         if learned.ignored is not None:
             np.save(staging / IGNORE, learned.ignored, allow_pickle=False)
         np.save(staging / VECTORS, learned.bank.vectors, allow_pickle=False)
-        np.save(staging / DIRECTIONS, projection, allow_pickle=False)
-        save_index(index, staging / INDEX)
+        np.save(staging / DIRECTIONS, chosen.graph.projection, allow_pickle=False)
+        save_index(chosen.index, staging / INDEX)
         if learned.taught is not None:
             np.save(staging / HEAD, learned.taught.head.flat, allow_pickle=False)
         origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)

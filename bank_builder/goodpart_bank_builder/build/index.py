@@ -1,5 +1,6 @@
 """The HNSW graph of a bank; the same vectors give the same bytes."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,10 +12,15 @@ from goodpart._host.inner_products import inner_products
 from goodpart.bank.graph import Graph
 from goodpart.errors import UsageError
 from goodpart.facts.manifest import SearchMethod
-from goodpart.facts.profile import IndexSpec
+from goodpart.facts.profile import IndexSpec, Profile
 from goodpart_bank_builder.progress import progress
 
+RECALL = 0.95
+"""Recall from which on the graph leaves the map tight below the pixel threshold."""
+
 _BLOCK = 500
+
+_MOST_CANDIDATES = 1000
 
 _FEW_VECTORS = 200
 """Up to this many vectors, exact products are faster than a graph (benchmarks/search.py)."""
@@ -67,6 +73,61 @@ def build_index(
         labels = order[first : first + _BLOCK]
         index.add_items(projected[labels], labels, num_threads=1)
     return index
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ChosenIndex:
+    """A graph over the bank, and how it is searched.
+
+    Attributes:
+        index: the HNSW index.
+        graph: over the same.
+        candidates: bank vectors that it names for each patch.
+        recall: share of the K nearest neighbours of good patches among them, 0 to 1.
+    """
+
+    index: hnswlib.Index
+    graph: Graph
+    candidates: int
+    recall: float
+
+
+def choose_index(
+    vectors: npt.NDArray[np.float32],
+    queries: npt.NDArray[np.float32],
+    profile: Profile,
+    *,
+    seed: int,
+    threads: int,
+) -> ChosenIndex:
+    """The cheapest of three graphs that finds 95 % of the nearest neighbours, or the one that finds the most.
+
+    The first is the profile's. The second names twice as many candidates. The third names these in twice as many
+    directions. The certified search of a frame takes about as long with each: what a better graph costs more, it saves
+    in patches to prove (docs/lab/search.md).
+
+    Args:
+        vectors: `(N, D) float32` distinct unit vectors.
+        queries: `(Q, D) float32` good patches.
+        profile: `neighbours` and `index` are used.
+        seed: of the graph's levels.
+        threads: for the queries.
+    """
+    spec = profile.index
+    tried: list[ChosenIndex] = []
+    for directions, rounds in ((spec.directions, (1, 2)), (2 * spec.directions, (2,))):
+        projection = principal_projection(vectors, directions)
+        if tried and projection.shape == tried[-1].graph.projection.shape:
+            break  # the bank has no more directions
+        index = build_index(vectors, projection, spec, seed=seed)
+        graph = Graph(index, projection, ef_search=spec.ef_search, threads=threads)
+        for times in rounds:
+            count = min(times * spec.candidates, _MOST_CANDIDATES)
+            recall = measure_recall(graph, vectors, queries, neighbours=profile.neighbours, candidates=count)
+            tried.append(ChosenIndex(index=index, graph=graph, candidates=count, recall=recall))
+            if recall >= RECALL:
+                return tried[-1]
+    return max(tried, key=lambda chosen: chosen.recall)
 
 
 def measure_recall(

@@ -8,17 +8,15 @@ import sys
 from pathlib import Path
 
 from goodpart._host.atomic import check_file, write_file
-from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
-from goodpart.cli.options import add_megapixels_option
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
-from goodpart_bank_builder.build.build import BuildReport, build_bundle
+from goodpart_bank_builder.build.build import BuildReport, build_and_keep
+from goodpart_bank_builder.build.index import RECALL
 from goodpart_bank_builder.cli.diagnosis import (
-    add_exclude_option,
     add_report_option,
     kinds_lines,
     look_at_line,
@@ -26,9 +24,10 @@ from goodpart_bank_builder.cli.diagnosis import (
     tell_passed_over,
     warning_lines,
 )
-from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
+from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.report.look_closer import Closer
+from goodpart_bank_builder.report.painted import read_painted, write_painted
 
 SUMMARY = "Build a bundle from photographs of good parts."
 
@@ -41,22 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="file from goodpart-export")
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="the bundle folder to make")
     parser.add_argument("--name", help="the product's name (default: the name of BUNDLE)")
-    parser.add_argument(
-        "--false-reject-rate", type=float, default=BuildSettings.false_reject_rate, metavar="RATE",
-        help="share of good images (see --rate-per) that may be called defective (default: %(default)s)",
-    )  # fmt: skip
-    add_rate_per_option(parser)
+    add_learning_options(parser)
     methods = ", ".join(method.value for method in CalibrationMethod)
     parser.add_argument(
         "--calibration", type=_method, default=BuildSettings.calibration.value, metavar="METHOD",
         help=f"one of {methods}. cross-conformal holds all parts out in turn; its rate is a target. split keeps a "
         "third of the parts out of the bank; its rate is guaranteed (default: %(default)s)",
     )  # fmt: skip
-    add_group_options(parser)
-    add_exclude_option(parser)
-    parser.add_argument(
-        "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
-    )
     parser.add_argument(
         "--head", type=_head, default=BuildSettings.head, metavar="off|auto|ALPHA",
         help="how much a head counts that is trained on painted defects, in standard deviations, at most 4; auto: "
@@ -66,16 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--serial", type=int, default=BuildSettings.serial, metavar="N",
         help="give each new bundle of a product a higher number; devices can refuse lower ones (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=int, default=BuildSettings.seed, help="of folds, coreset and index (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
-    )
-    add_megapixels_option(parser)
-    parser.add_argument(
-        "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
-    )
+    add_reading_options(parser)
     parser.add_argument(
         "--thumbnails", action=argparse.BooleanOptionalAction, default=BuildSettings.thumbnails,
         help="put small pictures of the learned images into the bundle, to show beside a defect (default: yes)",
@@ -101,7 +82,8 @@ def run(options: argparse.Namespace) -> int:
     tell_passed_over(options.good_dir, becomes="learned")
     fields = dataclasses.fields(BuildSettings)
     settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
-    report = build_bundle(settings)
+    report, learned = build_and_keep(settings)
+    painted = write_painted(settings.out, learned, digest=report.digest, good_dir=settings.good_dir)
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
@@ -116,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         # stdout holds the report alone
         print("\n".join(warning), end="\n" if warning else "", file=sys.stderr)
         return 0
-    _print(report)
+    _print(report, painted)
     print("\n".join([look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning]))
     return 0
 
@@ -150,7 +132,8 @@ def _write_page(folder: Path, settings: BuildSettings, report: BuildReport) -> P
 
     with Inspector.load(settings.out, threads=1) as inspector:
         closer = Closer(settings, inspector.backbone, inspector.bank.vectors, load_term(inspector.bundle))
-        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration)
+        painted = read_painted(inspector.bundle)
+        return write_suspects(folder, settings, report.diagnosis, closer, inspector.calibration, painted=painted)
 
 
 def _method(text: str) -> CalibrationMethod:
@@ -161,7 +144,7 @@ def _method(text: str) -> CalibrationMethod:
         raise argparse.ArgumentTypeError(f"expected {methods}, found {text!r}") from error
 
 
-def _print(report: BuildReport) -> None:
+def _print(report: BuildReport, painted: Path | None) -> None:
     calibration = report.calibration
     print(f"bundle      {report.bundle}, digest {report.digest}")
     print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
@@ -170,7 +153,11 @@ def _print(report: BuildReport) -> None:
     for phrase in report.passed_over:
         print(f"passed over {phrase}")
     print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
+    if report.recall < RECALL:
+        print(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
     print(f"head        {report.head}")
+    if painted is not None:
+        print(f"            what it was taught: --report DIR, here or of evaluate, shows the pictures of {painted}")
     if report.ignored_patches:
         print(f"ignored     {_ignored(report)} never count")
     print(

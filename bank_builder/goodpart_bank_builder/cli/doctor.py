@@ -4,19 +4,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.diagnosis import (
-    add_exclude_option,
     add_report_option,
     all_lines,
     look_at_line,
     tell_passed_over,
     warning_lines,
 )
-from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
+from goodpart_bank_builder.cli.learning import add_learning_options
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
 from goodpart_bank_builder.report.look_closer import Closer
@@ -44,22 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this command; each is called like its field of `FolderSettings`."""
     parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="folder of good images, searched recursively")
     parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="file from goodpart-export")
-    parser.add_argument(
-        "--false-reject-rate", type=float, default=FolderSettings.false_reject_rate, metavar="RATE",
-        help="share of good images (see --rate-per) that a bundle may call defective (default: %(default)s)",
-    )  # fmt: skip
-    add_rate_per_option(parser)
-    add_group_options(parser)
-    add_exclude_option(parser)
-    parser.add_argument(
-        "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=FolderSettings.seed, help="of folds and coreset (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
-    )
+    add_learning_options(parser)
     add_report_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
 

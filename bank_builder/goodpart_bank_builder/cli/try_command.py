@@ -6,17 +6,24 @@ import shlex
 import sys
 from pathlib import Path
 
-from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
-from goodpart.cli.options import add_megapixels_option
 from goodpart.errors import UsageError
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.build import lookalike_lines
-from goodpart_bank_builder.cli.diagnosis import add_exclude_option, kinds_lines, look_at_line, warning_lines
-from goodpart_bank_builder.cli.grouping import add_group_options, add_rate_per_option
+from goodpart_bank_builder.cli.diagnosis import kinds_lines, look_at_line, warning_lines
+from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
 from goodpart_bank_builder.cli.try_export import ExportFailedError, ExportSettings
-from goodpart_bank_builder.cli.try_steps import BACKBONE, BUNDLE, FINDINGS, REPORT, Tried, TrySettings, try_folders
+from goodpart_bank_builder.cli.try_steps import (
+    BACKBONE,
+    BUNDLE,
+    DOCTOR,
+    FINDINGS,
+    REPORT,
+    Tried,
+    TrySettings,
+    try_folders,
+)
 from goodpart_bank_builder.data.folders import is_good_name
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX, Conclusion, ConclusionKind, conclude
@@ -51,26 +58,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--roi", metavar="Y,X,H,W", help="the part of the frame that is inspected; passed on to goodpart-export"
     )
-    parser.add_argument(
-        "--false-reject-rate", type=float, default=BuildSettings.false_reject_rate, metavar="RATE",
-        help="share of good images (see --rate-per) that may be called defective (default: %(default)s)",
-    )  # fmt: skip
-    add_rate_per_option(parser)
-    add_group_options(parser)
-    add_exclude_option(parser)
-    parser.add_argument(
-        "--ignore", type=Path, metavar="MASK", help="picture as large as the frames, white where they never count"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=BuildSettings.seed, help="of folds, coreset and index (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=usable_cores(), help="images to work on at a time (default: %(default)s)"
-    )
-    add_megapixels_option(parser)
-    parser.add_argument(
-        "--skip-unreadable", action="store_true", help="leave out, name and count images that cannot be read"
-    )
+    add_learning_options(parser)
+    add_reading_options(parser)
     parser.add_argument("--force", action="store_true", help="replace the results of an earlier try")
     parser.add_argument("--json", action="store_true", help="print the results as one JSON object")
 
@@ -106,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
         f"verdict     {conclusion.headline}",
         *(f"{_INDENT}{reason}" for reason in conclusion.reasons),
         f"report      {out / REPORT / 'index.html'}",
+        f"doctor      {out / DOCTOR / 'index.html'}: the good images that want a look, and what the threshold rests on",
         f"next        {_next(settings, conclusion)}",
     ]
     print("\n".join(lines))
@@ -214,6 +204,7 @@ def _plain(settings: TrySettings, tried: Tried) -> dict[str, object]:
         "name": build.product,
         "conclusion": category.pop("conclusion"),
         "report": str(out / REPORT / "index.html"),
+        "doctor": str(out / DOCTOR / "index.html"),
         "bundle": str(out / BUNDLE),
         "backbone": str(out / BACKBONE),
         "input_px": list(tried.input_px),

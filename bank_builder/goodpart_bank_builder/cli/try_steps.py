@@ -27,8 +27,9 @@ from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryResult
 from goodpart_bank_builder.evaluate.held_out import HeldOut
+from goodpart_bank_builder.report.painted import write_painted
 
-BACKBONE, BUNDLE, REPORT, FINDINGS = "backbone.onnx", "bundle", "report", "findings.json"
+BACKBONE, BUNDLE, REPORT, DOCTOR, FINDINGS = "backbone.onnx", "bundle", "report", "doctor", "findings.json"
 _LINKS, _LINKED = "images", 200
 _FRAME = FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=None)
 
@@ -36,8 +37,8 @@ MARK = "goodpart-try.txt"
 """The file that marks the folder of a try."""
 
 OWN = re.compile(
-    rf"{MARK}|{BACKBONE}|backbone\.report\.json|{re.escape(FINDINGS)}|{REPORT}/(index\.html|goodpart-report\.txt)"
-    rf"|{BUNDLE}/({OWN_FILES.pattern})"
+    rf"{MARK}|{BACKBONE}|backbone\.report\.json|{re.escape(FINDINGS)}|{BUNDLE}\.painted\.json|"
+    rf"({REPORT}|{DOCTOR})/(index\.html|goodpart-report\.txt)|{BUNDLE}/({OWN_FILES.pattern})"
 )
 """Every file in such a folder; a new try replaces no others."""
 
@@ -110,6 +111,7 @@ def try_folders(settings: TrySettings) -> Tried:
         report, learned = build_and_keep(
             dataclasses.replace(build, backbone=backbone, out=staging / BUNDLE, name=build.product)
         )
+        write_painted(staging / BUNDLE, learned, digest=report.digest, good_dir=build.good_dir)
         _say(steps, "evaluating")
         with Inspector.load(staging / BUNDLE, threads=1) as inspector:
             held_out = HeldOut(
@@ -118,11 +120,12 @@ def try_folders(settings: TrySettings) -> Tried:
                 sizes_px={path: (facts.height_px, facts.width_px) for path, facts in learned.frames.items()},
                 ignored=learned.ignored,
                 parts=found.parts,
+                alone=learned.distances,
             )
             category = dataclasses.replace(bad, images=(*bad.images, *held_out.images()))
             result = evaluate_category(inspector, category, workers=build.threads, reader=reader, held_out=held_out)
             _say(steps, "writing the report")
-            _write(staging, report, inspector, result, name=build.product)
+            _write(staging, report, inspector, result, build)
         profile = inspector.backbone.spec.profile
     return Tried(
         report=dataclasses.replace(report, bundle=str(out / BUNDLE)),
@@ -176,12 +179,26 @@ def _readable(bad: Category, backbone: Backbone, reader: ImageReader, *, skip: b
     return dataclasses.replace(bad, images=tuple(images), notes=(*bad.notes, *notes))
 
 
-def _write(staging: Path, report: BuildReport, inspector: Inspector, result: CategoryResult, *, name: str) -> None:
+def _write(
+    staging: Path, report: BuildReport, inspector: Inspector, result: CategoryResult, build: BuildSettings
+) -> None:
     """Writes the pages and the findings, and marks the folder."""
     # matplotlib takes a second to import, and no other command needs it
+    from goodpart_bank_builder.report.look_closer import Closer
+    from goodpart_bank_builder.report.page import INDEX
     from goodpart_bank_builder.report.report import write_report
+    from goodpart_bank_builder.report.suspects import write_suspects
 
-    write_report(staging / REPORT, {name: (inspector, result)}, [])
+    name = build.product
+    write_report(
+        staging / REPORT,
+        {name: (inspector, result)},
+        [],
+        bundles={name: build.out / BUNDLE},
+        doctor_page=f"../{DOCTOR}/{INDEX}",
+    )
+    closer = Closer(build, inspector.backbone, inspector.bank.vectors)
+    write_suspects(staging / DOCTOR, build, report.diagnosis, closer, inspector.calibration)
     plain = significant_plain(to_plain(report.diagnosis), FIGURE_DIGITS)
     write_file(staging / FINDINGS, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
     write_file(staging / MARK, b"made by goodpart-bank try\n")

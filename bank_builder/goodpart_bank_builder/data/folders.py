@@ -7,7 +7,12 @@ from goodpart.errors import UsageError
 from goodpart.frames.listing import Listing
 
 _GOOD = re.compile(r"ok|good([ _.-].*)?", re.IGNORECASE)
-_BAD = re.compile(r"ng|bad|ko|nok|not?[ _-]?ok|(defect|reject|anomal)(?!.?free|less).*|scraps?", re.IGNORECASE)
+_BAD = re.compile(
+    r"ng|bad|ko|nok|not?[ _-]?ok|(defect|reject|anomal)(?!.?free|less).*|scraps?"
+    # German, French, Spanish, Italian
+    r"|defekte?|fehler|schlecht|ausschu(ss|\u00df)|nio|d[e\u00e9]fauts?|rebuts?|defectos?|malos?|difett[oi]|scart[oi]",
+    re.IGNORECASE,
+)
 _MASK = re.compile(r"_mask", re.IGNORECASE)
 
 

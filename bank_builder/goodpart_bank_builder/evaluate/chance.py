@@ -5,8 +5,6 @@ Functions import scipy when called, as in `metrics`.
 
 import math
 
-from goodpart_bank_builder.evaluate.metrics import CONFIDENCE
-
 LEVEL = 0.01
 """The largest probability at which a result is no longer taken for chance."""
 
@@ -46,48 +44,32 @@ def _lower_end(value: float, good: int, defective: int) -> float:
     return low
 
 
-def lowest_share(events: int, of: int) -> float:
-    """The lower limit of a share with 95 % confidence, one-sided (Clopper and Pearson, 1934); 0 to 1."""
-    from scipy.stats import beta
-
-    return 0.0 if events == 0 else float(beta.ppf(1.0 - CONFIDENCE, events, of - events + 1))
-
-
-def could_be_chance(found: int, defective: int, rejected: int, good: int, *, promised: float | None) -> bool:
+def could_be_chance(found: int, defective: int, rejected: int, good: int, *, target: float | None) -> bool:
     """Whether as many defective parts could be rejected by chance if they were good.
 
     Fisher's exact test against the good parts, one-sided, at 1 %. Without good parts it is the binomial test against
-    the promised rate.
+    the target rate.
 
     Args:
         found: rejected defective parts.
         defective: all defective parts.
         rejected: rejected good parts.
         good: all good parts.
-        promised: the share of good parts that the threshold may reject, None for 0.05.
+        target: the share of good parts that the threshold may reject, None for 0.05.
     """
     from scipy.stats import binom, hypergeom
 
     if good:
         # of all parts, as many are rejected; how likely are so many of them among the defective ones?
         return float(hypergeom.sf(found - 1, good + defective, rejected + found, defective)) > LEVEL
-    return float(binom.sf(found - 1, defective, _DEFAULT_RATE if promised is None else promised)) > LEVEL
+    return float(binom.sf(found - 1, defective, _DEFAULT_RATE if target is None else target)) > LEVEL
 
 
-def fewest_that_prove(rejected: int, good: int, *, promised: float | None) -> int:
+def fewest_that_prove(rejected: int, good: int, *, target: float | None) -> int:
     """The fewest defective parts that prove anything if all of them are found; the arguments are as above.
 
     Returns:
         at least 1, at most 1000.
     """
     counts = range(1, 1000)
-    return next(
-        (count for count in counts if not could_be_chance(count, count, rejected, good, promised=promised)), 1000
-    )
-
-
-def within_promise(rejected: int, good: int, promised: float | None) -> bool | None:
-    """Whether the rejected good parts agree with the promised rate, with 95 % confidence; None if either is missing."""
-    if not good or promised is None:
-        return None
-    return lowest_share(rejected, good) <= promised
+    return next((count for count in counts if not could_be_chance(count, count, rejected, good, target=target)), 1000)

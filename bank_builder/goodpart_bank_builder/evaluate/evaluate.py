@@ -10,7 +10,7 @@ import numpy.typing as npt
 from goodpart._host.parallel import in_order
 from goodpart.bundle.names import MANIFEST
 from goodpart.errors import BundleMissingError
-from goodpart.facts.calibration import RateUnit
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import check_threads
@@ -24,6 +24,7 @@ from goodpart_bank_builder.evaluate.held_out import NOTE, HeldOut
 from goodpart_bank_builder.evaluate.masks import OddMasks, levels_of
 from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
+from goodpart_bank_builder.evaluate.without_head import DistanceAlone
 from goodpart_bank_builder.progress import progress
 
 _DEFAULT_COSTS = Costs()
@@ -88,20 +89,26 @@ def evaluate_category(
         FrameError: an image or a mask cannot be read, or has the wrong size.
     """
     check_threads(workers)
-    pixels = _Pixels(reader)
+    alone = DistanceAlone.of(inspector, category)
+    pixels = _Pixels(reader, alone)
     images = []
     sizes_px: list[tuple[int, int]] = []
 
-    def inspect(image: TestImage) -> Inspection:
+    def inspect(image: TestImage) -> tuple[Inspection, Inspection | None]:
         if held_out is not None and image.path in held_out:
-            return held_out.inspect(image.path)
-        return inspector.inspect(reader.read(image.path, inspector.backbone.spec.frame))
+            without_head = None if alone is None else held_out.inspect(image.path, alone=True)
+            return held_out.inspect(image.path), without_head
+        frame = reader.read(image.path, inspector.backbone.spec.frame)
+        if alone is None:
+            return inspector.inspect(frame), None
+        seen = inspector.see(frame)
+        return inspector.inspect(frame, seen=seen), alone.inspect(frame, seen)
 
     total = len(category.images)
     inspected = in_order(inspect, category.images, workers=workers)
-    for image, inspection in progress(inspected, doing=category.name, total=total, unit="images"):
+    for image, (inspection, without_head) in progress(inspected, doing=category.name, total=total, unit="images"):
         sizes_px.append((inspection.frame_height_px, inspection.frame_width_px))
-        marked_px = pixels.add(image, inspection)
+        marked_px = pixels.add(image, inspection, without_head)
         images.append(
             ImageResult(
                 path=image.path,
@@ -123,20 +130,23 @@ def evaluate_category(
         notes=(*([NOTE] if held_out_images else []), *figures.notes, *category.notes),
         smallest_defect_px=_smallest_defect_px(inspector, sizes_px),
         held_out_images=held_out_images,
+        without_head=None if alone is None else alone.figures(np.array([image.is_defective for image in images])),
     )
     return CategoryResult(figures=figures, images=tuple(images))
 
 
 class _Pixels:
-    """Counted pixels by kind, and odd masks."""
+    """Counted pixels by kind, and odd masks; also scores and pixels without the head."""
 
-    def __init__(self, reader: ImageReader) -> None:
-        self._reader = reader
+    def __init__(self, reader: ImageReader, alone: DistanceAlone | None) -> None:
+        self._reader, self._alone = reader, alone
         self._counts: defaultdict[str, PixelCounts] = defaultdict(PixelCounts)
         self.odd_masks = OddMasks()
 
-    def add(self, image: TestImage, inspection: Inspection) -> int | None:
+    def add(self, image: TestImage, inspection: Inspection, without_head: Inspection | None) -> int | None:
         """Counts the pixels of an image, unless it is defective and has no mask; returns how many are marked."""
+        if self._alone is not None and without_head is not None:
+            self._alone.add_score(without_head)
         if image.is_defective and image.mask is None:
             return None
         # the sigmoid saturates in float32, so pixel metrics use the calibrated scores
@@ -144,6 +154,8 @@ class _Pixels:
         levels, counted = levels_of(image, calibrated.shape, self._reader), ~inspection.ignored_map()
         self.odd_masks.look_at(image, levels, counted)
         self._counts[image.kind].add(calibrated, levels > 0, counted)
+        if self._alone is not None and without_head is not None:
+            self._alone.add_pixels(without_head, levels > 0, counted)
         return int((levels > 0).sum()) if image.is_defective else None
 
     def all(self) -> PixelCounts:
@@ -193,7 +205,8 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, c
         kinds=_kinds(images, scores, pixels, unit),
         cost=_cost(parts, inspector.threshold, costs),
         warning=manifest.backbone.weights.warning,
-        promised_rate=_promised_rate(inspector),
+        target_rate=_target_rate(inspector),
+        target_is_proven=calibration.method is CalibrationMethod.SPLIT,
         carried_by=_carried_by(inspector),
         notes=tuple(_notes(inspector, images) + pixels.odd_masks.notes() + _suspicion(pixels.of_defects())),
     )
@@ -208,7 +221,7 @@ def _smallest_defect_px(inspector: Inspector, sizes_px: list[tuple[int, int]]) -
     return SEEN_INPUT_PX * float(max(np.divide(inspected_px, input_px)))
 
 
-def _promised_rate(inspector: Inspector) -> float | None:
+def _target_rate(inspector: Inspector) -> float | None:
     calibration = inspector.calibration
     return calibration.false_reject_rate if inspector.threshold == calibration.threshold else None
 

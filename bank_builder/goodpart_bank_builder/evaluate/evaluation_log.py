@@ -25,6 +25,7 @@ def category_lines(name: str, row: CategoryFigures, *, conclusion: Conclusion | 
         f"pixel AUROC {_shown(row.pixel_auroc)}",
         f"  pixel AUPRC {_shown(row.pixel_auprc)}, AUPRO to 0.30 {_shown(row.aupro_30)}, "
         f"AUPRO to 0.05 {_shown(row.aupro_05)}",
+        *(f"  without the head: {areas}" for areas in _without_head(row)),
         *_rate_lines(row),
     ]
     lines += _kind_table(row.kinds)
@@ -42,6 +43,7 @@ def figure_lines(row: CategoryFigures) -> list[str]:
         )
     areas = {"image AUROC": row.image_auroc, "pixel AUROC": row.pixel_auroc}
     lines += [f"{name:<11} {_shown(area)}" for name, area in areas.items() if area is not None]
+    lines += [f"{'no head':<11} {areas}" for areas in _without_head(row)]
     return lines + [f"note        {note}" for note in row.notes]
 
 
@@ -57,13 +59,22 @@ def mean_line(rows: Sequence[CategoryFigures]) -> str:
     return f"[mean of {len(rows)}] " + ", ".join(f"{name} {_shown(mean_of(row))}" for name, row in shown.items())
 
 
+def _without_head(row: CategoryFigures) -> list[str]:
+    """A line of the areas of the distance alone that there are, where the bundle has a head."""
+    if (alone := row.without_head) is None:
+        return []
+    areas = {"image AUROC": alone.image_auroc, "pixel AUROC": alone.pixel_auroc, "AUPRO to 0.30": alone.aupro_30}
+    shown = [f"{name} {_shown(area)}" for name, area in areas.items() if area is not None]
+    return [", ".join(shown)] if shown else []
+
+
 def _rate_lines(row: CategoryFigures) -> list[str]:
     """False rejects and escapes in the unit of the promise, then in the other one where they differ."""
     own = f"false rejects {_rate(row.false_rejects)}, escapes {_rate(row.escapes)}"
     if (other := row.other_unit) is None:
         return [f"  at the threshold: {own}"]
     return [
-        f"  at the threshold, per {row.rate_unit.value} as promised: {own}",
+        f"  at the threshold, per {row.rate_unit.value}, the unit of the target: {own}",
         f"  at the threshold, per {other.unit.value}: false rejects {_rate(other.false_rejects)}, "
         f"escapes {_rate(other.escapes)}",
     ]

@@ -79,6 +79,19 @@ class UnitRates:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WithoutHead:
+    """What the same bank reaches by the distance alone; None for a figure that cannot be computed.
+
+    Attributes:
+        image_auroc, pixel_auroc, aupro_30: see `CategoryFigures`.
+    """
+
+    image_auroc: float | None
+    pixel_auroc: float | None
+    aupro_30: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class CategoryFigures:
     """How well one bundle does on one category; None for a figure that cannot be computed.
 
@@ -103,17 +116,19 @@ class CategoryFigures:
         false_rejects: good images or parts that were rejected. An image is rejected when it is not called good, a part
             when any of its images is rejected.
         escapes: defective images or parts that passed. A part passes when all of its images are called good.
-        rate_unit: what these two and `promised_rate` count.
+        rate_unit: what these two and `target_rate` count.
         other_unit: the same two rates in the other unit; None where every image shows a part of its own.
         kinds: figures by kind of defect.
         cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
         warning: the warning that marks the figures (untrained weights), or None.
         notes: figures that are missing and oddities of the test set, with reasons.
-        promised_rate: the share of good parts or images that the bundle's threshold may reject; None if the
+        target_rate: the share of good parts or images that the bundle's threshold is made to reject; None if the
             threshold in use is another one.
+        target_is_proven: whether the calibration proves that no larger share is rejected.
         smallest_defect_px: side of the smallest defect that the input shows well, in frame pixels; None if not known.
         held_out_images: how many of the good images are those of the build, each scored by a bank without its part.
         carried_by: good images unlike the others that carry the threshold alone.
+        without_head: the areas that the distance alone reaches; None for a bundle without a head, or without defects.
     """
 
     train_images: int
@@ -142,15 +157,23 @@ class CategoryFigures:
     notes: tuple[str, ...]
     rate_unit: RateUnit = RateUnit.PART
     other_unit: UnitRates | None = None
-    promised_rate: float | None = None
+    target_rate: float | None = None
+    target_is_proven: bool = False
     smallest_defect_px: float | None = None
     held_out_images: int = 0
     carried_by: tuple[str, ...] = ()
+    without_head: WithoutHead | None = None
 
     @property
     def counted(self) -> str:
         """What rates count, in a word: `part`, also where every image shows a part of its own, or `image`."""
         return RateUnit.PART.value if self.other_unit is None else self.rate_unit.value
+
+    @property
+    def target_in_words(self) -> str:
+        """The target, called a promise only where it is one: `target 5 %`, or `promised 5 %`."""
+        rate = "none" if self.target_rate is None else f"{self.target_rate * 100:g} %"
+        return f"{'promised' if self.target_is_proven else 'target'} {rate}"
 
     @property
     def false_reject_rate(self) -> float | None:

@@ -14,7 +14,7 @@ from goodpart_bank_builder.data.dataset import GOOD, TestImage
 NOTE = (
     "the good images are those of the build, each scored by a bank without its part. Such a bank holds fewer parts, so "
     "the AUROC is a slight underestimate. The threshold was set on these same scores, so the false rejects lie near "
-    "the promised rate by construction"
+    "the target by construction"
 )
 """What a reader of figures from held-out images has to know."""
 
@@ -25,10 +25,12 @@ class HeldOut:
 
     Attributes:
         inspector: the bundle that was built.
-        distances: `(P,) float64` distances of every held-out image to a bank without its part, patches that count.
+        distances: `(P,) float64` distances of every held-out image to a bank without its part, with the known terms;
+            patches that count.
         sizes_px: height and width of every frame.
         ignored: `(rows, columns) bool` patches that never count, or None.
         parts: the part of every image.
+        alone: `(P,) float64` the same distances without known terms.
     """
 
     inspector: Inspector
@@ -36,6 +38,7 @@ class HeldOut:
     sizes_px: dict[Path, tuple[int, int]]
     ignored: npt.NDArray[np.bool_] | None
     parts: dict[Path, str]
+    alone: dict[Path, npt.NDArray[np.float64]]
 
     def images(self) -> tuple[TestImage, ...]:
         """The images that were held out, in the order of their names."""
@@ -47,14 +50,16 @@ class HeldOut:
     def __contains__(self, path: Path) -> bool:
         return path in self.distances
 
-    def inspect(self, path: Path) -> Inspection:
+    def inspect(self, path: Path, *, alone: bool = False) -> Inspection:
         """What a bank without its part says of an image, by the bundle's own scale and threshold.
 
         Args:
             path: one of `images`.
+            alone: whether by the distance alone, without known terms.
         """
         inspector, spec = self.inspector, self.inspector.backbone.spec
-        scores = calibrate(self.distances[path], inspector.calibration)
+        distances = (self.alone if alone else self.distances)[path]
+        scores = calibrate(distances, inspector.calibration)
         score = image_score(scores, spec.profile.top_k(len(scores)))
         height_px, width_px = self.sizes_px[path]
         return Inspection(
@@ -62,6 +67,7 @@ class HeldOut:
             reason=None,
             score=score,
             threshold=inspector.threshold,
+            threshold_moved=False,
             pixel_threshold=inspector.pixel_threshold,
             p_value=inspector.calibration.p_value(score),
             grid=self._grid(scores),

@@ -54,6 +54,13 @@ class Rate:
         """The sample in words: `12`, or `12 parts (96 images)` if parts have several images."""
         return f"{self.of}" if self.images == self.of else f"{self.of} parts ({self.images} images)"
 
+    @property
+    def interval(self) -> str:
+        """The 95 % interval in percent: `0.0 to 30.8 %`; `n/a` without parts."""
+        if self.low is None or self.high is None:
+            return "n/a"
+        return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
+
 
 def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None) -> Rate:
     """Computes the rate of an event.

@@ -39,7 +39,9 @@ def train_head(painted: npt.NDArray[np.float32], good: npt.NDArray[np.float32], 
     mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
     # a value that is nearly constant here must not outweigh all others where it is not
     deviation = np.maximum(deviation, _LEAST_SHARE * np.sqrt(np.mean(deviation**2)) + 1e-9)
-    network = MLPClassifier((HIDDEN, HIDDEN), alpha=_DECAY, batch_size=_BATCH, max_iter=_EPOCHS, random_state=seed)
+    network = MLPClassifier(
+        (HIDDEN, HIDDEN), alpha=_DECAY, batch_size=min(_BATCH, len(vectors)), max_iter=_EPOCHS, random_state=seed
+    )
     # one thread: with more, sums are taken in another order, and the bytes differ
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)

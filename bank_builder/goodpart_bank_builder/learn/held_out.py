@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,22 @@ from goodpart.errors import UsageError
 from goodpart_bank_builder.data.parts import Fold
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.coreset import Coreset
-from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.progress import progress
 
 _QUERIES = 1000
 """Held-out embeddings that measure recall, about."""
+
+
+class EmbeddedImages(Protocol):
+    """Good images and their embeddings, computed as they are read (`learn.embed.GoodImages`) or kept."""
+
+    @property
+    def patches(self) -> int:
+        """Patches of one image that count."""
+
+    def read(self, paths: Iterable[Path]) -> Iterator[tuple[Path, npt.NDArray[np.float32]]]:
+        """The readable images, each with `(P, D) float32` embeddings."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +66,7 @@ class HeldOut:
 
 
 def hold_out(
-    images: GoodImages,
+    images: EmbeddedImages,
     folds: Sequence[Fold],
     coresets: Sequence[Coreset | None],
     bank_of: Callable[[Sequence[Coreset | None], str], Coreset],

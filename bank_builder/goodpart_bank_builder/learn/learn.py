@@ -26,6 +26,7 @@ from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.learn.teach import Taught, teach
 from goodpart_bank_builder.learn.weigh import weigh_excess
+from goodpart_bank_builder.paint.album import Page
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
@@ -43,9 +44,11 @@ class Learned:
             frame, plus the position of the patch in the grid.
         calibration: scale and thresholds.
         taught: the head that was trained on painted defects, None without one.
+        painted: pictures of a sample of these defects; none without a head.
         excess: its weight, None if the profile has no excess.
         term: what every distance carries besides, by the head or the excess; None for nothing.
         held_out: `(P,) float64` distances of every held-out image to a bank without its part, with their known terms.
+        distances: the same without known terms.
         ignored: `(rows, columns) bool` patches that never count, or None.
         worst: mean of the highest distances of every held-out image; it orders the images by score.
         images: the files read, and their sha256.
@@ -62,9 +65,11 @@ class Learned:
     bank: Coreset
     calibration: Calibration
     taught: Taught | None
+    painted: tuple[Page, ...]
     excess: ExcessSpec | None
     term: KnownTerm | None
     held_out: dict[Path, npt.NDArray[np.float64]]
+    distances: dict[Path, npt.NDArray[np.float64]]
     ignored: npt.NDArray[np.bool_] | None
     worst: tuple[float, ...]
     images: dict[Path, str]
@@ -123,11 +128,13 @@ def learn(
         bank=bank_of(coresets, "the bank"),
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         taught=taught,
+        painted=() if lessons is None or taught is None else lessons.album.pages,
         excess=excess,
         term=term,
         held_out=held_out,
+        distances=found.distances,
         ignored=images.ignored,
-        worst=tuple(image_score(found, top_k) for found in held_out.values()),
+        worst=tuple(image_score(sums, top_k) for sums in held_out.values()),
         images=images.contents,
         parts=len({parts[path] for path in images.contents}),
         unreadable=images.skipped,

@@ -18,6 +18,7 @@ from goodpart.model.backbone import Backbone
 from goodpart.model.head import Head
 from goodpart_bank_builder.data.parts import Fold
 from goodpart_bank_builder.learn.head import train_head
+from goodpart_bank_builder.paint.album import Album, Step
 from goodpart_bank_builder.paint.painter import Painter
 
 _COVERED = 0.15
@@ -54,6 +55,7 @@ class Lessons:
 
     Attributes:
         found: the lesson of every image, by path.
+        album: pictures of a sample of what was painted.
     """
 
     def __init__(self, backbone: Backbone, reader: ImageReader, folds: Sequence[Fold], *, seed: int) -> None:
@@ -71,6 +73,7 @@ class Lessons:
         self._good_patches = -(-_GOOD_PATCHES // len(self._mates))
         self._share = min(1.0, _MOST_PAINTED / len(self._mates))
         self.found: dict[Path, Lesson] = {}
+        self.album = Album(backbone.spec)
 
     def add(
         self,
@@ -95,10 +98,12 @@ class Lessons:
         rows = np.empty(0, np.int64)
         under_paint = np.empty((0, embeddings.shape[1]), np.float32)
         if rng.random() < self._share:
-            painted, cover = self._painted(path, frame, rng, ignored)
+            steps, cover = self._painted(path, frame, rng, ignored)
+            painted = steps[-1].after if steps else frame
             counted = np.full(cover.shape, True) if ignored is None else ~ignored
             rows = np.flatnonzero(cover[counted] > _COVERED)
             if len(rows):
+                self.album.add(digest, path, steps)
                 under_paint = self._backbone.embed(painted)[counted.ravel()][rows]
         # a patch without any feature would be nothing but zeros
         featured = under_paint.any(axis=1)
@@ -121,16 +126,18 @@ class Lessons:
         frame: npt.NDArray[Any],
         rng: np.random.Generator,
         ignored: npt.NDArray[np.bool_] | None,
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        """The frame with several defects, and how much of each patch's cell they cover."""
+    ) -> tuple[list[Step], npt.NDArray[np.float32]]:
+        """Several defects, each painted on top of the last, and how much of each patch's cell they cover."""
         painter, grid = Painter(self._backbone.spec, ignored), self._backbone.spec.grid
         cover = np.zeros((grid.rows, grid.columns), np.float32)
         source = self._source(path, frame, rng)
+        steps: list[Step] = []
         for _ in range(_DEFECTS):
             painted = painter.paint(frame, source, rng)
             if painted is not None:
+                steps.append(Step(kind=painted.kind, before=frame, after=painted.frame))
                 frame, cover = painted.frame, np.maximum(cover, painted.cover)
-        return frame, cover
+        return steps, cover
 
     def _source(self, path: Path, frame: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
         """Another good frame of the same fold, or the same if that one cannot be read."""

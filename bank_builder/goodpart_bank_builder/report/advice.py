@@ -10,7 +10,9 @@ _WIDE = 0.1
 """Width of a 95 % interval beyond which a rate is hardly known."""
 
 
-def next_steps(bundle: Bundle, result: CategoryResult, conclusion: Conclusion, passed: list[Seen]) -> list[str]:
+def next_steps(
+    bundle: Bundle, result: CategoryResult, conclusion: Conclusion, passed: list[Seen], *, lower_threshold: str | None
+) -> list[str]:
     """What to do next, the most urgent first.
 
     Args:
@@ -18,6 +20,7 @@ def next_steps(bundle: Bundle, result: CategoryResult, conclusion: Conclusion, p
         result: of one category.
         conclusion: what the result means.
         passed: where the defective images that passed scored highest.
+        lower_threshold: what a lower threshold would find, None if it finds no more.
     """
     figures = result.figures
     steps = []
@@ -25,6 +28,7 @@ def next_steps(bundle: Bundle, result: CategoryResult, conclusion: Conclusion, p
         steps.append("Export the backbone with trained weights and build again: these figures say nothing about it.")
     steps += _training_steps(bundle.manifest.provenance.examination)
     steps += _escape_steps(figures, passed)
+    steps += [] if lower_threshold is None else [lower_threshold]
     if figures.false_rejects.events:
         steps.append(
             "Look at the false rejects. If you see dirt or a real flaw, they are no good parts. If you see a normal "
@@ -66,12 +70,13 @@ def _escape_steps(figures: CategoryFigures, passed: list[Seen]) -> list[str]:
     if known and found >= len(known) / 2:
         steps.append(
             "Where it does, the defect is seen but its score is below the threshold: a higher --false-reject-rate at "
-            "build, or goodpart threshold on the device, finds more of them and rejects more good parts."
+            "build, or a lower threshold, finds more of them and rejects more good parts."
         )
     if not known or found < len(known):
+        ask = "Where it does not, ask" if known else "Ask"
         steps.append(
-            "Where it does not, ask whether you can see the defect in the photograph. If hardly, change light or "
-            "resolution. If it is small, export with --smallest-defect-px and its size in pixels, and build again."
+            f"{ask} whether you can see the defect in the photograph. If hardly, change light or resolution. If it "
+            "is small, export with --smallest-defect-px and its size in pixels, and build again."
         )
     return steps
 

@@ -24,7 +24,8 @@ from goodpart_bank_builder.report.text import printable
 
 GOOD_COLOUR, DEFECT_COLOUR, TEXT_COLOUR, GUIDE_COLOUR = "#2463a8", "#c2570c", "#1f2933", "#6b7280"
 _MOST_DOTS, _MOST_KINDS, _BINS = 300, 14, 40
-_WIDTH_IN = 5.6
+_WIDTH_IN = 4.6
+"""Narrow, so that its text can be read on a phone."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "goodpart",
@@ -73,7 +74,7 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
         line.set_label(f"threshold {threshold:.2f}")
         _scale_scores(lower, edges)
         handles = [*upper.get_legend_handles_labels()[0], line]
-        figure.legend(handles=handles, loc="outside upper center", ncols=3)
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
         return _svg(
             figure, name, f"Image scores of {len(result.images)} test images by kind, threshold {threshold:.2f}"
         )

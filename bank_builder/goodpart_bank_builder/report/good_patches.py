@@ -17,7 +17,17 @@ from goodpart.scoring.crops import Crop, crop
 from goodpart.scoring.explanation import NEAREST, GoodPatch, patch_box
 from goodpart.scoring.inspection import Inspection
 from goodpart_bank_builder.evaluate.figures import ImageResult
-from goodpart_bank_builder.report.small_picture import Picture, Pixels, Place, boxed, encoded, picture_of, scaled
+from goodpart_bank_builder.report.small_picture import (
+    Picture,
+    Pixels,
+    Place,
+    boxed,
+    brightened,
+    encoded,
+    gain_of,
+    picture_of,
+    scaled,
+)
 
 PIECE_PX = 150
 """Side of a patch with all of its surroundings, on a page."""
@@ -25,7 +35,8 @@ PIECE_PX = 150
 _GAP_PX = 3
 """Between a patch and its box, so that the box hides nothing of it."""
 
-_THUMBNAIL_PX = 96
+THUMBNAIL_PX = 96
+"""The longer side of a small picture on a page."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,10 +46,12 @@ class Strip:
     Attributes:
         place: the hottest patch, in a box, with its surroundings.
         nearest: the nearest good patches, in the same way and at the same scale.
+        gain: all of these were made so many times brighter; 1 where they are not dark.
     """
 
     place: Picture
     nearest: tuple[Place, ...]
+    gain: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,6 +60,7 @@ class DrawnStrip:
 
     place: Pixels
     nearest: tuple[tuple[str, float, Pixels], ...]
+    gain: float
 
     def all(self) -> list[Pixels]:
         """All pictures."""
@@ -57,6 +71,7 @@ class DrawnStrip:
         return Strip(
             place=encoded(self.place, quality),
             nearest=tuple((name, distance, encoded(piece, quality)) for name, distance, piece in self.nearest),
+            gain=self.gain,
         )
 
 
@@ -96,7 +111,7 @@ class GoodPatches:
         if not self.has_pictures:
             return None
         try:
-            return picture_of(self._inspector.atlas.picture(name), side_px=_THUMBNAIL_PX)
+            return picture_of(self._inspector.atlas.picture(name), side_px=THUMBNAIL_PX)
         except UsageError:
             return None
 
@@ -118,12 +133,17 @@ class GoodPatches:
         patch = divmod(int(inspection.grid.argmax()), inspection.grid.shape[1])
         box = patch_box(patch[0], patch[1], inspection.grid.shape, dataclasses.replace(area, y_px=0, x_px=0))
         atlas = self._inspector.atlas
+        own = crop(inside, box, context=CONTEXT)
+        nearest = [
+            (good.image, good.distance, atlas.patch(good, context=CONTEXT))
+            for good in self._nearest(frame, image, inspection, patch)
+        ]
+        # what is looked at must be seen; one gain for all, or they could not be compared
+        gain = gain_of(own.picture)
         return DrawnStrip(
-            place=_piece(crop(inside, box, context=CONTEXT)),
-            nearest=tuple(
-                (good.image, good.distance, _piece(atlas.patch(good, context=CONTEXT)))
-                for good in self._nearest(frame, image, inspection, patch)
-            ),
+            place=_piece(own, gain),
+            nearest=tuple((name, distance, _piece(cut, gain)) for name, distance, cut in nearest),
+            gain=gain,
         )
 
     def _nearest(
@@ -143,11 +163,11 @@ class GoodPatches:
         return [good for good in found if good.image not in same_part][:NEAREST]
 
 
-def _piece(cut: Crop) -> Pixels:
+def _piece(cut: Crop, gain: float) -> Pixels:
     """A crop at the scale of all pieces, with a box around its patch; crops at the edge of an image are smaller."""
     scale = PIECE_PX / ((1.0 + 2.0 * CONTEXT) * max(cut.height_px, cut.width_px))
     top, left = round(cut.y_px * scale) - _GAP_PX, round(cut.x_px * scale) - _GAP_PX
     bottom = round((cut.y_px + cut.height_px) * scale) + _GAP_PX
     right = round((cut.x_px + cut.width_px) * scale) + _GAP_PX
     box = Roi(y_px=max(0, top), x_px=max(0, left), height_px=bottom - max(0, top), width_px=right - max(0, left))
-    return boxed(scaled(cut.picture, scale), box)
+    return boxed(scaled(brightened(cut.picture, gain), scale), box)

@@ -17,7 +17,7 @@ from goodpart_bank_builder.evaluate.figures import ImageResult
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.report.choice import is_wrong
 from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
-from goodpart_bank_builder.report.small_picture import Pixels, address, jpeg, resized
+from goodpart_bank_builder.report.small_picture import Pixels, address, boxed, brightened, gain_of, jpeg, resized
 
 _CLOSE_UP_PX, _CLOSE_UP_PATCHES = 200, 5.0
 _BUDGET_BYTES = 3_900_000
@@ -49,7 +49,9 @@ class Pictures:
         picture: the image itself.
         heat_map: the image with colour where it is above the threshold, contour and boxes.
         truth: the image with the outline of its mask, None without a mask.
-        close_up: the surroundings of the patch with the highest score, None unless asked for.
+        close_up: for a wrongly judged image without a strip, the patch with the highest score in a box, with its
+            surroundings; else None, because the strip begins with the same.
+        gain: the close-up was made so many times brighter; 1 where it is not dark.
         width_px, height_px: size of each picture but the close-up, which is square.
         seen: where the image scored highest.
         strip: what the patch with the highest score should look like, for a defective or wrongly judged image; None
@@ -61,6 +63,7 @@ class Pictures:
     heat_map: str
     truth: str | None
     close_up: str | None
+    gain: float
     width_px: int
     height_px: int
     seen: Seen
@@ -120,6 +123,7 @@ class _Drawn:
     heat_map: Pixels
     truth: Pixels | None
     close_up: Pixels | None
+    gain: float
     seen: Seen
     strip: DrawnStrip | None
     learned: str | None
@@ -136,6 +140,7 @@ class _Drawn:
             heat_map=_address(self.heat_map, quality),
             truth=None if self.truth is None else _address(self.truth, quality),
             close_up=None if self.close_up is None else _address(self.close_up, quality),
+            gain=self.gain,
             width_px=self.picture.shape[1],
             height_px=self.picture.shape[0],
             seen=self.seen,
@@ -156,11 +161,13 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn
     mask = None if image.mask is None else reader.levels(image.mask) > 0
     has_strip = good.has_pictures and (image.is_defective or is_wrong(image))
     learned = None if image.held_out is not None else good.learned(image.path)
+    close_up, gain = _close_up(whole, inspection) if is_wrong(image) and not has_strip else (None, 1.0)
     return _Drawn(
         picture=picture,
         heat_map=_heat_map(inspection, picture, wrong=is_wrong(image)),
         truth=None if mask is None else _outlined(picture, mask),
-        close_up=_close_up(whole, inspection) if is_wrong(image) else None,
+        close_up=close_up,
+        gain=gain,
         seen=_seen(inspection, mask),
         strip=good.strip(frame, whole, image, inspection) if has_strip else None,
         learned=None if learned is None else learned.name,
@@ -191,15 +198,27 @@ def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels
     return small.overlay(picture, outlines=True)
 
 
-def _close_up(whole: Pixels, inspection: Inspection) -> Pixels:
-    """A square around the patch with the highest score, several patches wide, from the frame at its full size."""
+def _close_up(whole: Pixels, inspection: Inspection) -> tuple[Pixels, float]:
+    """A square around the patch with the highest score, several patches wide, from the frame at its full size.
+
+    Returns:
+        the square, with a box around the patch, and by what factor it was made brighter.
+    """
     patch = inspection.strongest
     side_px = round(_CLOSE_UP_PATCHES * max(patch.height_px, patch.width_px))
     side_px = max(1, min(side_px, *whole.shape[:2]))
     top = min(max(patch.peak_y_px - side_px // 2, 0), whole.shape[0] - side_px)
     left = min(max(patch.peak_x_px - side_px // 2, 0), whole.shape[1] - side_px)
     cut = whole[top : top + side_px, left : left + side_px]
-    return np.asarray(cv2.resize(cut, (_CLOSE_UP_PX, _CLOSE_UP_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
+    gain, scale = gain_of(cut), _CLOSE_UP_PX / side_px
+    large = cv2.resize(brightened(cut, gain), (_CLOSE_UP_PX, _CLOSE_UP_PX), interpolation=cv2.INTER_CUBIC)
+    box = Roi(
+        y_px=max(0, round((patch.y_px - top) * scale)),
+        x_px=max(0, round((patch.x_px - left) * scale)),
+        height_px=max(1, round(patch.height_px * scale)),
+        width_px=max(1, round(patch.width_px * scale)),
+    )
+    return boxed(np.asarray(large, np.uint8), box), gain
 
 
 def _seen(inspection: Inspection, mask: npt.NDArray[np.bool_] | None) -> Seen:

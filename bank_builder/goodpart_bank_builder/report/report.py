@@ -1,17 +1,15 @@
 """Report: the results of an evaluation as self-contained web pages."""
 
-import importlib.metadata
 import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
 from goodpart.errors import UsageError
-from goodpart.facts.learned import Examination
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.overlay import ColourScale
@@ -22,34 +20,14 @@ from goodpart_bank_builder.report.advice import next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
 from goodpart_bank_builder.report.good_patches import GoodPatches
+from goodpart_bank_builder.report.page import INDEX, MARK, environment
+from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
-from goodpart_bank_builder.report.small_picture import Picture
-from goodpart_bank_builder.report.tables import (
-    FINDINGS,
-    TUNED,
-    broken_promise,
-    figure_rows,
-    kind_columns,
-    kind_rows,
-    threshold_rows,
-)
-from goodpart_bank_builder.report.text import (
-    breakable,
-    figure_text,
-    image_name,
-    interval_text,
-    percent_text,
-    printable,
-    ucfirst,
-    with_options,
-)
-
-INDEX = "index.html"
-"""The page to open."""
-
-MARK = "goodpart-report.txt"
-"""The file that marks a report's folder. It lists the report's pages, and a new report removes no other files."""
+from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
+from goodpart_bank_builder.report.text import printable
+from goodpart_bank_builder.report.thresholds import broken_promise, lower_threshold_step, threshold_rows
+from goodpart_bank_builder.report.training import look_at_training
 
 _PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
 
@@ -63,13 +41,22 @@ def check_report_folder(folder: Path) -> None:
     check_target(folder, force=True, mark=MARK, own=_own_files(folder))
 
 
-def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResult]], missing: list[str]) -> Path:
+def write_report(
+    folder: Path,
+    results: dict[str, tuple[Inspector, CategoryResult]],
+    missing: list[str],
+    *,
+    bundles: dict[str, Path] | None = None,
+    doctor_page: str | None = None,
+) -> Path:
     """Writes a page for every category and, for several categories, an overview; all pages appear at once.
 
     Args:
         folder: a new or empty folder, or an earlier report, which is replaced.
         results: inspector and result by category, at least one.
         missing: categories without a bundle.
+        bundles: by category, the folders that the pages name in commands; None for those that were loaded.
+        doctor_page: link from the pages to the doctor's page of the same build, None without one.
 
     Returns:
         the page to open.
@@ -79,14 +66,23 @@ def write_report(folder: Path, results: dict[str, tuple[Inspector, CategoryResul
         FrameError: an image or mask can no longer be read.
     """
     own = _own_files(folder)
-    published, environment = load_published(), _environment()
+    published, pages_of = load_published(), environment()
     names = {next(iter(results)): INDEX} if len(results) == 1 and not missing else _page_names(list(results))
     pages = {
-        names[name]: _category_page(environment, published, name, inspector, result, alone=names[name] == INDEX)
+        names[name]: _category_page(
+            pages_of,
+            published,
+            name,
+            inspector,
+            result,
+            alone=names[name] == INDEX,
+            bundle=inspector.bundle.folder if bundles is None else bundles[name],
+            doctor_page=doctor_page,
+        )
         for name, (inspector, result) in results.items()
     }
     if INDEX not in pages:
-        pages[INDEX] = _overview(environment, published, results, names, missing)
+        pages[INDEX] = _overview(pages_of, published, results, names, missing)
     with staged_folder(folder, force=True, mark=MARK, own=own) as staging:
         for page, text in pages.items():
             (staging / page).write_text(text, encoding="utf-8", newline="\n")
@@ -119,79 +115,77 @@ def _page_names(categories: list[str]) -> dict[str, str]:
     return names
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("goodpart_bank_builder.report"),
-        autoescape=True,  # names of files and folders may contain markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "figure": figure_text, "percent": percent_text, "interval": interval_text, "printable": printable,
-        "breakable": breakable, "ucfirst": ucfirst, "with_options": with_options,
-    }  # fmt: skip
-    environment.globals |= {
-        "Verdict": Verdict,
-        "image_name": image_name,
-        "tuned": TUNED,
-        "version": importlib.metadata.version("goodpart-bank-builder"),
-    }
-    return environment
-
-
 def _category_page(
-    environment: Environment,
+    pages_of: Environment,
     published: Published,
     name: str,
     inspector: Inspector,
     result: CategoryResult,
     *,
     alone: bool,
+    bundle: Path,
+    doctor_page: str | None,
 ) -> str:
-    choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
-    good = GoodPatches(inspector)
-    pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
-    cost, examination = result.figures.cost, inspector.bundle.manifest.provenance.examination
+    return pages_of.get_template("category.html.j2").render(
+        name=name,
+        alone=alone,
+        bundle=inspector.bundle,
+        bundle_folder=bundle,
+        doctor_page=doctor_page,
+        calibration=inspector.calibration,
+        figures=result.figures,
+        unit=result.figures.counted,
+        verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],
+        kinds_of={image.path: image.kind for image in result.images},
+        provenance=bundle_facts(inspector.bundle),
+        match=published.match(name),
+        published=published,
+        **_tables(inspector, result),
+        **_pictures(name, inspector, result, bundle),
+    )
+
+
+def _tables(inspector: Inspector, result: CategoryResult) -> dict[str, Any]:
+    """Tables and charts of a category."""
+    cost = result.figures.cost
     charts = {
         "scores": score_chart(result),
         "roc": roc_chart(result),
         "precision_recall": precision_recall_chart(result),
         "cost": None if cost is None else cost_chart(cost, result.figures.threshold),
     }
-    return environment.get_template("category.html.j2").render(
-        name=name,
-        alone=alone,
-        bundle=inspector.bundle,
-        calibration=inspector.calibration,
-        figures=result.figures,
-        unit=result.figures.counted,
-        broken_promise=broken_promise(inspector, result.figures),
-        figure_rows=figure_rows(result.figures),
-        kind_rows=kind_rows(result),
-        kind_columns=kind_columns(result),
-        findings=FINDINGS,
-        verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],
-        threshold_rows=threshold_rows(inspector, result),
+    return {
+        "broken_promise": broken_promise(inspector, result.figures),
+        "figure_rows": figure_rows(result.figures),
+        "kind_rows": kind_rows(result),
+        "kind_columns": kind_columns(result),
+        "threshold_rows": threshold_rows(inspector, result),
         # the only text that is not escaped: the charts are our own, and escape the names in them
-        charts={chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
-        choice=choice,
-        pictures=pictures,
-        anchors=_anchors(choice.shown()),
-        conclusion=conclusion,
-        steps=next_steps(
-            inspector.bundle, result, conclusion, [pictures[image.path].seen for image in choice.escapes.shown]
-        ),
-        kinds_of={image.path: image.kind for image in result.images},
-        examination=examination,
-        good=good,
-        thumbnails=_thumbnails(good, examination),
-        pixel_threshold=inspector.pixel_threshold,
-        legend=draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
-        provenance=bundle_facts(inspector.bundle),
-        match=published.match(name),
-        published=published,
-    )
+        "charts": {chart: None if svg is None else Markup(svg) for chart, svg in charts.items()},  # noqa: S704
+    }
+
+
+def _pictures(name: str, inspector: Inspector, result: CategoryResult, bundle: Path) -> dict[str, Any]:
+    """The pictures of a category, and the words that follow from them."""
+    choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
+    good = GoodPatches(inspector)
+    pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
+    passed = [pictures[image.path].seen for image in choice.escapes.shown]
+    lower = lower_threshold_step(inspector, result, bundle)
+    return {
+        "choice": choice,
+        "pictures": pictures,
+        "anchors": _anchors(choice.shown()),
+        "conclusion": conclusion,
+        "steps": next_steps(inspector.bundle, result, conclusion, passed, lower_threshold=lower),
+        "examination": inspector.bundle.manifest.provenance.examination,
+        "good": good,
+        "training": look_at_training(inspector, result, good),
+        "pixel_threshold": inspector.pixel_threshold,
+        "top_k": _top_k(inspector),
+        "painted": read_painted(inspector.bundle),
+        "legend": draw_legend(ColourScale.of(inspector.threshold, inspector.pixel_threshold)),
+    }
 
 
 def _anchors(images: list[ImageResult]) -> dict[Path, str]:
@@ -199,11 +193,10 @@ def _anchors(images: list[ImageResult]) -> dict[Path, str]:
     return {image.path: f"image-{number}" for number, image in enumerate(images)}
 
 
-def _thumbnails(good: GoodPatches, examination: Examination | None) -> dict[str, Picture]:
-    """Small pictures of the training pictures that want a look, of those that the bank holds vectors of."""
-    images = () if examination is None else examination.images
-    found = {image.name: good.thumbnail(image.name) for image in images}
-    return {name: picture for name, picture in found.items() if picture is not None}
+def _top_k(inspector: Inspector) -> int:
+    """How many patches make the score of an image."""
+    spec, ignored = inspector.backbone.spec, inspector.bundle.ignored
+    return spec.profile.top_k(spec.grid.patches - (0 if ignored is None else int(ignored.sum())))
 
 
 def _has_unknown(result: CategoryResult) -> bool:
@@ -211,7 +204,7 @@ def _has_unknown(result: CategoryResult) -> bool:
 
 
 def _overview(
-    environment: Environment,
+    pages_of: Environment,
     published: Published,
     results: dict[str, tuple[Inspector, CategoryResult]],
     pages: dict[str, str],
@@ -219,7 +212,7 @@ def _overview(
 ) -> str:
     figures = {name: result.figures for name, (_, result) in results.items()}
     mean: dict[str, Any] = {name: mean_of([getattr(row, name) for row in figures.values()]) for name in MEAN_OF}
-    return environment.get_template("overview.html.j2").render(
+    return pages_of.get_template("overview.html.j2").render(
         figures=figures,
         conclusions={name: conclude(result) for name, (_, result) in results.items()},
         inspectors={name: inspector for name, (inspector, _) in results.items()},

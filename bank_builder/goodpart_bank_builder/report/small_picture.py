@@ -15,6 +15,9 @@ SIDE_PX = 320
 _QUALITY = 85
 _BOX, _HALO = (255, 230, 0), (0, 0, 0)
 
+_DARK, _BRIGHT, _MOST_GAIN = 110.0, 200.0, 6.0
+"""A picture whose 99th percentile is below the first is made so bright that it is the second, at most 6 times."""
+
 Pixels = npt.NDArray[np.uint8]
 """`(H, W, 3)` RGB."""
 
@@ -51,6 +54,17 @@ def boxed(pixels: Pixels, box: Roi, *, width_px: int = 1) -> Pixels:
     for colour, width in ((_HALO, 5 * width_px), (_BOX, 2 * width_px)):
         cv2.rectangle(drawn, (box.x_px, box.y_px), corner, colour, width)
     return drawn
+
+
+def gain_of(pixels: Pixels) -> float:
+    """By what factor a picture is made brighter, so that a dark one is seen: 1 unless it is dark."""
+    brightest = float(np.percentile(pixels, 99))
+    return min(_MOST_GAIN, _BRIGHT / max(brightest, 1.0)) if brightest < _DARK else 1.0
+
+
+def brightened(pixels: Pixels, gain: float) -> Pixels:
+    """A picture with all of its values multiplied by `gain`, at most 255."""
+    return np.asarray(np.clip(np.rint(pixels * gain), 0, 255), np.uint8)
 
 
 def jpeg(pixels: Pixels, quality: int = _QUALITY) -> bytes:

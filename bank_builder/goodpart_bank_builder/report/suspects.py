@@ -1,11 +1,8 @@
 """Suspects: a page that shows the good images which want a look, beside good ones, and what the threshold rests on."""
 
 import dataclasses
-import importlib.metadata
 import re
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.facts.calibration import Calibration
@@ -13,9 +10,9 @@ from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind
 from goodpart_bank_builder.report.look_closer import CloseLook, Closer
-from goodpart_bank_builder.report.report import INDEX, MARK
+from goodpart_bank_builder.report.page import INDEX, MARK, environment
+from goodpart_bank_builder.report.painted import Painted
 from goodpart_bank_builder.report.small_picture import Picture, picture_of
-from goodpart_bank_builder.report.text import breakable, figure_text, printable
 
 _OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")
 _PARTS, _PAIRS = 8, 10
@@ -48,7 +45,13 @@ def check_suspects_folder(folder: Path) -> None:
 
 
 def write_suspects(
-    folder: Path, settings: FolderSettings, diagnosis: Diagnosis, closer: Closer, calibration: Calibration
+    folder: Path,
+    settings: FolderSettings,
+    diagnosis: Diagnosis,
+    closer: Closer,
+    calibration: Calibration,
+    *,
+    painted: Painted | None = None,
 ) -> Path:
     """Writes the page; it appears at once, in place of an earlier one.
 
@@ -58,6 +61,7 @@ def write_suspects(
         diagnosis: what the doctor says of it.
         closer: makes the pictures.
         calibration: scale and thresholds of the same images.
+        painted: what the head of the bundle was taught, None without a head.
 
     Returns:
         the page.
@@ -72,7 +76,7 @@ def write_suspects(
     names = [name for name in diagnosis.names if name not in unreadable]
     supporting = diagnosis.threshold.parts[:_PARTS]
     looks = closer.look_at(names, calibration)
-    page = _environment().get_template("suspects.html.j2").render(
+    page = environment().get_template("suspects.html.j2").render(
         folder=settings.good_dir.resolve().name,
         diagnosis=diagnosis,
         support=diagnosis.threshold,
@@ -85,6 +89,7 @@ def write_suspects(
         compared=closer.compared,
         pixel_threshold=closer.pixel_threshold,
         found_any=bool(names),
+        painted=painted,
     )  # fmt: skip
     with staged_folder(folder, force=True, mark=MARK, own=_OWN) as staging:
         (staging / INDEX).write_text(page, encoding="utf-8", newline="\n")
@@ -109,16 +114,3 @@ def _suspect(name: str, diagnosis: Diagnosis, look: CloseLook | None) -> _Suspec
 
 def _picture(settings: FolderSettings, closer: Closer, name: str) -> Picture:
     return picture_of(closer.visible(settings.good_dir / name))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("goodpart_bank_builder.report"),
-        autoescape=True,  # names of files and folders may contain markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": figure_text, "printable": printable, "breakable": breakable}
-    environment.globals |= {"version": importlib.metadata.version("goodpart-bank-builder")}
-    return environment

@@ -1,30 +1,16 @@
-"""Tables of a report: figures, thresholds, and verdicts by kind."""
+"""Tables of a report: figures, and verdicts by kind."""
 
 import dataclasses
 
 from goodpart.facts.calibration import RateUnit
-from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.by_part import escapes, false_rejects, units_of
+from goodpart_bank_builder.evaluate.by_part import false_rejects, units_of
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.evaluate.metrics import Rate
 from goodpart_bank_builder.report.text import figure_text
 
 TUNED = "tuned on these defects, no promise"
 """Label of every value that was tuned on the labelled defects of the test set."""
-
-
-FINDINGS = {
-    "outlier": "unlike the other good parts",
-    "blur": "more blurred than the others",
-    "exposure": "lighter or darker than the others",
-    "size": "another size than the others",
-    "rotated": "turned by a quarter",
-    "grey": "grey among colour, or colour among grey",
-    "channels": "red and blue exchanged",
-    "unreadable": "cannot be read",
-}
-"""What the words of a bundle's examination mean."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,28 +50,6 @@ class KindRow:
     figures: KindFigures | None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ThresholdRow:
-    """One choice of the threshold, and its results on the test set.
-
-    Attributes:
-        name: name of the choice.
-        threshold: in sigmas.
-        basis: reason for the choice.
-        tuned: whether the choice was tuned on the labelled defects of the test set.
-        in_use: whether the verdicts were given with this threshold.
-        false_rejects, escapes: see `CategoryFigures`.
-    """
-
-    name: str
-    threshold: float
-    basis: str
-    tuned: bool
-    in_use: bool
-    false_rejects: Rate
-    escapes: Rate
-
-
 def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
     """Rows of the figures of a category that can be computed, without the two rates."""
     auroc = "chance that a defective {0} scores higher than a good one"
@@ -102,6 +66,16 @@ def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
         ("AUPRO to 0.30", figures.aupro_30, overlap.format("0.30"), False),
         ("AUPRO to 0.05", figures.aupro_05, overlap.format("0.05"), False),
     ]
+    if (alone := figures.without_head) is not None:
+        again = "the same from the same bank, by the distance alone"
+        rows += [
+            (f"{name} without the head", value, again, False)
+            for name, value in zip(
+                ("Image AUROC", "Pixel AUROC", "AUPRO to 0.30"),
+                (alone.image_auroc, alone.pixel_auroc, alone.aupro_30),
+                strict=True,
+            )
+        ]
     return [
         FigureRow(name=name, value=figure_text(value), meaning=meaning, tuned=tuned)
         for name, value, meaning, tuned in rows
@@ -131,56 +105,6 @@ def kind_columns(result: CategoryResult) -> list[KindColumn]:
     ]
     kinds = result.figures.kinds.values()
     return [column for column in columns if any(getattr(kind, column.name) is not None for kind in kinds)]
-
-
-def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
-    """Rows of the bundle's threshold, this device's if it differs, and the two tuned on labelled defects."""
-    calibration, figures = inspector.calibration, result.figures
-    counted = units_of(result.images, figures.rate_unit)
-    choices = [("From good parts alone", calibration.threshold, calibration.promise, False)]
-    if figures.threshold != calibration.threshold:
-        rate = calibration.rate_of(figures.threshold)
-        basis = (
-            f"set on this device; at this threshold, the bundle's good {calibration.rate_unit.value}s support a "
-            f"false-reject rate of {rate:.3g}"
-        )
-        choices.append(("This device", figures.threshold, basis, False))
-    if figures.image_best_f1_threshold is not None:
-        choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of precision and recall", True))
-    if (cost := figures.cost) is not None:
-        basis = (
-            f"an escape costs {cost.escape_cost:g} false rejects, {100 * cost.defect_rate:g} % of parts are defective"
-        )
-        choices.append(("Cheapest", cost.best_threshold, basis, True))
-    return [
-        ThresholdRow(
-            name=name,
-            threshold=threshold,
-            basis=basis,
-            tuned=tuned,
-            in_use=not tuned and threshold == figures.threshold,
-            false_rejects=false_rejects(counted, threshold=threshold),
-            escapes=escapes(counted, threshold=threshold),
-        )
-        for name, threshold, basis, tuned in choices
-    ]
-
-
-def broken_promise(inspector: Inspector, figures: CategoryFigures) -> str | None:
-    """A remark if the whole interval of the false-reject rate lies above the target, else None."""
-    target = inspector.calibration.rate_of(figures.threshold)
-    if figures.threshold == inspector.calibration.threshold:
-        target = inspector.calibration.false_reject_rate
-    low = figures.false_rejects.low
-    if low is None or low <= target:
-        return None
-    return (
-        f"More good {figures.counted}s were rejected than the target of {100 * target:.3g} %: the low end of the "
-        f"interval is {100 * low:.1f} %. Either the test parts differ from the parts that the bundle was built from "
-        f"(another batch, light or camera), or several photographs of one part were held out as if they showed several "
-        f"parts. "
-        f"The option --group of goodpart-bank build and evaluate joins the photographs of one part."
-    )
 
 
 def _kind_row(kind: str, images: list[ImageResult], figures: KindFigures | None, unit: RateUnit) -> KindRow:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from goodpart.scoring.rounding import decimals_that_tell_apart
 from goodpart_bank_builder.evaluate.metrics import Rate
 
 
@@ -20,10 +21,17 @@ def breakable(name: str) -> Markup:
 
 
 def with_options(text: str) -> Markup:
-    """A text as HTML whose options of commands (`--exclude`) never break at a hyphen."""
-    pieces = re.split(r"(--[a-z][a-z-]*)", printable(text))
-    marked = (Markup("<code>{}</code>").format(each) if number % 2 else each for number, each in enumerate(pieces))
-    return Markup("").join(marked)
+    """A text as HTML; a command in backquotes may break between its words, and an option (`--exclude`) never breaks."""
+    pieces = re.split(r"(`[^`]+`|--[a-z][a-z-]*)", printable(text))
+    return Markup("").join(_command(each) if number % 2 else each for number, each in enumerate(pieces))
+
+
+def _command(text: str) -> Markup:
+    if not text.startswith("`"):
+        return Markup("<code>{}</code>").format(text)
+    option = Markup("<code>{}</code>")
+    words = [option.format(word) if word.startswith("--") else word for word in text[1:-1].split(" ")]
+    return Markup('<code class="command">{}</code>').format(Markup(" ").join(words))
 
 
 def ucfirst(text: str) -> str:
@@ -43,6 +51,11 @@ def figure_text(value: float | None, digits: int = 3) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
+def apart(value: float, other: float, digits: int = 2) -> str:
+    """A figure with `digits` decimals, or more where it would equal another one that it differs from."""
+    return figure_text(value, decimals_that_tell_apart([(value, other)], at_least=digits))
+
+
 def percent_text(value: float | None) -> str:
     """A share of 0 to 1 as a percentage; n/a for None."""
     return "n/a" if value is None else f"{100 * value:.1f} %"
@@ -50,6 +63,4 @@ def percent_text(value: float | None) -> str:
 
 def interval_text(rate: Rate) -> str:
     """The 95 % interval of a rate as percentages; n/a without one."""
-    if rate.low is None or rate.high is None:
-        return "n/a"
-    return f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %"
+    return rate.interval

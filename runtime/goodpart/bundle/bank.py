@@ -16,7 +16,7 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
     Raises:
         BundleError: a file has changed since it was checked, or is not what the manifest says.
     """
-    profile = bundle.manifest.backbone.profile
+    profile, facts = bundle.manifest.backbone.profile, bundle.manifest.bank
     vectors, projection = bundle.read_bank()
     with bundle.open_index() as path:
         graph = Graph.load(
@@ -31,7 +31,7 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
         vectors,
         graph,
         neighbours=profile.neighbours,
-        candidates=profile.index.candidates,
-        search=bundle.manifest.bank.search,
+        candidates=profile.index.candidates if facts.candidates is None else facts.candidates,
+        search=facts.search,
         threads=threads,
     )

@@ -5,7 +5,6 @@ import errno
 import io
 import json
 import os
-import re
 import signal
 import sys
 import traceback
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
+from goodpart._host.machine import says_no_memory
 from goodpart.errors import GoodpartError, UnfitImagesError
 
 INTERRUPTED = 130
@@ -24,10 +24,6 @@ USAGE = 2
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """Errors of an output that takes no more."""
-
-
-_NO_MEMORY = re.compile("bfc_arena|failed to map segment|PosixThread|bad_alloc|[Mm]emory|allocate")
-"""What libraries say when the system gives them none."""
 
 
 class Command(Protocol):
@@ -184,12 +180,17 @@ def _unexpected(error: Exception) -> str:
 
 def _memory_limit(text: str) -> str:
     """What stands behind an error of a native library that got no memory, if this process has a limit of it."""
-    if _NO_MEMORY.search(text) is None or sys.platform == "win32":
+    if not says_no_memory(text) or sys.platform == "win32":
         return ""
     import resource
 
-    most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return "" if most == resource.RLIM_INFINITY else f"; this process may map {most >> 20} MB (ulimit -v): give it more"
+    for limit, how in (
+        (resource.RLIMIT_AS, "map {} MB (ulimit -v)"),
+        (resource.RLIMIT_DATA, "write {} MB (ulimit -d)"),
+    ):
+        if (most := resource.getrlimit(limit)[0]) != resource.RLIM_INFINITY:
+            return f"; this process may {how.format(most >> 20)}: give it more"
+    return ""
 
 
 def _drop_output() -> None:

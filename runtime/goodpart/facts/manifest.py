@@ -5,6 +5,7 @@
 
 import dataclasses
 import enum
+import math
 
 from goodpart.errors import UsageError
 from goodpart.facts.excess import ExcessSpec
@@ -55,14 +56,18 @@ class BankSpec:
         directions: that the graph sees of them, 1 to 4096.
         search: how patches find their neighbours; decided when the bundle is built, never by a device.
         recall: share of the K nearest neighbours of good patches that were among the graph's candidates, 0 to 1.
+        candidates: bank vectors that the graph names for each patch, 1 to 1000; None for as many as the profile says.
     """
 
     vectors: int
     directions: int
     search: SearchMethod
     recall: float
+    candidates: int | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
+        if self.candidates is not None and not 1 <= self.candidates <= 1000:
+            raise UsageError(f"bank: expected 1 to 1000 candidates, found {self.candidates}")
         if not (2 <= self.vectors <= 10_000_000 and 1 <= self.directions <= 4096 and 0.0 <= self.recall <= 1.0):
             raise UsageError(
                 f"bank: expected 2 to 10000000 vectors, 1 to 4096 directions and a recall of 0 to 1, found {self}"
@@ -118,6 +123,29 @@ class FileFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdRange:
+    """The range in which a device may move the threshold; `in` says whether a threshold lies in it.
+
+    Attributes:
+        lowest, highest: in sigmas.
+    """
+
+    lowest: float
+    highest: float
+
+    def __post_init__(self) -> None:
+        # written so that a NaN fails
+        if not -math.inf < self.lowest <= self.highest < math.inf:
+            raise UsageError(f"threshold_range: expected finite numbers in order, found {self.lowest}, {self.highest}")
+
+    def __contains__(self, threshold: float) -> bool:
+        return self.lowest <= threshold <= self.highest
+
+    def __str__(self) -> str:
+        return f"{self.lowest:.6g} to {self.highest:.6g} sigmas"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything a bundle states about itself; its own sha256 is the bundle's digest.
 
@@ -132,6 +160,7 @@ class Manifest:
         head: its size and its scale, None without a head.
         excess: its weight, None if the profile has no excess.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
+        threshold_range: in which a device may move the threshold; None in format 1, where it may set any.
     """
 
     format_version: int
@@ -146,6 +175,7 @@ class Manifest:
     head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     excess: ExcessSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
+    threshold_range: ThresholdRange | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -169,5 +199,7 @@ class Manifest:
         # a profile with an excess has no head, and a head of another one has no place beside it
         if self.excess is not None and self.head is not None:
             raise UsageError("head: expected none beside an excess")
-        if self.format_version == 1 and self.atlas is not None:
-            raise UsageError("atlas: expected none in format version 1")
+        if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
+            raise UsageError("atlas, bank candidates: expected none in format version 1")
+        if (self.format_version == 1) != (self.threshold_range is None):
+            raise UsageError("threshold_range: expected one in format version 2, and none in format version 1")

@@ -82,6 +82,15 @@ class Backbone:
             ) from error
         return cls(model, threads=threads, where=str(path))
 
+    def checked(self, seen: SeenFrame) -> SeenFrame:
+        """What was seen, if it has the shape of what this backbone gives for one frame.
+
+        Raises:
+            InferenceError: it has another one.
+        """
+        self._check_shape(seen.embeddings)
+        return seen
+
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """`(P, D) float32` embeddings of one frame; the rest of what `see` gives is left out. Refuses as `see` does."""
         return self.see(frame).embeddings
@@ -108,9 +117,7 @@ class Backbone:
             raise InferenceError(
                 f"backbone: expected embeddings of a {checked.shape} frame, found {short(error)}"
             ) from error
-        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
-        if embeddings.shape != wanted:
-            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
+        self._check_shape(embeddings)
         # sums of squares take one pass over what is still in the cache; with NaN or infinity they are not 1
         squares = np.einsum("pd,pd->p", embeddings, embeddings)
         # certified search compares the graph's cosines with inner products; a patch without any feature is all zero
@@ -130,6 +137,11 @@ class Backbone:
             embeddings=np.asarray(embeddings, dtype=np.float32),
             hottest=_finite_values(others[0], len(embeddings)) if others else None,
         )
+
+    def _check_shape(self, embeddings: npt.NDArray[Any]) -> None:
+        wanted = (self.spec.grid.patches, self.spec.grid.dimension)
+        if embeddings.shape != wanted:
+            raise InferenceError(f"backbone: expected embeddings {wanted}, found {embeddings.shape}; export it again")
 
     def close(self) -> None:
         """Ends the session's threads and frees its memory; after this no frame can be embedded."""

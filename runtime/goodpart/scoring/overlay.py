@@ -26,6 +26,13 @@ _LINE_SHARE = 1 / 300
 """Width of a line, as a share of the frame's longer side."""
 
 _LINE, _HALO = (255, 255, 255), (0, 0, 0)
+
+_CORNERS = (255, 230, 0)
+"""Colour of corners: white ones are lost on bright metal."""
+
+_CORNER_SHARE = 1 / 8
+"""The least side of what corners surround, as a share of the frame's longer side; a patch may be much smaller."""
+
 _HATCH_GREY, _HATCH_WEIGHT = 128.0, 0.45
 
 Picture = npt.NDArray[np.uint8]
@@ -59,7 +66,7 @@ class Marks:
     Attributes:
         inside: `(H, W) bool`, True within the contour, or None for no contour. The line lies outside of it.
         boxes: regions that get an outline.
-        corners: regions that get the corners of an outline.
+        corners: regions that get the corners of a wider outline, yellow on black, so that a small one is seen.
         ignored: `(H, W) bool`, True where the frame never counts, or None if all of it counts.
     """
 
@@ -101,9 +108,10 @@ def draw_overlay(
     for distance_px, colour in ((2 * width_px, _HALO), (width_px, _LINE)):
         if marks.inside is not None:
             _contour(drawn, marks.inside, distance_px, width_px, colour)
-        for regions, whole in ((marks.boxes, True), (marks.corners, False)):
-            for region in regions:
-                _outline(drawn, region, distance_px, width_px, colour, whole=whole)
+        for region in marks.boxes:
+            _outline(drawn, region, distance_px, width_px, colour, whole=True)
+    for region in marks.corners:
+        _corners(drawn, region, 3 * width_px)
     return drawn
 
 
@@ -211,6 +219,22 @@ def _outline(
         line[(bottom - top) // 3 : -((bottom - top) // 3)] = False
         line[:, (right - left) // 3 : -((right - left) // 3)] = False
     picture[top:bottom, left:right][line] = colour
+
+
+def _corners(picture: Picture, region: Region, width_px: int) -> None:
+    """Draws the corners of an outline, with a halo on both sides of it."""
+    side_px = round(max(picture.shape[:2]) * _CORNER_SHARE)
+    more_y_px, more_x_px = max(0, side_px - region.height_px) // 2, max(0, side_px - region.width_px) // 2
+    around = dataclasses.replace(
+        region,
+        y_px=region.y_px - more_y_px,
+        x_px=region.x_px - more_x_px,
+        height_px=region.height_px + 2 * more_y_px,
+        width_px=region.width_px + 2 * more_x_px,
+    )
+    halo_px = max(1, width_px // 2)
+    _outline(picture, around, width_px + halo_px, width_px + 2 * halo_px, _HALO, whole=False)
+    _outline(picture, around, width_px, width_px, _CORNERS, whole=False)
 
 
 _INFERNO = np.frombuffer(

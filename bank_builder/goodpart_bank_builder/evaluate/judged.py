@@ -1,0 +1,92 @@
+"""Judged parts: the parts of a category as the conclusion counts them."""
+
+import dataclasses
+
+import numpy as np
+
+from goodpart.facts.calibration import RateUnit
+from goodpart_bank_builder.evaluate.by_part import PartResult, false_rejects, parts_of, units_of
+from goodpart_bank_builder.evaluate.chance import auroc_interval
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
+from goodpart_bank_builder.evaluate.metrics import Rate, auroc, rate_of
+
+MOST = 0.5
+"""The share of defective parts found below which nobody can tell them from good ones."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JudgedParts:
+    """The parts of a category. Defective parts that cannot be judged are rejected on the line, but nobody found them.
+
+    Attributes:
+        good: good parts.
+        judged: defective parts without those that cannot be judged.
+        unknown: number of defective parts that cannot be judged.
+        rejected: number of good parts that are rejected.
+        false_rejects: good images or parts, as the bundle's rate counts, that are rejected.
+        escapes: judged defective parts that pass.
+        found: number of judged defective parts that are rejected.
+        interval: AUROC of the scores of parts and its 95 % interval, None without both kinds of parts.
+    """
+
+    good: tuple[PartResult, ...]
+    judged: tuple[PartResult, ...]
+    unknown: int
+    rejected: int
+    false_rejects: Rate
+    escapes: Rate
+    found: int
+    interval: tuple[float, float, float] | None
+
+    @property
+    def share(self) -> float:
+        """Share of the judged defective parts that are found."""
+        return self.found / len(self.judged)
+
+    @property
+    def defective(self) -> str:
+        """The judged defective parts in words: `10 defective parts`."""
+        return parts_in_words(len(self.judged), "defective")
+
+    def rejects_too_many(self, figures: CategoryFigures) -> bool:
+        """Whether the whole 95 % interval of the false-reject rate lies above the target."""
+        low, target = self.false_rejects.low, figures.target_rate
+        return low is not None and target is not None and low > target
+
+    def target_per_part(self, figures: CategoryFigures) -> float | None:
+        """The most that the target allows per part; a part is rejected when any of its images is."""
+        if figures.target_rate is None or figures.rate_unit is RateUnit.PART:
+            return figures.target_rate
+        images = max(len(part.images) for part in (*self.good, *self.judged))
+        return min(1.0, images * figures.target_rate)
+
+
+def judged_parts(result: CategoryResult) -> JudgedParts:
+    """The parts of a category, counted."""
+    parts = parts_of(result.images)
+    good = tuple(part for part in parts if not part.is_defective)
+    defective = [part for part in parts if part.is_defective]
+    # a part of which any image was called DEFECT is found, whatever its other images are
+    judged = tuple(part for part in defective if not part.is_unknown or part.is_found)
+    compared = (*good, *judged)
+    value = auroc(np.array([part.is_defective for part in compared]), np.array([part.score for part in compared]))
+    return JudgedParts(
+        good=good,
+        judged=judged,
+        unknown=len(defective) - len(judged),
+        rejected=sum(part.is_rejected for part in good),
+        false_rejects=false_rejects(units_of(result.images, result.figures.rate_unit)),
+        escapes=rate_of(np.array([not part.is_rejected for part in judged], np.bool_)),
+        found=sum(part.is_rejected for part in judged),
+        interval=None if value is None else (value, *auroc_interval(value, good=len(good), defective=len(judged))),
+    )
+
+
+def parts_in_words(number: int, kind: str) -> str:
+    """A number of parts of a kind: `1 good part`, `2 good parts`."""
+    return counted(number, kind, RateUnit.PART.value)
+
+
+def counted(number: int, kind: str, unit: str) -> str:
+    """A number of images or parts of a kind: `2 good images`."""
+    return f"{number} {kind} {unit}{'' if number == 1 else 's'}"

@@ -1,0 +1,83 @@
+"""Reasons of a conclusion: what it rests on, what limits it, and what to try; one sentence each."""
+
+from goodpart_bank_builder.evaluate.figures import CategoryFigures
+from goodpart_bank_builder.evaluate.judged import JudgedParts, counted, parts_in_words
+
+_WELL_APART = 0.8
+"""A lower end of the AUROC's interval from which the scores are fine, and the threshold is to blame."""
+
+_FEW = 20
+
+
+def overlap(seen: JudgedParts) -> str:
+    """How far the scores of good and defective parts overlap."""
+    if seen.interval is None:
+        return "the scores of defective parts lie below the threshold, as those of good parts do"
+    value, low, high = seen.interval
+    says = "0.5 is chance" if low <= 0.5 else "1 is a perfect separation, 0.5 is chance"
+    return f"the scores overlap: AUROC {value:.2f}, 95 % interval {low:.2f} to {high:.2f} ({says})"
+
+
+def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """How many defective and good parts are rejected."""
+    lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
+    if seen.unknown:
+        lines.append(
+            f"{parts_in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
+        )
+    return lines + good_counts(figures, seen)
+
+
+def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """How many good parts are rejected, and the target."""
+    if not seen.good:
+        return ["no good images: false rejects are not measured here"]
+    target = "" if figures.target_rate is None else f"; {figures.target_in_words}"
+    events, of = seen.false_rejects.events, seen.false_rejects.of
+    held_out = ", held out of the build," if figures.held_out_images else ""
+    good = counted(of, "good", figures.counted)
+    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){target}"]
+    if (other := figures.other_unit) is not None:
+        rejected = other.false_rejects
+        lines.append(f"by {other.unit.value}: {rejected.events} of {counted(rejected.of, 'good', other.unit.value)}")
+    return lines
+
+
+def what_to_try(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """Causes that can be mended."""
+    lines = []
+    if seen.interval is not None and seen.interval[1] > _WELL_APART and not seen.rejects_too_many(figures):
+        lines.append(
+            "the scores separate better than the threshold does: look at the good images that the threshold rests on, "
+            "or give a higher --false-reject-rate"
+        )
+    if figures.smallest_defect_px is not None:
+        size = figures.smallest_defect_px
+        sizes = [image.defect_px for part in seen.judged for image in part.images if image.defect_px is not None]
+        if sizes:
+            few = sum(found < size for found in sizes)
+            start = f"{few} of {len(sizes)} marked defects measure less than {size:.0f} frame pixels" if few else ""
+        else:
+            start = f"if the defects measure less than {size:.0f} frame pixels"
+        if start:
+            lines.append(
+                f"{start}, the input is too small for them: give --smallest-defect-px N, their size, to the export"
+            )
+    return lines
+
+
+def limits(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """What makes the figures doubtful, whatever they are."""
+    lines = []
+    if figures.warning is not None:
+        lines.append(f"untrained weights, so this says nothing about trained ones: {figures.warning}")
+    if figures.carried_by:
+        names = ", ".join(figures.carried_by)
+        lines.append(f"the threshold rests on good images unlike the others: {names}; look whether they are good")
+    return lines
+
+
+def not_tried(seen: JudgedParts) -> list[str]:
+    """What a small sample leaves open."""
+    few = len(seen.judged) < _FEW
+    return ["so few images do not try other kinds of defect, other light or another position"] if few else []
