@@ -113,6 +113,10 @@ class _Learned:
 
 def _promise(options: argparse.Namespace) -> int:
     backbone = Backbone.load(options.backbone, threads=options.threads)
+    if backbone.spec.profile.excess is not None:
+        raise UsageError(
+            f"{options.backbone}: expected a profile without an excess, which is not measured here; found one"
+        )
     good = _embedded(backbone, options)
     profile = dataclasses.replace(backbone.spec.profile, bank_vectors=options.vectors)
     rows: dict[tuple[str, RateUnit, float], list[tuple[float, ...]]] = {}

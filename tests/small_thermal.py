@@ -13,7 +13,7 @@ def draw_thermal(seed: int, *, hot: int | None = None) -> npt.NDArray[np.uint16]
     frame = np.full((24, 18), 2100.0)
     left = 5 + int(rng.integers(0, 3))
     frame[4:20, left : left + 7] = 3700.0
-    frame += rng.normal(0, 12, frame.shape)
+    frame += rng.normal(0, 50, frame.shape)
     if hot is not None:
         frame[HOT] = hot
     return np.clip(frame, 0, 65535).astype(np.uint16)

@@ -12,6 +12,8 @@
     │   ├── SignatureError      unsigned, or signed by another key than the configured one
     │   ├── RollbackError       older than the oldest bundle that is still accepted
     │   ├── ContractError       whole files that do not fit together
+    │   ├── UnreadableError     the system does not give a file that is there, or no memory for it
+    │   ├── DeviceFileError     the settings of this device are not ones that the bundle allows
     │   ├── SelfTestError       the golden frames do not give their golden scores on this machine
     │   └── TrialError          the child process of a self-test crashed or took too long
     └── FrameError              the frame is refused: it has no verdict                           exit code 4
@@ -62,7 +64,15 @@ class BundleError(GoodpartError):
 
 
 class BundleMissingError(BundleError):
-    """The bundle folder or a required file is missing or cannot be read."""
+    """The bundle folder or a required file is missing."""
+
+
+class UnreadableError(BundleError):
+    """The system does not give a file that is there (permission, a failing disk), or no memory for it."""
+
+
+class DeviceFileError(BundleError):
+    """The device file beside the bundle is malformed, another bundle's, or sets what the bundle does not allow."""
 
 
 class ManifestError(BundleError):

@@ -17,13 +17,13 @@ from goodpart.bank.search import Bank
 from goodpart.bundle.atlas import Atlas
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import Bundle, read_bundle
-from goodpart.bundle.device import DeviceSettings, read_device
+from goodpart.bundle.device import DeviceSettings, moved_words, read_device
+from goodpart.bundle.golden import golden_errors
 from goodpart.bundle.memory import read_memory
 from goodpart.bundle.names import BACKBONE
 from goodpart.bundle.term import load_term
-from goodpart.errors import InferenceError, SelfTestError, UsageError
+from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.manifest import GoldenFrame
 from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.model.seen import SeenFrame
@@ -83,6 +83,7 @@ class Inspector:
         spinning: bool | None = None,
         public_key: str | os.PathLike[str] | None = None,
         minimum_serial: int = 0,
+        on_device: bool = True,
     ) -> "Inspector":
         """Verifies every byte of a bundle, loads it, applies this device's settings and scores its golden frames.
 
@@ -94,6 +95,7 @@ class Inspector:
             public_key: PEM file with the Ed25519 public key that must have signed the bundle; None to take unsigned
                 ones.
             minimum_serial: the lowest serial that is accepted.
+            on_device: whether the settings of this device apply.
 
         Raises:
             BundleError: the bundle, or the device file beside it, is refused; which of its kinds says why.
@@ -101,7 +103,7 @@ class Inspector:
         """
         key = None if public_key is None else Path(public_key)
         bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial, keep=True)
-        settings = read_device(bundle) or DeviceSettings(bundle=bundle.digest)
+        settings = (read_device(bundle) if on_device else None) or DeviceSettings(bundle=bundle.digest)
         if threads is None:
             threads = settings.threads or usable_cores()
         check_threads(threads)
@@ -128,6 +130,8 @@ class Inspector:
         # reproduce its scores here must not judge anything
         inspector.self_test()
         _log.info("loaded %s, digest %s", folder, bundle.digest)
+        if inspector.threshold_moved:
+            _log.warning("%s: %s", folder, moved_words(inspector.threshold, bundle.calibration.threshold))
         return inspector
 
     def __repr__(self) -> str:
@@ -138,6 +142,11 @@ class Inspector:
             f"Inspector({name}, {profile.input_height_px}x{profile.input_width_px} input, "
             f"threshold {self.threshold:.4g}, {threads} thread{'s' * (threads > 1)})"
         )
+
+    @property
+    def threshold_moved(self) -> bool:
+        """Whether another threshold than the bundle's own is in use."""
+        return self.threshold != self.calibration.threshold
 
     @property
     def bundle(self) -> Bundle:
@@ -241,7 +250,9 @@ class Inspector:
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
         reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
-        verdict = Verdict.UNKNOWN if reason else _judge(score, self.threshold)
+        # written so that NaN, for example, gives DEFECT
+        judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
+        verdict = Verdict.UNKNOWN if reason else judged
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
         grid = score_grid(scores, self._counted, self.backbone.spec.grid)
@@ -251,6 +262,7 @@ class Inspector:
             reason=reason,
             score=score,
             threshold=self.threshold,
+            threshold_moved=self.threshold_moved,
             pixel_threshold=self.pixel_threshold,
             p_value=self.calibration.p_value(score),
             grid=grid,
@@ -279,25 +291,4 @@ class Inspector:
             SelfTestError: one has no score, or one that is off by more than the manifest allows.
             ContractError: one is not a frame as the manifest declares them.
         """
-        return {golden.file: self._check_golden(golden) for golden in self.bundle.manifest.golden}
-
-    def _check_golden(self, golden: GoldenFrame) -> float:
-        """How far a golden frame's score is off, or SelfTestError."""
-        where, tolerance = self.bundle.folder / golden.file, self.bundle.manifest.golden_tolerance
-        try:
-            found = self.inspect(self.bundle.read_golden(golden.file)).score
-        except InferenceError as error:
-            # the frame is the bundle's own, so the fault is not the frame's
-            raise SelfTestError(f"{where}: expected a score, found none ({error})") from error
-        # written so that a non-finite error fails
-        if not abs(found - golden.score) <= tolerance:
-            raise SelfTestError(
-                f"{where}: expected score {golden.score:.4f} within {tolerance}, found {found:.4f}; "
-                f"this machine does not reproduce the bundle's scores"
-            )
-        return abs(found - golden.score)
-
-
-def _judge(score: float, threshold: float) -> Verdict:
-    """GOOD only if the score is at most the threshold; NaN, for example, gives DEFECT."""
-    return Verdict.GOOD if score <= threshold else Verdict.DEFECT
+        return golden_errors(self.bundle, lambda frame: self.inspect(frame).score)

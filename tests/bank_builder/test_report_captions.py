@@ -70,7 +70,7 @@ def test_a_dark_close_up_is_made_brighter_and_a_bright_one_is_not():
     bright = np.full((8, 8, 3), 180, np.uint8)
     assert gain_of(dark) == 6.0
     assert gain_of(2 * dark) == 4.0
-    assert gain_of(dark, bright) == gain_of(bright) == 1.0
+    assert gain_of(bright) == 1.0
     assert (brightened(2 * dark, 4.0) == 200).all()
     np.testing.assert_array_equal(brightened(bright, 1.0), bright)
 
@@ -81,8 +81,9 @@ def test_pieces_of_a_dark_part_say_that_they_are_brighter(inspector, category, t
     result = evaluate_category(inspector, read_categories(category)[0])
     drawn = draw_pictures(inspector, [image for image in result.images if image.is_defective], doing="test")
     gains = {each.strip.gain for each in drawn.values() if each.strip is not None}
-    # the good patches beside them are bright, and one gain holds for all
-    assert gains == {1.0}
+    assert min(gains) > 2.0
+    text = plain(page_of(inspector, result, tmp_path / "report"))
+    assert re.search(r"that it should look like, made \d\.\d times brighter", text)
 
 
 def test_a_close_up_stands_where_no_good_patches_can(built_bundle, category, monkeypatch):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from goodpart.errors import BundleError, UsageError
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.build.build import BuildSettings
+from goodpart_bank_builder.build.sign import make_keys, sign_bundle
 from goodpart_bank_builder.cli.main import main
 from small_network import small_bundle
 
@@ -98,3 +99,15 @@ def test_forcing_replaces_a_signed_bundle_by_an_unsigned_one(tmp_path):
     assert not (bundle / "manifest.sig").exists()
     with pytest.raises(BundleError, match="only bundles signed"):
         Inspector.load(bundle, public_key=tmp_path / "key.pub")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_key_that_others_may_read_signs_nothing(folder, tmp_path, mode):
+    key = tmp_path / "line.key"
+    make_keys(key)
+    key.chmod(mode)
+    with pytest.raises(UsageError, match=f"found mode {mode:04o}; run chmod 600"):
+        sign_bundle(folder, key)
+    assert not (folder / "manifest.sig").exists()
+    key.chmod(0o400)
+    sign_bundle(folder, key)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import FrameError, UnfitImagesError
+from goodpart.errors import FrameError, UnfitImagesError, UsageError
 from goodpart.facts.excess import ExcessRule
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
@@ -162,3 +162,12 @@ def test_a_closer_look_scores_with_the_term(good, backbone):
     ]
     assert looks[0].score > looks[1].score + 1.0
     assert divmod(looks[0].patch, 8)[0] == 3  # the spot lies in the rows 9 to 11 of 24
+
+
+def test_all_copies_are_named_at_once(good, backbone, tmp_path):
+    for copy, original in (("20.npy", "03.npy"), ("21.npy", "08.npy"), ("22.npy", "08.npy")):
+        (good / copy).write_bytes((good / original).read_bytes())
+    with pytest.raises(UsageError, match="expected another photograph") as caught:
+        build_and_keep(settings_for(good, backbone, tmp_path))
+    assert str(caught.value).count(" copy of ") == 3
+    assert all(f"{number}.npy" in str(caught.value) for number in ("03", "08", "20", "21", "22"))

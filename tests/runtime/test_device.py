@@ -12,7 +12,7 @@ from broken_bundles import change_json
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.device import DeviceSettings, device_path, read_device, write_device
 from goodpart.cli.main import main
-from goodpart.errors import BundleMissingError, ContractError, ManifestError, UsageError
+from goodpart.errors import BundleMissingError, DeviceFileError, UsageError
 from goodpart.inspector import Inspector
 
 
@@ -44,7 +44,7 @@ def test_settings_for_another_bundle_are_refused_with_what_to_do(bundle, setting
     old, new = read_bundle(bundle).digest, None
     change_json(bundle / "manifest.json", lambda facts: facts.update(name="rebuilt"))
     new = read_bundle(bundle).digest
-    refused(bundle, ContractError, new, old, "set them again with goodpart threshold", "--reset")
+    refused(bundle, DeviceFileError, new, old, "set them again with goodpart threshold", "--reset")
 
 
 @pytest.mark.parametrize("command", ["verify", "selftest", "score", "bench", "info", "threshold"])
@@ -68,13 +68,13 @@ def test_what_the_message_says_helps(bundle, settings, options, capsys):
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"7.5", b"\xff\xfe", b'{"threshold": 7.5'])
 def test_malformed_json(bundle, settings, text):
     settings.write_bytes(text)
-    refused(bundle, ManifestError, "expected")
+    refused(bundle, DeviceFileError, "expected")
 
 
 def test_unknown_key(bundle, settings):
     facts = json.loads(settings.read_text())
     settings.write_text(json.dumps({**facts, "operator": "me"}))
-    refused(bundle, ManifestError, "unknown ['operator']")
+    refused(bundle, DeviceFileError, "unknown ['operator']")
 
 
 @pytest.mark.parametrize("key", ["bundle", "threshold", "pixel_threshold"])
@@ -82,12 +82,12 @@ def test_missing_key(bundle, settings, key):
     facts = json.loads(settings.read_text())
     del facts[key]
     settings.write_text(json.dumps(facts))
-    refused(bundle, ManifestError, f"missing ['{key}']")
+    refused(bundle, DeviceFileError, f"missing ['{key}']")
 
 
 def test_a_key_that_stands_twice(bundle, settings):
     settings.write_text(settings.read_text().replace("{", '{"threshold": 1e9,'))
-    refused(bundle, ManifestError, "stands twice")
+    refused(bundle, DeviceFileError, "stands twice")
 
 
 @pytest.mark.parametrize("key", ["threshold", "pixel_threshold"])
@@ -95,19 +95,19 @@ def test_a_key_that_stands_twice(bundle, settings):
 def test_a_threshold_that_is_no_finite_number(bundle, settings, key, value):
     facts = json.loads(settings.read_text())
     settings.write_text(json.dumps({**facts, key: "HERE"}).replace('"HERE"', value))
-    refused(bundle, ManifestError, "expected")
+    refused(bundle, DeviceFileError, "expected")
 
 
 def test_a_digest_that_is_no_text(bundle, settings):
     facts = json.loads(settings.read_text())
     settings.write_text(json.dumps({**facts, "bundle": 7}))
-    refused(bundle, ManifestError, "bundle: expected a text")
+    refused(bundle, DeviceFileError, "bundle: expected a text")
 
 
 def test_a_folder_instead_of_the_file(bundle, settings):
     settings.unlink()
     settings.mkdir()
-    refused(bundle, ContractError, "expected a device file")
+    refused(bundle, DeviceFileError, "expected a device file")
 
 
 def test_a_link_to_nowhere_does_not_fall_away_silently(bundle, settings, tmp_path):
@@ -115,18 +115,18 @@ def test_a_link_to_nowhere_does_not_fall_away_silently(bundle, settings, tmp_pat
     settings.symlink_to(tmp_path / "elsewhere")
     assert Inspector.load(bundle).threshold == 7.5
     (tmp_path / "elsewhere").unlink()
-    refused(bundle, ContractError, "expected a device file")
+    refused(bundle, DeviceFileError, "expected a device file")
 
 
 def test_a_pipe_instead_of_the_file(bundle, settings):
     settings.unlink()
     os.mkfifo(settings)
-    refused(bundle, ContractError, "expected a device file")
+    refused(bundle, DeviceFileError, "expected a device file")
 
 
 def test_a_huge_file(bundle, settings):
     settings.write_bytes(settings.read_bytes() + b" " * (1 << 16))
-    refused(bundle, ContractError, "at most 65536 bytes")
+    refused(bundle, DeviceFileError, "at most 65536 bytes")
 
 
 def test_a_file_that_may_not_be_read(bundle, settings):
@@ -135,14 +135,14 @@ import os, sys
 from pathlib import Path
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.device import read_device
-from goodpart.errors import BundleMissingError
+from goodpart.errors import DeviceFileError
 bundle = read_bundle(Path(sys.argv[1]))
 Path(sys.argv[1] + ".device.json").chmod(0)
 if os.geteuid() == 0:
     os.seteuid(65534)
 try:
     print(read_device(bundle))
-except BundleMissingError as error:
+except DeviceFileError as error:
     print(error)
 """
     for folder in (bundle, *bundle.parents[:1]):

@@ -15,10 +15,12 @@ from goodpart.errors import GoodpartError
 
 EXPECTED = {
     "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod", "Camera",
-    "ContractError", "DeviceSettings", "Explanation", "ExportError", "FrameError", "FrozenGuard", "GoodPatch",
+    "ContractError", "DeviceFileError", "DeviceSettings", "Explanation", "ExportError", "FrameError",
+    "FrozenGuard", "GoodPatch",
     "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
     "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",
     "SignatureError", "Store", "StoreState", "StoredBundle", "TrialError", "TrialLimits", "UnfitImagesError",
+    "UnreadableError",
     "UsageError", "Verdict", "VersionError", "__version__", "read_bundle",
 }  # fmt: skip
 

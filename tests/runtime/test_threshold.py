@@ -42,6 +42,7 @@ def test_shown_as_it_is(bundle, threshold):
         "supported_false_reject_rate": 1 / 17,  # none of 16 scores lies above
         "held_out_parts": 16,
         "bundle_threshold": calibration.threshold,
+        "threshold_range": None,  # format 1 states none
         "device_file": None,
         "device": None,
     }

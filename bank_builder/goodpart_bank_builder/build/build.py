@@ -15,6 +15,7 @@ from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest
 from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
+from goodpart_bank_builder.build.allowed import threshold_range
 from goodpart_bank_builder.build.atlas import ATLAS, write_atlas
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.build.index import ChosenIndex, choose_index, save_index, search_method
@@ -122,6 +123,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
     )
     frames = choose_golden(list(learned.held_out), learned.worst, backbone.spec.frame)
     golden = {f"golden/{number:03}.npy": frame for number, frame in enumerate(frames)}
+    golden_frames = tuple(GoldenFrame(file=file, score=inspector.inspect(each).score) for file, each in golden.items())
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=settings.product,
@@ -129,12 +131,13 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         backbone=backbone.spec,
         bank=facts,
         provenance=provenance(settings, learned, found, diagnosis),
-        golden=tuple(GoldenFrame(file=file, score=inspector.inspect(frame).score) for file, frame in golden.items()),
+        golden=golden_frames,
         golden_tolerance=TOLERANCE_SIGMAS,
         files={},
         head=None if taught is None else taught.spec,
         excess=learned.excess,
         atlas=ATLAS if settings.thumbnails else None,
+        threshold_range=threshold_range(learned.calibration, defect_score=golden_frames[-1].score),
     )
     images = image_list(learned, found, settings.good_dir)
     digest = _publish(settings, manifest, chosen=chosen, learned=learned, golden=golden, images=images)

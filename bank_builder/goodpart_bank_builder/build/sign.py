@@ -1,6 +1,8 @@
 """Signing: makes an Ed25519 key pair and signs a bundle's manifest with it."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -42,6 +44,15 @@ def make_keys(path: Path) -> Path:
     return public
 
 
+def _check_private(key: Path) -> None:
+    """Refuses a private key that anybody but its owner may read; Windows has no such modes."""
+    if os.name == "posix" and key.is_file() and (mode := stat.S_IMODE(key.stat().st_mode)) & 0o077:
+        raise UsageError(
+            f"{key}: expected a key that its owner alone may read, found mode {mode:04o}; run chmod 600, and make a "
+            f"new key if others may have read it"
+        )
+
+
 def sign_bundle(folder: Path, key: Path) -> Bundle:
     """Signs a bundle. It replaces an older signature and leaves every other file unchanged.
 
@@ -54,8 +65,9 @@ def sign_bundle(folder: Path, key: Path) -> Bundle:
 
     Raises:
         BundleError: the bundle is refused.
-        UsageError: the key cannot be read, or the signature cannot be written.
+        UsageError: the key cannot be read, others may read it, or the signature cannot be written.
     """
+    _check_private(key)
     private = load_private_key(key)
     bundle = read_bundle(folder)
     text = (folder / MANIFEST).read_bytes()

@@ -67,6 +67,7 @@ class HeldOut:
             reason=None,
             score=score,
             threshold=inspector.threshold,
+            threshold_moved=False,
             pixel_threshold=inspector.pixel_threshold,
             p_value=inspector.calibration.p_value(score),
             grid=self._grid(scores),

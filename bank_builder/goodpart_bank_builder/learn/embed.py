@@ -125,11 +125,20 @@ class GoodImages:
         self.contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()
         original = self._first_path.setdefault(self.contents[path], path)
         if original != path:
-            raise UsageError(f"{path}: expected another photograph, found a copy of {original}; remove one of them")
+            others = "".join(f"; {copy} is a copy of {first}" for copy, first in self._copies() if copy != path)
+            raise UsageError(
+                f"{path}: expected another photograph, found a copy of {original}; remove one of them{others}"
+            )
         self.lookalikes.add(path, embeddings)
         if self._kept_bytes + embeddings.nbytes <= KEPT_BYTES:
             self._kept[path] = embeddings
             self._kept_bytes += embeddings.nbytes
+
+    def _copies(self) -> list[tuple[Path, Path]]:
+        """All images that are copies of an earlier one, each with that one."""
+        first: dict[str, Path] = {}
+        digests = [(path, hashlib.sha256(path.read_bytes()).hexdigest()) for path in self._every]
+        return [(path, first[digest]) for path, digest in digests if first.setdefault(digest, path) != path]
 
     def _refusal(self, first: Path, error: FrameError) -> FrameError:
         """The error for an unfit image and all others like it; they are read, but no longer embedded."""

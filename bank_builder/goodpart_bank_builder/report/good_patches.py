@@ -138,8 +138,8 @@ class GoodPatches:
             (good.image, good.distance, atlas.patch(good, context=CONTEXT))
             for good in self._nearest(frame, image, inspection, patch)
         ]
-        # one gain for all, or they could not be compared
-        gain = gain_of(own.picture, *(cut.picture for _, _, cut in nearest))
+        # what is looked at must be seen; one gain for all, or they could not be compared
+        gain = gain_of(own.picture)
         return DrawnStrip(
             place=_piece(own, gain),
             nearest=tuple((name, distance, _piece(cut, gain)) for name, distance, cut in nearest),

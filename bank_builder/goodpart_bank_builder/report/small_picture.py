@@ -56,9 +56,9 @@ def boxed(pixels: Pixels, box: Roi, *, width_px: int = 1) -> Pixels:
     return drawn
 
 
-def gain_of(*pictures: Pixels) -> float:
-    """By what factor these pictures are made brighter, so that dark ones are seen: 1 unless all of them are dark."""
-    brightest = max(float(np.percentile(pixels, 99)) for pixels in pictures)
+def gain_of(pixels: Pixels) -> float:
+    """By what factor a picture is made brighter, so that a dark one is seen: 1 unless it is dark."""
+    brightest = float(np.percentile(pixels, 99))
     return min(_MOST_GAIN, _BRIGHT / max(brightest, 1.0)) if brightest < _DARK else 1.0
 
 

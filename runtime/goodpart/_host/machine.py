@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+import sys
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -9,6 +11,10 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 MOST_THREADS = 256
 """The most threads that anyone may ask for, and that a default is."""
+
+
+_NO_MEMORY = re.compile("bfc_arena|failed to map segment|PosixThread|bad_alloc|[Mm]emory|allocate")
+"""What libraries say when the system gives them none."""
 
 
 def usable_cores(quota: Path = _QUOTA) -> int:
@@ -40,3 +46,18 @@ def cpu_name(cpuinfo: Path = CPUINFO) -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def data_limit_bytes() -> int | None:
+    """The most writable memory that the system lets this process have (`ulimit -Hd`), None without a limit."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    return None if most == resource.RLIM_INFINITY else most
+
+
+def says_no_memory(text: str) -> bool:
+    """Whether the message of a library means that the system gave it no memory."""
+    return _NO_MEMORY.search(text) is not None

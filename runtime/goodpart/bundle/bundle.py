@@ -32,11 +32,11 @@ from goodpart.bundle.names import (
     VECTORS,
 )
 from goodpart.errors import (
-    BundleMissingError,
     ContractError,
     FrameError,
     IntegrityError,
     ManifestError,
+    UnreadableError,
 )
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.head import head_values
@@ -113,7 +113,7 @@ class Bundle:
 
         Raises:
             IntegrityError: the file has changed since the bundle was read.
-            BundleMissingError: the system has no memory left to hold it.
+            UnreadableError: the system has no memory left to hold it.
         """
         if hasattr(os, "memfd_create"):
             with os.fdopen(os.memfd_create(INDEX), "wb", buffering=0) as file:
@@ -199,7 +199,7 @@ class Bundle:
             while data:
                 data = data[file.write(data) or 0 :]  # one write may take only a part, 2 GB on Linux
         except OSError as error:
-            raise BundleMissingError(
+            raise UnreadableError(
                 f"{self.folder / INDEX}: expected {size_bytes} bytes of memory to hold it, found none "
                 f"({error.strerror}); end other programs"
             ) from error
@@ -220,6 +220,7 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
         SignatureError: a key is given, and the bundle is unsigned or was signed by another one.
         RollbackError: its serial is too low.
         BundleMissingError: no folder, or a file is missing.
+        UnreadableError: the system does not give a file.
         IntegrityError: a size or sha256 is not the recorded one.
         VersionError: a format version that this runtime does not read.
         ManifestError: malformed or impossible facts.
@@ -233,11 +234,12 @@ def read_bundle(folder: Path, *, public_key: Path | None = None, minimum_serial:
             kept[name] = read_checked(folder, name, facts)
         else:
             check_file_facts(folder, name, facts)
+    calibration = _calibration(kept.pop(CALIBRATION), manifest, str(folder / CALIBRATION))
     return Bundle(
         folder=folder,
         digest=digest,
         manifest=manifest,
-        calibration=_calibration(kept.pop(CALIBRATION), manifest, str(folder / CALIBRATION)),
+        calibration=calibration,
         ignored=parse_ignored(kept.pop(IGNORE, None), manifest, str(folder / IGNORE)),
         _kept=kept,
     )
@@ -251,5 +253,10 @@ def _calibration(data: bytes, manifest: Manifest, where: str) -> Calibration:
         expected, told = ("no unit", "one") if version == 1 else ("a unit", "none")
         raise ManifestError(
             f"{where}: expected {expected} in format version {version}, found {told}; build the bundle again"
+        )
+    if (allowed := manifest.threshold_range) is not None and found.threshold not in allowed:
+        raise ContractError(
+            f"{where}: expected a threshold of {allowed} as in manifest.json, found {found.threshold:g}; rebuild the "
+            f"bundle"
         )
     return found

@@ -9,9 +9,13 @@ from pathlib import Path
 from goodpart._host import strict_json
 from goodpart._host.atomic import write_file
 from goodpart.bundle.bundle import Bundle
-from goodpart.errors import BundleError, BundleMissingError, ContractError, UsageError
+from goodpart.errors import DeviceFileError, ManifestError, UsageError
+from goodpart.facts.manifest import Manifest
+from goodpart.scoring.rounding import decimals_that_tell_apart
 
 _LIMIT_BYTES = 1 << 16
+
+_SET_AGAIN = "set them again with goodpart threshold, or remove them with its --reset"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,28 +58,58 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
     """This device's settings for a bundle, or None if it has none.
 
     Raises:
-        BundleMissingError: the file cannot be read.
-        ManifestError: malformed.
-        ContractError: the file was made for another bundle, so its threshold may not fit this one.
+        DeviceFileError: the file cannot be read, is malformed, was made for another bundle, whose threshold may not fit
+            this one, or sets a threshold outside the range that the bundle states.
     """
-    path = device_path(bundle.folder)
+    return read_settings(bundle.folder, bundle.manifest, digest=bundle.digest)
+
+
+def read_settings(folder: Path, manifest: Manifest, *, digest: str) -> DeviceSettings | None:
+    """As `read_device`, of a bundle of which only the manifest has been read.
+
+    Args:
+        folder, manifest, digest: of the bundle.
+    """
+    path = device_path(folder)
+    text = _read(path)
+    if text is None:
+        return None
+    try:
+        settings = strict_json.decode(DeviceSettings, text, where=str(path))
+    except ManifestError as error:
+        raise DeviceFileError(f"{error}; {_SET_AGAIN}") from error
+    if settings.bundle != digest:
+        raise DeviceFileError(
+            f"{path}: expected settings for bundle {digest}, found those for {settings.bundle}; {_SET_AGAIN}"
+        )
+    allowed = manifest.threshold_range
+    if settings.threshold is not None and allowed is not None and settings.threshold not in allowed:
+        raise DeviceFileError(
+            f"{path}: expected a threshold of {allowed}, as the bundle allows, found {settings.threshold:g}; "
+            f"{_SET_AGAIN}"
+        )
+    return settings
+
+
+def moved_words(threshold: float, own: float) -> str:
+    """Says that a device uses another threshold than the bundle's own, both in sigmas."""
+    decimals = decimals_that_tell_apart([(threshold, own)], at_least=3)
+    return f"threshold MOVED on this device: {threshold:.{decimals}f} sigmas; the bundle's own is {own:.{decimals}f}"
+
+
+def _read(path: Path) -> bytes | None:
     try:
         if not path.exists() and not path.is_symlink():
             return None
         if not path.is_file() or path.stat().st_size > _LIMIT_BYTES:
-            raise ContractError(f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else")
-        text = path.read_bytes()
+            raise DeviceFileError(
+                f"{path}: expected a device file of at most {_LIMIT_BYTES} bytes, found something else; {_SET_AGAIN}"
+            )
+        return path.read_bytes()
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return None  # the bundle's name leaves no room for one
-        raise BundleMissingError(f"{path}: expected a readable device file, found none ({error.strerror})") from error
-    settings = strict_json.decode(DeviceSettings, text, where=str(path))
-    if settings.bundle != bundle.digest:
-        raise ContractError(
-            f"{path}: expected settings for bundle {bundle.digest}, found those for {settings.bundle}; set them again "
-            f"with goodpart threshold, or remove them with its --reset"
-        )
-    return settings
+        raise DeviceFileError(f"{path}: expected a readable device file, found none ({error.strerror})") from error
 
 
 def change_device(bundle: Bundle, change: Callable[[DeviceSettings], DeviceSettings]) -> DeviceSettings | None:
@@ -95,7 +129,7 @@ def change_device(bundle: Bundle, change: Callable[[DeviceSettings], DeviceSetti
     """
     try:
         before = read_device(bundle)
-    except BundleError:
+    except DeviceFileError:
         before = None
     none = DeviceSettings(bundle=bundle.digest)
     after = change(before or none)

@@ -1,6 +1,7 @@
 """The files of a bundle, read once, as plain files of a known size and sha256."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from goodpart.errors import BundleMissingError, ContractError, IntegrityError
+from goodpart.errors import BundleMissingError, ContractError, IntegrityError, UnreadableError
 from goodpart.facts.manifest import FileFacts
 
 # a link would lead out of the bundle, and opening a pipe would wait for ever; neither flag exists on Windows
@@ -16,12 +17,16 @@ _PLAIN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(o
 
 _BLOCK_BYTES = 1 << 20
 
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""Errors of a file that is not there, or is a link since a moment ago."""
+
 
 def read_file(folder: Path, name: str, limit_bytes: int) -> bytes:
     """A file's bytes.
 
     Raises:
-        BundleMissingError: the system does not give them.
+        BundleMissingError: there is none.
+        UnreadableError: the system does not give it.
         ContractError: a link, folder, pipe or device.
         IntegrityError: more than `limit_bytes`.
     """
@@ -41,7 +46,7 @@ def read_checked(folder: Path, name: str, facts: FileFacts) -> bytes:
     """A file's bytes, if they are the recorded ones.
 
     Raises:
-        BundleMissingError, ContractError: as in `read_file`.
+        BundleMissingError, UnreadableError, ContractError: as in `read_file`.
         IntegrityError: another size or sha256.
     """
     data = read_file(folder, name, facts.size_bytes)
@@ -53,7 +58,7 @@ def check_file_facts(folder: Path, name: str, facts: FileFacts) -> None:
     """Refuses a file whose bytes are not the recorded ones, without keeping them.
 
     Raises:
-        BundleMissingError, ContractError: as in `read_file`.
+        BundleMissingError, UnreadableError, ContractError: as in `read_file`.
         IntegrityError: another size or sha256.
     """
     _compare(folder / name, facts, file_facts(folder / name))
@@ -63,7 +68,7 @@ def file_facts(path: Path) -> FileFacts:
     """Size and sha256 of a file.
 
     Raises:
-        BundleMissingError, ContractError: as in `read_file`.
+        BundleMissingError, UnreadableError, ContractError: as in `read_file`.
     """
     digest, size_bytes = hashlib.sha256(), 0
     with _opened(path) as file:
@@ -93,4 +98,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
                 raise ContractError(f"{path}: expected a plain file, found a link, folder or device")
             yield file
     except OSError as error:
-        raise BundleMissingError(f"{path}: expected a file of the bundle, found none ({error.strerror})") from error
+        if error.errno in _ABSENT:
+            raise BundleMissingError(f"{path}: expected a file of the bundle, found none ({error.strerror})") from error
+        raise UnreadableError(
+            f"{path}: expected a file that the system gives, found {error.strerror}; check its owner and the disk"
+        ) from error

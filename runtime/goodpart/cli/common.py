@@ -5,7 +5,6 @@ import errno
 import io
 import json
 import os
-import re
 import signal
 import sys
 import traceback
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
+from goodpart._host.machine import says_no_memory
 from goodpart.errors import GoodpartError, UnfitImagesError
 
 INTERRUPTED = 130
@@ -24,10 +24,6 @@ USAGE = 2
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """Errors of an output that takes no more."""
-
-
-_NO_MEMORY = re.compile("bfc_arena|failed to map segment|PosixThread|bad_alloc|[Mm]emory|allocate")
-"""What libraries say when the system gives them none."""
 
 
 class Command(Protocol):
@@ -108,10 +104,7 @@ def run(
         code = main(options)
         sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except UnfitImagesError as error:
-        for each in error.errors[:-1]:
-            _report(parser.prog, str(each), error.exit_code, show=False)
-        last = error.errors[-1] if error.errors else error
-        return _report(parser.prog, str(last), error.exit_code, show=options.traceback)
+        return _report_each(parser.prog, error, show=options.traceback)
     except GoodpartError as error:
         return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
@@ -187,12 +180,17 @@ def _unexpected(error: Exception) -> str:
 
 def _memory_limit(text: str) -> str:
     """What stands behind an error of a native library that got no memory, if this process has a limit of it."""
-    if _NO_MEMORY.search(text) is None or sys.platform == "win32":
+    if not says_no_memory(text) or sys.platform == "win32":
         return ""
     import resource
 
-    most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return "" if most == resource.RLIM_INFINITY else f"; this process may map {most >> 20} MB (ulimit -v): give it more"
+    for limit, how in (
+        (resource.RLIMIT_AS, "map {} MB (ulimit -v)"),
+        (resource.RLIMIT_DATA, "write {} MB (ulimit -d)"),
+    ):
+        if (most := resource.getrlimit(limit)[0]) != resource.RLIM_INFINITY:
+            return f"; this process may {how.format(most >> 20)}: give it more"
+    return ""
 
 
 def _drop_output() -> None:
@@ -205,3 +203,11 @@ def _report(program: str, text: str, code: int, *, show: bool) -> int:
         traceback.print_exc()
     print(f"{program}: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
     return code
+
+
+def _report_each(program: str, error: UnfitImagesError, *, show: bool) -> int:
+    """A line for each image, because one line would be too short for all."""
+    *others, last = error.errors or (error,)
+    for each in others:
+        _report(program, str(each), error.exit_code, show=False)
+    return _report(program, str(last), error.exit_code, show=show)

@@ -5,7 +5,7 @@ import argparse
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.description import bundle_facts
-from goodpart.bundle.device import DeviceSettings, read_device
+from goodpart.bundle.device import DeviceSettings, moved_words, read_device
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
 
@@ -25,8 +25,10 @@ def run(options: argparse.Namespace) -> int:
         stated = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
         print_json({"digest": bundle.digest, **stated, "device": to_plain(read_device(bundle))})
         return 0
-    facts = bundle_facts(bundle)
-    if (settings := read_device(bundle)) is not None:
+    settings, facts = read_device(bundle), bundle_facts(bundle)
+    if settings is not None and settings.threshold not in (None, bundle.calibration.threshold):
+        facts = {"THRESHOLD": moved_words(settings.threshold, bundle.calibration.threshold)} | facts
+    if settings is not None:
         facts["this device"] = _describe_device(settings)
     for label, text in facts.items():
         print(f"{label:<12}{text}")

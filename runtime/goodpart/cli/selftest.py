@@ -23,10 +23,13 @@ def run(options: argparse.Namespace) -> int:
         SelfTestError: a difference is too large.
     """
     folder = bundle_folder(options)
-    errors = Inspector.load(folder, threads=options.threads, **trust(options)).self_test()
+    inspector = Inspector.load(folder, threads=options.threads, **trust(options))
+    errors = inspector.self_test()
     if options.json:
         # only two digits of an error are significant
-        print_json({"bundle": str(folder), "errors_sigmas": {file: float(f"{e:.2g}") for file, e in errors.items()}})
+        rounded = {file: float(f"{error:.2g}") for file, error in errors.items()}
+        moved = inspector.threshold_moved
+        print_json({"bundle": str(folder), "errors_sigmas": rounded, "threshold_moved": moved})
     else:
         print(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")
     return 0

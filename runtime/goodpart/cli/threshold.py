@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     """Writes or removes the device file, then prints the threshold in use.
 
     Raises:
-        UsageError: the held-out scores do not support the rate, the value is not finite, or the device file cannot be
-            written.
+        UsageError: the held-out scores do not support the rate, the value is not finite, the bundle does not allow it,
+            or the device file cannot be written.
     """
     bundle = read_bundle(bundle_folder(options), **trust(options))
     if options.reset:
@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
         settings = read_device(bundle)
     else:
         value, pixel_value = _asked(bundle.calibration, options)
+        _check(bundle, value)
         settings = _set(bundle, value, pixel_value)
     _show(bundle, settings, as_json=options.json)
     return 0
@@ -65,6 +66,16 @@ def _asked(calibration: Calibration, options: argparse.Namespace) -> tuple[float
             raise UsageError(f"--value: expected a finite number of sigmas, found {options.value}")
         return options.value, calibration.pixel_threshold
     return calibration.thresholds_for(options.false_reject_rate)
+
+
+def _check(bundle: Bundle, value: float) -> None:
+    """Refuses a threshold that the bundle does not allow, before anything is written."""
+    allowed = bundle.manifest.threshold_range
+    if allowed is not None and value not in allowed:
+        raise UsageError(
+            f"threshold: expected {allowed}, the range that the bundle allows, found {value:g}; build a bundle for "
+            f"another range"
+        )
 
 
 def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> None:
@@ -89,6 +100,7 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
                 "supported_false_reject_rate": rate,
                 f"held_out_{unit}": len(calibration.scores),
                 "bundle_threshold": calibration.threshold,
+                "threshold_range": to_plain(bundle.manifest.threshold_range),
                 "device_file": None if settings is None else str(device_path(bundle.folder)),
                 "device": to_plain(settings),
             }
@@ -96,6 +108,8 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
     print(f"threshold   {holds:.3f} sigmas, {origin}")
+    if (allowed := bundle.manifest.threshold_range) is not None:
+        print(f"allowed     {allowed.lowest:.3f} to {allowed.highest:.3f} sigmas")
     print(f"expect      about {share} of good {unit} to be rejected (from {held_out})")
     if settings is not None:
         print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")

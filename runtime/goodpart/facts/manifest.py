@@ -5,6 +5,7 @@
 
 import dataclasses
 import enum
+import math
 
 from goodpart.errors import UsageError
 from goodpart.facts.excess import ExcessSpec
@@ -122,6 +123,29 @@ class FileFacts:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdRange:
+    """The range in which a device may move the threshold; `in` says whether a threshold lies in it.
+
+    Attributes:
+        lowest, highest: in sigmas.
+    """
+
+    lowest: float
+    highest: float
+
+    def __post_init__(self) -> None:
+        # written so that a NaN fails
+        if not -math.inf < self.lowest <= self.highest < math.inf:
+            raise UsageError(f"threshold_range: expected finite numbers in order, found {self.lowest}, {self.highest}")
+
+    def __contains__(self, threshold: float) -> bool:
+        return self.lowest <= threshold <= self.highest
+
+    def __str__(self) -> str:
+        return f"{self.lowest:.6g} to {self.highest:.6g} sigmas"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything a bundle states about itself; its own sha256 is the bundle's digest.
 
@@ -136,6 +160,7 @@ class Manifest:
         head: its size and its scale, None without a head.
         excess: its weight, None if the profile has no excess.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
+        threshold_range: in which a device may move the threshold; None in format 1, where it may set any.
     """
 
     format_version: int
@@ -150,6 +175,7 @@ class Manifest:
     head: HeadSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     excess: ExcessSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
+    threshold_range: ThresholdRange | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -175,3 +201,5 @@ class Manifest:
             raise UsageError("head: expected none beside an excess")
         if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
             raise UsageError("atlas, bank candidates: expected none in format version 1")
+        if (self.format_version == 1) != (self.threshold_range is None):
+            raise UsageError("threshold_range: expected one in format version 2, and none in format version 1")

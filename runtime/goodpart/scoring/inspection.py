@@ -42,10 +42,10 @@ class Inspection:
     Two inspections are equal only if they are the same object. Compare their attributes instead.
 
     Attributes:
-        verdict: GOOD, DEFECT or UNKNOWN.
-        reason: why the verdict is UNKNOWN, else None.
+        verdict, reason: the answer, and why it is UNKNOWN, else None.
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
+        threshold_moved: whether this device or program uses another threshold than the bundle's own.
         pixel_threshold: calibrated score above which a patch belongs to a region.
         p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
@@ -63,6 +63,7 @@ class Inspection:
     reason: str | None
     score: float
     threshold: float
+    threshold_moved: bool
     pixel_threshold: float
     p_value: float
     grid: npt.NDArray[np.float32]
@@ -147,8 +148,7 @@ class Inspection:
             outlines: whether each region gets a thin outline.
 
         Returns:
-            `(H, W, 3) uint8` picture, in RGB order for a frame of any order. Notebooks show RGB; OpenCV expects BGR
-            (`picture[:, :, ::-1]`).
+            `(H, W, 3) uint8` picture, in RGB order for a frame of any order; OpenCV expects `picture[:, :, ::-1]`.
 
         Raises:
             FrameError: the frame has another dtype, number of channels or size than the inspected one.
@@ -238,6 +238,7 @@ class Inspection:
         - `verdict`: "GOOD", "DEFECT" or "UNKNOWN".
         - `reason`: why the verdict is UNKNOWN, else None.
         - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
+        - `threshold_moved`: whether it is another than the bundle's own.
         - `margin`: the rounded score minus the rounded threshold.
         - `p_value`: 0 to 1, 6 significant digits.
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
@@ -263,6 +264,7 @@ class Inspection:
             "reason": self.reason,
             "score": score,
             "threshold": threshold,
+            "threshold_moved": self.threshold_moved,
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),

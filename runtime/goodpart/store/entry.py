@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from goodpart.bundle.device import DeviceSettings, read_settings
 from goodpart.bundle.manifest_file import read_manifest
 from goodpart.bundle.names import SIGNATURE
 from goodpart.errors import BundleError
@@ -19,7 +20,9 @@ class StoredBundle:
         name, serial, size_bytes: as the manifest states; None if the manifest is damaged.
         signed: whether the bundle holds a signature (not whether the signature is valid).
         active, last_good: whether the bundle is active, and whether a rollback would activate it.
-        error: why the bundle is refused, or None. Only the manifest is read for this; activation checks every byte.
+        threshold: that this device uses instead of the bundle's own, in sigmas, None if it uses that.
+        error: why the bundle or this device's settings for it are refused, or None. Only the manifest is read for this;
+            activation checks every byte.
     """
 
     digest: str
@@ -29,6 +32,7 @@ class StoredBundle:
     signed: bool
     active: bool
     last_good: bool
+    threshold: float | None
     error: str | None
 
 
@@ -42,11 +46,13 @@ def stored_bundle(folder: Path, state: StoreState, *, public_key: Path | None, m
     """
     digest = folder.name
     manifest: Manifest | None = None
+    settings: DeviceSettings | None = None
     error: str | None = None
     try:
         manifest, found = read_manifest(folder, public_key=public_key, minimum_serial=minimum_serial)
         if found != digest:
             error = f"{folder}: expected the bundle of that digest, found {found}"
+        settings = read_settings(folder, manifest, digest=digest)
     except BundleError as refused:
         error = str(refused)
     return StoredBundle(
@@ -57,5 +63,6 @@ def stored_bundle(folder: Path, state: StoreState, *, public_key: Path | None, m
         signed=(folder / SIGNATURE).is_file(),
         active=digest == state.active,
         last_good=digest == (state.history[-1] if state.history else None),
+        threshold=None if settings is None else settings.threshold,
         error=error,
     )

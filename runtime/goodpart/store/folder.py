@@ -5,6 +5,7 @@ STORE/state.json            the active bundle and the earlier ones; replaced in 
 STORE/lock                  held during writes; the system releases it when the process ends
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -17,7 +18,18 @@ from goodpart._host.atomic import write_file
 from goodpart._host.locks import locked
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.files import read_file
-from goodpart.errors import BundleError, BundleMissingError, ManifestError, UsageError, found_at
+from goodpart.bundle.manifest_file import read_manifest
+from goodpart.bundle.names import SIGNATURE
+from goodpart.errors import (
+    BundleError,
+    BundleMissingError,
+    ManifestError,
+    SignatureError,
+    UnreadableError,
+    UsageError,
+    found_at,
+)
+from goodpart.facts.manifest import Manifest
 from goodpart.facts.spec import SHA256
 from goodpart.store.state import StoreState
 
@@ -55,13 +67,15 @@ class StoreFolder:
         """The present state of the store.
 
         Raises:
-            BundleError: the state file is damaged.
+            BundleError: the state file is damaged, or the system does not give it.
         """
         if found_at(self.folder / _STATE) == "nothing":
             return StoreState()
         try:
             text = read_file(self.folder, _STATE, _STATE_LIMIT_BYTES)
             return strict_json.decode(StoreState, text, where=str(self.folder / _STATE))
+        except UnreadableError:
+            raise  # what cannot be read need not be damaged, and a new one would forget the history
         except BundleError as error:
             raise ManifestError(f"{error}; goodpart store activate writes a new one") from error
 
@@ -141,21 +155,88 @@ class StoreFolder:
             return []
         return [path for path in (self.folder / BUNDLES).iterdir() if SHA256.fullmatch(path.name)]
 
-    def find(self, begin: str) -> str:
-        """Completes the beginning of a digest.
+    def find(self, which: str) -> str:
+        """The digest of the bundle that is meant.
+
+        Args:
+            which: the beginning of a digest, a serial, or the name of a product for its bundle with the highest serial.
 
         Raises:
-            UsageError: no bundle's digest begins so, or several do.
+            UsageError: no bundle is meant, or several are.
         """
-        if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST_DIGEST},64}}", begin):
-            raise UsageError(f"digest: expected at least its first {_SHORTEST_DIGEST} hex digits, found {begin[:80]!r}")
-        found = [folder.name for folder in self.folders() if folder.name.startswith(begin)]
+        manifests = self.manifests()
+        named = {digest: manifest.serial for digest, manifest in manifests.items() if manifest.name == which}
+        found = {digest for digest, serial in named.items() if serial == max(named.values())}
+        found |= {digest for digest, manifest in manifests.items() if str(manifest.serial) == which}
+        if re.fullmatch(f"[0-9a-f]{{{_SHORTEST_DIGEST},64}}", which):
+            found |= {folder.name for folder in self.folders() if folder.name.startswith(which)}
         if len(found) != 1:
             raise UsageError(
-                f"{self.folder}: expected one bundle whose digest begins with {begin}, found {len(found)}; "
-                f"goodpart store list shows them"
+                f"{self.folder}: expected one bundle whose product or serial is {which[:80]!r}, or whose digest begins "
+                f"with so many ({_SHORTEST_DIGEST} or more) digits, found {len(found)}; goodpart store list shows them"
             )
-        return found[0]
+        return found.pop()
+
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifests of all bundles that have a readable one, by digest."""
+        found = {}
+        for folder in self.folders():
+            with contextlib.suppress(BundleError):
+                found[folder.name] = read_manifest(folder)[0]
+        return found
+
+    def product(self) -> str | None:
+        """Name of the product that the store is for, None if it holds nothing yet, or several and none is active.
+
+        Raises:
+            BundleError: the state file is damaged.
+        """
+        state = self.state
+        if state.product is not None:
+            return state.product
+        manifests = self.manifests()
+        if state.active is not None:
+            return manifests[state.active].name if state.active in manifests else None
+        names = {manifest.name for manifest in manifests.values()}
+        return names.pop() if len(names) == 1 else None
+
+    def check_product(self, name: str, told: str | None) -> None:
+        """Refuses a bundle of another product than the store's, unless its name was told.
+
+        Raises:
+            BundleError: the state file is damaged.
+            UsageError: it is another product's.
+        """
+        if told is not None and told != name:
+            raise UsageError(f"--product: expected {name!r}, the name of the bundle, found {told[:128]!r}")
+        mine = self.product()
+        if told is None and mine is not None and mine != name:
+            raise UsageError(
+                f"{self.folder}: expected a bundle of {mine!r}, found one of {name!r}; say --product {name!r} if this "
+                f"store shall judge that product"
+            )
+
+    def earlier(self, state: StoreState) -> list[str]:
+        """Digests of the bundles of the store's product that were active before, the latest first."""
+        mine, manifests = self.product(), self.manifests()
+        others = {digest for digest, manifest in manifests.items() if mine is not None and manifest.name != mine}
+        return [digest for digest in reversed(state.history) if digest not in others]
+
+    def signs_better(self, given: Path, place: Path) -> bool:
+        """Whether a bundle has a signature that should replace the one of its stored copy."""
+        new, old = _signature(given), _signature(place)
+        if new is None or new == old:
+            return False
+        if old is None:
+            return True
+        # two signatures: only a key tells them apart, and the given one has been checked with it
+        if self.public_key is None:
+            return False
+        try:
+            self.read(place)
+        except SignatureError:
+            return True
+        return False
 
     def is_whole(self, place: Path) -> bool:
         """Whether every byte of a bundle matches its digest; the signature and the serial are not checked."""
@@ -168,3 +249,8 @@ class StoreFolder:
 def is_store(folder: Path) -> bool:
     """Whether a folder is a store."""
     return found_at(folder / BUNDLES) == "a folder" and found_at(folder / _LOCK) == "a file"
+
+
+def _signature(folder: Path) -> bytes | None:
+    path = folder / SIGNATURE
+    return path.read_bytes() if path.is_file() else None

@@ -1,5 +1,6 @@
 """Store: the bundles of one inspection station, and one atomic pointer to the active one."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -15,8 +16,9 @@ from goodpart.bundle.names import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATUR
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
+    ContractError,
+    ManifestError,
     RollbackError,
-    SignatureError,
     TrialError,
     UsageError,
     found_at,
@@ -25,13 +27,10 @@ from goodpart.inspector import Inspector
 from goodpart.store.entry import StoredBundle, stored_bundle
 from goodpart.store.folder import BUNDLES, StoreFolder
 from goodpart.store.state import StoreState
-from goodpart.store.trial import TrialLimits, try_bundle
+from goodpart.store.trial import DAMAGE, TrialLimits, try_bundle
 
 _REASON = 500
 """Characters of a reason that are kept in the state."""
-
-_NOT_THE_BUNDLES_FAULT = (SignatureError, RollbackError, TrialError)
-"""Errors caused by a wrong key, a wrong minimum serial or a slow machine; they never change the active bundle."""
 
 _T = TypeVar("_T")
 
@@ -66,26 +65,28 @@ class Store(StoreFolder):
         super().__init__(folder, public_key=public_key, minimum_serial=minimum_serial)
         self._limits = limits or TrialLimits()
 
-    def add(self, bundle: str | os.PathLike[str]) -> Bundle:
+    def add(self, bundle: str | os.PathLike[str], *, product: str | None = None) -> Bundle:
         """Checks a bundle, copies it and checks the copy, without activating it. Adding it again repairs the copy.
 
         Args:
             bundle: folder of the bundle.
+            product: its name, if it is another product's than the store's.
 
         Returns:
             the copy.
 
         Raises:
             BundleError: the bundle is refused.
-            UsageError: the copy cannot be written, or another process holds the store.
+            UsageError: it is another product's, the copy cannot be written, or another process holds the store.
         """
         given = self.read(Path(bundle))
         place = self.path(given.digest)
         with self.locked():
+            self.check_product(given.manifest.name, product)
             if not self.is_whole(place):
                 remove(place)  # a damaged copy has no value
-            # the digest does not cover the signature; an unsigned bundle must not replace a signed copy
-            elif _signature(given.folder) in (None, _signature(place)):
+            # the digest does not cover the signature: a worse one must not replace the one that is stored
+            elif not self.signs_better(given.folder, place):
                 return self.read(place)
             with staged_folder(place, force=True, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
                 for name in [MANIFEST, MANIFEST_SHA256, SIGNATURE, *given.manifest.files]:
@@ -100,18 +101,24 @@ class Store(StoreFolder):
                     )
         return self.read(place)
 
-    def activate(self, digest: str, *, refuse_older: bool = False) -> Bundle:
+    def activate(self, which: str, *, refuse_older: bool = False, product: str | None = None) -> Bundle:
         """Activates a bundle if its self-test passes; otherwise nothing changes.
 
         Args:
-            digest: digest of an added bundle, or its beginning.
+            which: an added bundle: its digest, the beginning of it, its serial, or its product for the one with the
+                highest serial.
             refuse_older: whether to refuse a serial below the highest serial that was ever active in the store.
+            product: its name, if it is another product's than the store's.
 
         Raises:
             BundleError: the bundle is refused, or does not pass its self-test.
-            UsageError: there is no such bundle, or another process holds the store.
+            UsageError: there is no such bundle, it is another product's, or another process holds the store.
         """
-        chosen = self._trial(self.find(digest))
+        digest = self.find(which)
+        name = self.read(self.path(digest)).manifest.name
+        with contextlib.suppress(ManifestError):  # a damaged state names no product, and is mended below
+            self.check_product(name, product)
+        chosen = self._trial(digest)
         serial = chosen.manifest.serial
 
         def switch(state: StoreState) -> StoreState:
@@ -120,7 +127,7 @@ class Store(StoreFolder):
                     f"{chosen.folder}: expected serial {state.highest_serial} or later, found {serial}; "
                     f"a newer bundle was active here"
                 )
-            return state.forward(chosen.digest, serial)
+            return state.forward(chosen.digest, serial, name)
 
         self.change(switch, mend=True)
         return chosen
@@ -133,9 +140,11 @@ class Store(StoreFolder):
             UsageError: there is no earlier bundle, or another process holds the store.
         """
         before = self.state
-        if not before.history:
-            raise UsageError(f"{self.folder}: expected a bundle that was active before, found none; activate another")
-        chosen, _ = self._first_good(reversed(before.history), self._trial)
+        if not (earlier := self.earlier(before)):
+            raise UsageError(
+                f"{self.folder}: expected a bundle that was active before, found none of this product; activate another"
+            )
+        chosen, _ = self._first_good(earlier, self._trial)
 
         def switch(state: StoreState) -> StoreState:
             if state != before:
@@ -148,9 +157,10 @@ class Store(StoreFolder):
     def load(self, *, threads: int | None = None, spinning: bool | None = None) -> Inspector:
         """Loads an Inspector of the active bundle, after a self-test in a child process.
 
-        If the bundle itself is faulty, the store falls back to the latest earlier bundle that passes. It logs the fall
-        back and keeps the reason in its state. A wrong key, a wrong minimum serial or a self-test without a result
-        raises an error, and the state does not change.
+        If the bundle itself is proven to be damaged (a missing file, a hash, a self-test), the store falls back to the
+        latest earlier bundle of the same product that passes. It logs the fall back and keeps the reason in its state.
+        Everything else raises an error, and the state does not change: a file that cannot be read, a device file, a
+        wrong key, a wrong minimum serial, a self-test without a result, no memory.
 
         Args:
             threads, spinning: as in `Inspector.load`.
@@ -162,18 +172,22 @@ class Store(StoreFolder):
 
         def loaded(digest: str) -> Inspector:
             folder = self._trial(digest).folder
-            return Inspector.load(
-                folder,
-                threads=threads,
-                spinning=spinning,
-                public_key=self.public_key,
-                minimum_serial=self.minimum_serial,
-            )
+            try:
+                return Inspector.load(
+                    folder,
+                    threads=threads,
+                    spinning=spinning,
+                    public_key=self.public_key,
+                    minimum_serial=self.minimum_serial,
+                )
+            except ContractError as error:
+                # it has just passed, so that this process is at fault, for example for want of memory
+                raise TrialError(f"{error}; it passes in a process of its own") from error
 
         while True:
             state, active = self.state, self.active().name
             try:
-                inspector, wrong = self._first_good((active, *reversed(state.history)), loaded)
+                inspector, wrong = self._first_good((active, *self.earlier(state)), loaded)
             except BundleError:
                 if self.state == state:
                     raise
@@ -210,8 +224,6 @@ class Store(StoreFolder):
         with self.locked():
             state = self.state
             history = tuple(digest for digest in state.history if self.is_whole(self.path(digest)))[-keep:]
-            if history != state.history:
-                self.write_state(dataclasses.replace(state, history=history))
             removed = [folder for folder in self.folders() if folder.name not in (state.active, *history)]
             for folder in removed:
                 device_path(folder).unlink(missing_ok=True)
@@ -221,6 +233,9 @@ class Store(StoreFolder):
             sweep(self.folder / BUNDLES)
             if left := [folder for folder in removed if leftover(folder).exists()]:
                 raise UsageError(f"{leftover(left[0])}: expected a folder that can be removed, found one that stays")
+            # last, because only now has a full disk room for it; until then the history names bundles that are gone
+            if history != state.history:
+                self.write_state(dataclasses.replace(state, history=history))
             return [folder.name for folder in removed]
 
     def _trial(self, digest: str) -> Bundle:
@@ -248,9 +263,7 @@ class Store(StoreFolder):
         for digest in digests:
             try:
                 return take(digest), wrong
-            except _NOT_THE_BUNDLES_FAULT:
-                raise
-            except BundleError as error:
+            except DAMAGE as error:
                 _log.warning("%s: passing over bundle %s: %s", self.folder, digest, error)
                 wrong = wrong or error
         raise wrong or UsageError(f"{self.folder}: expected at least one bundle, found none")
@@ -272,8 +285,3 @@ class Store(StoreFolder):
         if same:
             _log.warning("%s: went back to bundle %s: %s", self.folder, digest, reason)
         return same
-
-
-def _signature(folder: Path) -> bytes | None:
-    path = folder / SIGNATURE
-    return path.read_bytes() if path.is_file() else None

@@ -10,7 +10,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from goodpart.errors import BundleError, SelfTestError, TrialError, UsageError
+from goodpart._host.machine import data_limit_bytes
+from goodpart.errors import (
+    BundleMissingError,
+    ContractError,
+    IntegrityError,
+    ManifestError,
+    SelfTestError,
+    TrialError,
+    UsageError,
+)
+
+DAMAGED = 3
+"""Exit code of the child process if the bundle itself does not pass."""
+
+DAMAGE = (BundleMissingError, IntegrityError, ManifestError, ContractError, SelfTestError)
+"""Errors that prove a bundle itself to be damaged, wherever it is tried. Others come from the machine, a key or the
+device file: they never change the active bundle."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,10 +87,18 @@ def try_bundle(folder: Path, limits: TrialLimits) -> None:
     if child.returncode == 0:
         return
     last = (child.stderr.strip().splitlines() or ["nothing said"])[-1][:500]
-    if child.returncode == BundleError.exit_code:
+    if child.returncode == DAMAGED:
         raise SelfTestError(f"in its trial: {last}")
     how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise TrialError(
-        f"{folder}: expected a self-test that passes within {limits.memory_mb} MB, found the process ended by {how} "
+        f"{folder}: expected a self-test that passes within {_memory(limits)}, found the process ended by {how} "
         f"({last})"
     )
+
+
+def _memory(limits: TrialLimits) -> str:
+    """The memory that the child process had, in words."""
+    allowed = data_limit_bytes()
+    if allowed is None or allowed >= limits.memory_mb * 1_000_000:
+        return f"{limits.memory_mb} MB"
+    return f"{allowed // 1_000_000} MB, which the system allows (ulimit -d) instead of {limits.memory_mb}"

@@ -4,8 +4,13 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from goodpart._host.machine import data_limit_bytes, says_no_memory
 from goodpart.errors import GoodpartError
 from goodpart.inspector import Inspector
+from goodpart.store.trial import DAMAGE, DAMAGED
+
+_ENDED = 2
+"""Exit code where nothing is proven about the bundle."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -13,10 +18,14 @@ def main(argv: Sequence[str]) -> int:
     memory_bytes, seconds, folder = argv
     _limit(int(memory_bytes), int(seconds))
     try:
-        Inspector.load(folder, threads=1)
+        # the settings of this device say nothing about the bundle
+        Inspector.load(folder, threads=1, on_device=False)
+    except DAMAGE as error:
+        print(error, file=sys.stderr)
+        return _ENDED if says_no_memory(str(error)) else DAMAGED
     except GoodpartError as error:
         print(error, file=sys.stderr)
-        return error.exit_code
+        return _ENDED
     return 0
 
 
@@ -25,8 +34,10 @@ def _limit(memory_bytes: int, seconds: int) -> None:
         return
     import resource
 
-    # limits writable memory, not address space, because allocators reserve far more than they use
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    # limits writable memory, not address space, because allocators reserve far more than they use; no process may raise
+    # the limit that the system has set
+    most = min(memory_bytes, data_limit_bytes() or memory_bytes)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # the parent enforces the time limit as well, but it may be killed
     signal.alarm(seconds)

@@ -38,4 +38,5 @@ def _row(entry: StoredBundle) -> str:
         return f"{mark:<8}{entry.digest[:12]}  refused: {entry.error}"
     size_mb = (entry.size_bytes or 0) / 1e6
     signed = "signed" if entry.signed else "unsigned"
-    return f"{mark:<8}{entry.digest[:12]}  serial {entry.serial:<10} {signed:<9}{size_mb:>8.1f} MB  {entry.name}"
+    moved = "" if entry.threshold is None else f"  threshold MOVED on this device: {entry.threshold:.3f} sigmas"
+    return f"{mark:<8}{entry.digest[:12]}  serial {entry.serial:<10} {signed:<9}{size_mb:>8.1f} MB  {entry.name}{moved}"

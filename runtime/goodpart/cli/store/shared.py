@@ -16,6 +16,14 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
+def add_product_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--product`."""
+    parser.add_argument(
+        "--product", metavar="NAME",
+        help="take the bundle although it is another product's than the store's; NAME is that product",
+    )  # fmt: skip
+
+
 def add_limit_options(parser: argparse.ArgumentParser) -> None:
     """Adds the limits of a bundle's self-test; `trial_limits` reads them."""
     limits = TrialLimits()
