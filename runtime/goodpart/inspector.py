@@ -115,7 +115,7 @@ class Inspector:
             spinning=bool(settings.spinning) if spinning is None else spinning,
             where=str(Path(folder) / BACKBONE),
         )
-        check_backbone(backbone, bundle.manifest.backbone, str(folder))
+        check_backbone(backbone.spec, bundle.manifest.backbone, str(folder))
         inspector = cls(
             backbone=backbone,
             bank=bank,

@@ -35,7 +35,7 @@ _TYPES = (_FLOAT, _UINT8, _INT8, _UINT16, _INT32, _INT64, _BOOL)
 _RESULTS = {"Shape": _INT64, "DequantizeLinear": _FLOAT, "MatMulInteger": _INT32}
 """Types of results, where neither an attribute nor the first input says it."""
 
-# numbers of the fields of the messages ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, OperatorSetIdProto
+# fields of the messages ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, OperatorSetIdProto
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 8, 20, 25
 _GRAPH_NODES, _GRAPH_INITIALIZERS, _GRAPH_INPUTS, _GRAPH_SPARSE = 1, 5, 11, 15
 _NODE_INPUTS, _NODE_OUTPUTS, _NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 1, 2, 4, 5, 7
