@@ -7,6 +7,7 @@ from goodpart.bundle.device import moved_words, read_device
 from goodpart.bundle.whole import check_whole
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
+from goodpart.cli.rows import say
 
 SUMMARY = "Check every byte of a bundle and that its files fit together; run no model."
 
@@ -43,10 +44,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     signed = "signature not checked" if options.public_key is None else f"signed by {options.public_key}"
     size_bytes = sum(facts.size_bytes for facts in files.values())
-    print(
+    say(
         f"{folder}: whole, {len(files)} files, {size_bytes / 1e6:.1f} MB, serial {serial}, {signed}, "
         f"digest {bundle.digest}"
     )
     if moved:
-        print(moved_words(threshold, own))
+        say(moved_words(threshold, own))
     return 0
