@@ -114,10 +114,7 @@ def run(
         code = main(options)
         sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except UnfitImagesError as error:
-        for each in error.errors[:-1]:
-            _report(parser.prog, str(each), error.exit_code, show=False)
-        last = error.errors[-1] if error.errors else error
-        return _report(parser.prog, str(last), error.exit_code, show=options.traceback)
+        return _report_each(parser.prog, error, show=options.traceback)
     except GoodpartError as error:
         return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
@@ -216,3 +213,11 @@ def _report(program: str, text: str, code: int, *, show: bool) -> int:
         traceback.print_exc()
     tell(f"{program}: {text}")
     return code
+
+
+def _report_each(program: str, error: UnfitImagesError, *, show: bool) -> int:
+    """A line for each image, because one line would be too short for all."""
+    *others, last = error.errors or (error,)
+    for each in others:
+        _report(program, str(each), error.exit_code, show=False)
+    return _report(program, str(last), error.exit_code, show=show)
