@@ -139,7 +139,7 @@ def test_a_bundle_that_may_not_be_read(bundle, locked, named):
 import os, sys
 from pathlib import Path
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import BundleMissingError, UnreadableError
+from goodpart.errors import UnreadableError
 bundle, locked = Path(sys.argv[1]), Path(sys.argv[1], sys.argv[2])
 os.chdir(bundle.parent)
 locked.chmod(0)
@@ -147,7 +147,7 @@ if os.geteuid() == 0:
     os.seteuid(65534)
 try:
     read_bundle(Path(bundle.name))
-except (BundleMissingError, UnreadableError) as error:
+except UnreadableError as error:
     print(error)
 """
     bundle.parent.chmod(0o755)
