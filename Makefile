@@ -5,7 +5,7 @@
 # make kills                                  500 kills at random moments of build, sign and store
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
-# make wheelhouse                             all that an air-gapped PC like this one needs, in wheelhouse/
+# make wheelhouse [PLATFORM=aarch64]          all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 # make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
@@ -49,7 +49,7 @@ frames: $(VENV)/installed
 		--hypothesis-seed=$(or $(SEED),0) --hypothesis-show-statistics $(ARGS)
 
 wheelhouse: $(SUPPLY)/installed
-	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse
+	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM))
 
 install: $(VENV)/installed
 

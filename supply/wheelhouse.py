@@ -1,4 +1,4 @@
-"""Make a wheelhouse: one folder with everything that an air-gapped PC of this kind needs to run goodpart.
+"""Make a wheelhouse: one folder with everything that an air-gapped PC needs to run goodpart.
 
 OUT/install.sh                checks the folder and installs from it
 OUT/wheels/                   goodpart, its dependencies, and pip itself
@@ -29,6 +29,7 @@ from goodpart._host.atomic import staged_folder
 from goodpart.cli.common import add_common_options, run
 from goodpart.errors import UsageError
 from papers import Wheel, write_licences, write_sbom
+from target import MACHINES, Target
 
 ROOT = Path(__file__).resolve().parents[1]
 SUMS = "SHA256SUMS"
@@ -40,28 +41,35 @@ EXTRAS = "images,signing"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Makes the wheelhouse; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="wheelhouse", description="Make a wheelhouse for PCs like this one.")
+    parser = argparse.ArgumentParser(prog="wheelhouse", description="Make a wheelhouse for air-gapped PCs.")
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder; an older wheelhouse there is replaced")
+    parser.add_argument(
+        "--platform",
+        choices=MACHINES,
+        default=platform.machine(),
+        help="what `uname -m` prints on these PCs, which have the Python version of this one (default: %(default)s)",
+    )
     add_common_options(parser)
     return run(_make, parser, argv)
 
 
 def _make(options: argparse.Namespace) -> int:
+    target = Target(options.platform)
     with staged_folder(options.out, force=True, mark=SUMS, own=OWN_FILES) as staging:
         # inside the staged folder, so that it is removed with it whatever happens
         scratch = staging / "scratch"
         scratch.mkdir()
         environment = {**os.environ, "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": _commit_time()}
-        _collect(staging / "wheels", scratch, environment)
+        _collect(target, staging / "wheels", scratch, environment)
 
         _say("resolve: requirements.txt and requirements-slim.txt")
-        wheels = _resolve(staging, f"goodpart[{EXTRAS}]", "requirements.txt", scratch)
-        _resolve(staging, "goodpart", "requirements-slim.txt", scratch)
-        (staging / "built-for").write_text(_built_for(wheels), encoding="ascii")
+        wheels = _resolve(target, staging, f"goodpart[{EXTRAS}]", "requirements.txt", scratch)
+        _resolve(target, staging, "goodpart", "requirements-slim.txt", scratch)
+        (staging / "built-for").write_text(_built_for(target, wheels), encoding="ascii")
         shutil.copy(ROOT / "supply" / "install.sh", staging)
 
         _say("describe: install the wheels, list packages and licences")
-        python = _install(staging, wheels, scratch)
+        python = _install(target, staging, wheels, scratch)
         licences = write_licences(staging, wheels, _licences(python), apache=ROOT / "LICENSE")
         write_sbom(staging / "sbom.cdx.json", wheels, _sbom(python, scratch, environment), licences)
 
@@ -73,42 +81,35 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _collect(wheels: Path, scratch: Path, environment: Mapping[str, str]) -> None:
-    """Compiles hnswlib for any machine of this kind, builds goodpart, and fetches all other wheels."""
-    _say(f"compile: hnswlib for any {platform.machine()}, half a minute")
+def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[str, str]) -> None:
+    """Compiles hnswlib for any machine of the target's kind, builds goodpart, and fetches all other wheels."""
+    portable = target.compiler(environment)
+    _say(f"compile: hnswlib for any {target.machine}, half a minute")
     hnswlib = next(line for line in requires("goodpart") or [] if line.startswith("hnswlib"))
-    # All flags are set here, so that the user's own (such as -march=native) and paths of this machine have no effect.
-    # No cache, because a wheel that pip once compiled for this CPU looks like any other wheel.
-    portable = {
-        **environment,
-        "HNSWLIB_NO_NATIVE": "1",
-        "CFLAGS": "",
-        "CPPFLAGS": "",
-        "CXXFLAGS": "-DNDEBUG -fwrapv -g0",
-        "LDFLAGS": "-s",
-    }
-    compiled = scratch / "hnswlib"
+    compiled = scratch / "compiled"
+    # no cache, because a wheel that pip once compiled for this CPU looks like any other wheel
     _pip(
-        *("wheel", "--no-cache-dir", "--no-deps", "--no-binary=hnswlib", f"--wheel-dir={compiled}", hnswlib),
+        *("wheel", "--no-cache-dir", "--no-deps", "--no-binary=hnswlib", f"--wheel-dir={compiled}"),
+        *(*target.wheel_options, hnswlib),
         env=portable,
     )
 
     _say("fetch: wheels of goodpart, its dependencies and its extras")
+    _pip("wheel", "--no-deps", f"--wheel-dir={compiled}", str(ROOT / "runtime"), env=environment)
     # everything else is fetched as a wheel, because code compiled here might run on this machine only
     _pip(
-        *("wheel", "--only-binary=:all:", f"--wheel-dir={wheels}"),
-        *(str(path) for path in compiled.iterdir()),
-        *(f"{ROOT / 'runtime'}[{EXTRAS}]", "pip"),
+        *("download", "--only-binary=:all:", f"--dest={wheels}", f"--find-links={compiled}", *target.pip_options),
+        *(f"{next(compiled.glob('goodpart-*'))}[{EXTRAS}]", *map(str, compiled.glob("hnswlib-*")), "pip"),
         env=environment,
     )
 
 
-def _resolve(staging: Path, wanted: str, requirements: str, scratch: Path) -> list[Wheel]:
+def _resolve(target: Target, staging: Path, wanted: str, requirements: str, scratch: Path) -> list[Wheel]:
     """Writes a requirements file with version and sha256 of `wanted`, its dependencies and pip."""
     report = scratch / "report.json"
     _pip(
         *("install", "--dry-run", "--ignore-installed", "--no-index", f"--find-links={staging / 'wheels'}"),
-        *(f"--report={report}", wanted, "pip"),
+        *(f"--report={report}", *target.pip_options, wanted, "pip"),
         env=os.environ,
     )
     wheels = []
@@ -121,11 +122,10 @@ def _resolve(staging: Path, wanted: str, requirements: str, scratch: Path) -> li
     return wheels
 
 
-def _built_for(wheels: Sequence[Wheel]) -> str:
+def _built_for(target: Target, wheels: Sequence[Wheel]) -> str:
     """The facts that install.sh compares with the PC, as shell assignments."""
-    version = ".".join(platform.python_version_tuple()[:2])
     glibc_minor = max(_glibc_minor(wheel.path) for wheel in wheels)
-    return f"python={version}\nmachine={platform.machine()}\nglibc_minor={glibc_minor}\n"
+    return f"python={target.python}\nmachine={target.machine}\nglibc_minor={glibc_minor}\n"
 
 
 def _glibc_minor(wheel: Path) -> int:
@@ -137,15 +137,19 @@ def _glibc_minor(wheel: Path) -> int:
     return max((int(minor) for library in libraries for minor in re.findall(rb"GLIBC_2\.(\d+)", library)), default=0)
 
 
-def _install(staging: Path, wheels: Sequence[Wheel], scratch: Path) -> Path:
-    """Installs the wheels into an environment as install.sh does; returns its Python."""
+def _install(target: Target, staging: Path, wheels: Sequence[Wheel], scratch: Path) -> Path:
+    """Installs the wheels into an environment as install.sh does; returns its Python, which can list them."""
     python = scratch / "venv" / "bin" / "python"
+    # pip puts wheels for another machine into a named folder only
+    packages = scratch / "venv" / "lib" / f"python{target.python}" / "site-packages"
+    place = [] if target.is_this_kind else [f"--target={packages}", *target.pip_options]
     _run([sys.executable, "-m", "venv", "--without-pip", str(scratch / "venv")])
     pip = next(wheel.path for wheel in wheels if wheel.name == "pip")
     _run(
         [
             *(str(python), "-I", f"{pip}/pip", "install", "--quiet", "--no-compile", "--no-index", "--require-hashes"),
             *(f"--find-links={staging / 'wheels'}", f"--requirement={staging / 'requirements.txt'}"),
+            *place,
         ]
     )
     return python
