@@ -89,7 +89,7 @@ def test_good_against_good_cannot_be_told(figures, good, defective):
 
 
 def test_the_headline_of_no_difference_is_words_and_not_a_figure(figures):
-    found = conclude(result(figures, GOOD, [*np.linspace(0.6, 2.8, 9), 3.2]))
+    found = conclude(result(figures, GOOD, [*np.linspace(0.6, 2.8, 59), 3.2]))
     assert found.headline == (
         "cannot tell these from good parts: the method does not fit, because they score no higher than good parts"
     )
@@ -97,7 +97,7 @@ def test_the_headline_of_no_difference_is_words_and_not_a_figure(figures):
 
 
 def test_scores_that_overlap_are_not_called_no_higher(figures):
-    found = conclude(result(figures, GOOD, [2.7] * 8 + [4.5] * 2))
+    found = conclude(result(figures, GOOD, [2.7] * 48 + [4.5] * 12))
     assert found.headline.endswith("because their scores overlap")
     assert "1 is a perfect separation" in found.reasons[0]
 

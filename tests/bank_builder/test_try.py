@@ -88,7 +88,7 @@ def test_good_against_good_cannot_be_told(attempt, tmp_path, capsys):
         cv2.imwrite(str(same / f"{index:02}.png"), draw_good(300 + index)[:, :, ::-1])
     assert attempt(str(same), "--out", "out") == 0
     output = capsys.readouterr().out
-    assert "\nverdict     cannot tell these from good parts: the method does not fit, because" in output
+    assert "\nverdict     cannot tell these from good parts: too few to tell: test more" in output
     assert "next        read docs/when-it-works.md" in output
 
 

@@ -24,6 +24,7 @@ from goodpart_bank_builder.data.dataset import Category
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.finding import FindingKind
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryResult
 from goodpart_bank_builder.evaluate.held_out import HeldOut
@@ -196,6 +197,7 @@ def _write(
         [],
         bundles={name: build.out / BUNDLE},
         doctor_page=f"../{DOCTOR}/{INDEX}",
+        near_identical=sum(each.count for each in report.diagnosis.findings if each.kind is FindingKind.LOOKALIKES),
     )
     closer = Closer(build, inspector.backbone, inspector.bank.vectors)
     write_suspects(staging / DOCTOR, build, report.diagnosis, closer, inspector.calibration)

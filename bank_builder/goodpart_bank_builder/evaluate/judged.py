@@ -13,6 +13,9 @@ from goodpart_bank_builder.evaluate.metrics import Rate, auroc, rate_of
 MOST = 0.5
 """The share of defective parts found below which nobody can tell them from good ones."""
 
+BY_CONSTRUCTION = "from the scores that set the threshold: near the target by construction"
+"""What false rejects are whose scores are the held-out ones of the build."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JudgedParts:
