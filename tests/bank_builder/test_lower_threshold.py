@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
+from broken_bundles import change_json
 from goodpart.cli.main import main
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.data.dataset import read_categories
@@ -63,11 +64,14 @@ def test_the_table_and_the_next_step_say_the_same(inspector, evaluated, tmp_path
     said = lower_threshold_step(inspector, result, tmp_path / "bundle")
     assert said is not None
     assert "2.44 finds 20 of 20 defective parts and rejects 5 of 100 good parts" in said
-    assert "no promise for others" in said
+    # below the range that the bundle states
+    assert "The bundle lets a device set 3.23586 to 4.73685 sigmas only" in said
+    assert "--value" not in said
 
 
-def test_the_command_on_the_page_sets_that_threshold(built_bundle, category, tmp_path, monkeypatch, capsys):
-    inspector = Inspector.load(built_bundle)
+def test_the_command_on_the_page_sets_that_threshold(bundle, category, tmp_path, monkeypatch, capsys):
+    change_json(bundle / "manifest.json", lambda facts: facts["threshold_range"].update(lowest=-99.0, highest=999.0))
+    inspector = Inspector.load(bundle)
     images = evaluate_category(inspector, read_categories(category)[0]).images
     # all defects are found, because a verdict of "cannot tell" gets no command
     lowest = min(image.score for image in images if image.is_defective)
@@ -77,10 +81,11 @@ def test_the_command_on_the_page_sets_that_threshold(built_bundle, category, tmp
     text = re.sub(r"<[^>]+>", "", page)
     command = re.search(r"goodpart threshold .*? --value [0-9.]+[0-9]", text)
     assert command is not None
+    assert "no promise for others" in re.sub(r"\s+", " ", text)
     _, *arguments = shlex.split(command.group())
     # the path here is none on the device
-    assert arguments[1] == built_bundle.name
-    monkeypatch.chdir(built_bundle.parent)
+    assert arguments[1] == bundle.name
+    monkeypatch.chdir(bundle.parent)
     asked = {}
     monkeypatch.setattr("goodpart.cli.threshold._set", lambda bundle, value, pixel: asked.update(value=value))
     assert main(arguments) == 0

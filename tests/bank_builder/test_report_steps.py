@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from broken_bundles import change_json
+from goodpart.inspector import Inspector
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.conclusion import ConclusionKind, conclude
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
@@ -24,6 +26,13 @@ def evaluated(inspector, category):
     return evaluate_category(inspector, read_categories(category)[0])
 
 
+@pytest.fixture
+def any_threshold(bundle):
+    """The inspector of a bundle that allows any threshold."""
+    change_json(bundle / "manifest.json", lambda facts: facts["threshold_range"].update(lowest=-99.0, highest=999.0))
+    return Inspector.load(bundle)
+
+
 def steps_of(inspector, result, passed=(), **given):
     return " ".join(next_steps(inspector.bundle, result, conclude(result), list(passed), lower_threshold=None, **given))
 
@@ -37,28 +46,32 @@ def test_near_identical_pairs_are_told_in_the_steps_and_beside_the_link(inspecto
     assert f"It also shows {said}" in page.read_text(encoding="utf-8")
 
 
-def test_a_threshold_that_gains_fewer_than_a_tenth_gets_no_command(inspector, evaluated, tmp_path):
-    said = lower_threshold_step(inspector, judged(evaluated, found=95, passed=5), tmp_path)
+def test_a_threshold_that_gains_fewer_than_a_tenth_gets_no_command(any_threshold, evaluated, tmp_path):
+    said = lower_threshold_step(any_threshold, judged(evaluated, found=95, passed=5), tmp_path)
     assert said is not None
     assert "--value" not in said
-    said = lower_threshold_step(inspector, judged(evaluated, found=75, passed=25), tmp_path / "tiles")
+    said = lower_threshold_step(any_threshold, judged(evaluated, found=75, passed=25), tmp_path / "tiles")
     assert said is not None
     assert "On the device: `goodpart threshold tiles --value" in said
 
 
-def test_a_verdict_of_cannot_tell_gets_no_command(inspector, evaluated, tmp_path):
+def test_a_verdict_of_cannot_tell_gets_no_command(any_threshold, evaluated, tmp_path):
     result = judged(evaluated, found=5, passed=15)
     assert conclude(result).kind is ConclusionKind.CANNOT_TELL
-    assert "--value" not in (lower_threshold_step(inspector, result, tmp_path) or "")
+    assert "--value" not in (lower_threshold_step(any_threshold, result, tmp_path) or "")
 
 
-def test_an_empty_gap_offers_the_threshold_in_its_middle(inspector, evaluated, tmp_path):
-    said = gap_step(inspector, judged(evaluated, found=20, passed=0), tmp_path / "tiles")
+def test_an_empty_gap_offers_the_threshold_in_its_middle(inspector, any_threshold, evaluated, tmp_path):
+    said = gap_step(any_threshold, judged(evaluated, found=20, passed=0), tmp_path / "tiles")
     # the highest good part scores 4, the lowest defective one 8
     assert said is not None
     assert "No score lies between 4.00, the highest" in said
     assert "tuned on these parts" in said
     assert said.endswith("`goodpart threshold tiles --value 6`")
+    # 6 lies outside the range that this bundle states, and the device would refuse it
+    refused = gap_step(inspector, judged(evaluated, found=20, passed=0), tmp_path / "tiles")
+    assert refused is not None
+    assert "--value" not in refused
     assert gap_step(inspector, judged(evaluated, found=15, passed=5), tmp_path) is None
 
 

@@ -114,9 +114,16 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
     ]
     if not usable or conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return f"Another threshold is no way out: {choices}."
+    allowed = inspector.bundle.manifest.threshold_range
+    settable = [row for row in usable if allowed is None or row.threshold in allowed]
+    if not settable:
+        return (
+            f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. The bundle lets a device "
+            f"set {allowed} only; for less, build it with a higher --false-reject-rate."
+        )
     return (
         f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. This is tuned on these defects, "
-        f"no promise for others. On the device: {_command(bundle, usable[0].threshold)}"
+        f"no promise for others. On the device: {_command(bundle, settable[0].threshold)}"
     )
 
 
@@ -141,6 +148,9 @@ def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str 
     )
     if conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return said
+    allowed = inspector.bundle.manifest.threshold_range
+    if allowed is not None and middle not in allowed:
+        return f"{said} The bundle lets a device set {allowed} only."
     return f"{said} On the device: {_command(bundle, middle)}"
 
 

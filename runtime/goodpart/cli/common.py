@@ -10,10 +10,12 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from goodpart._host.machine import says_no_memory
+from goodpart.cli.rows import tell
 from goodpart.errors import GoodpartError, UnfitImagesError
+from goodpart.printable import printable
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
@@ -24,6 +26,14 @@ USAGE = 2
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """Errors of an output that takes no more."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """The parser of a program; what it quotes from the command line is escaped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and one line, and ends the program with exit code 2."""
+        super().error(printable(message))
 
 
 class Command(Protocol):
@@ -201,7 +211,7 @@ def _drop_output() -> None:
 def _report(program: str, text: str, code: int, *, show: bool) -> int:
     if show:
         traceback.print_exc()
-    print(f"{program}: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+    tell(f"{program}: {text}")
     return code
 
 

@@ -24,6 +24,7 @@ from goodpart.errors import (
     found_at,
 )
 from goodpart.inspector import Inspector
+from goodpart.printable import printable
 from goodpart.store.entry import StoredBundle, stored_bundle
 from goodpart.store.folder import BUNDLES, StoreFolder
 from goodpart.store.state import StoreState
@@ -264,7 +265,7 @@ class Store(StoreFolder):
             try:
                 return take(digest), wrong
             except DAMAGE as error:
-                _log.warning("%s: passing over bundle %s: %s", self.folder, digest, error)
+                _log.warning("%s: passing over bundle %s: %s", printable(self.folder), digest, error)
                 wrong = wrong or error
         raise wrong or UsageError(f"{self.folder}: expected at least one bundle, found none")
 
@@ -281,7 +282,7 @@ class Store(StoreFolder):
             self.change(switch)
         except UsageError as error:
             # for example on a read-only disk: judging continues, and the next start falls back again
-            _log.warning("%s: cannot note it: %s", self.folder, error)
+            _log.warning("%s: cannot note it: %s", printable(self.folder), error)
         if same:
-            _log.warning("%s: went back to bundle %s: %s", self.folder, digest, reason)
+            _log.warning("%s: went back to bundle %s: %s", printable(self.folder), digest, printable(reason))
         return same
