@@ -12,10 +12,11 @@ from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
 from goodpart.cli.rows import say, tell
 from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_and_keep
-from goodpart_bank_builder.build.index import RECALL
+from goodpart_bank_builder.build.index import RECALL, search_method
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
     kinds_lines,
@@ -150,7 +151,7 @@ def _print(report: BuildReport, painted: Path | None) -> None:
     for phrase in report.passed_over:
         say(f"passed over {phrase}")
     say(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
-    if report.recall < RECALL:
+    if report.recall < RECALL and search_method(report.bank[0]) is SearchMethod.GRAPH:
         say(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
     say(f"head        {report.head}")
     if painted is not None:

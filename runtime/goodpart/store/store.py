@@ -1,6 +1,5 @@
 """Store: the bundles of one inspection station, and one atomic pointer to the active one."""
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -17,7 +16,6 @@ from goodpart.errors import (
     BundleError,
     BundleMissingError,
     ContractError,
-    ManifestError,
     RollbackError,
     TrialError,
     UsageError,
@@ -116,9 +114,8 @@ class Store(StoreFolder):
             UsageError: there is no such bundle, it is another product's, or another process holds the store.
         """
         digest = self.find(which)
-        name = self.read(self.path(digest)).manifest.name
-        with contextlib.suppress(ManifestError):  # a damaged state names no product, and is mended below
-            self.check_product(name, product)
+        if (manifest := self.manifests().get(digest)) is not None:
+            self.check_product(manifest.name, product)
         chosen = self._trial(digest)
         serial = chosen.manifest.serial
 
@@ -128,7 +125,7 @@ class Store(StoreFolder):
                     f"{chosen.folder}: expected serial {state.highest_serial} or later, found {serial}; "
                     f"a newer bundle was active here"
                 )
-            return state.forward(chosen.digest, serial, name)
+            return state.forward(chosen.digest, serial, chosen.manifest.name)
 
         self.change(switch, mend=True)
         return chosen
