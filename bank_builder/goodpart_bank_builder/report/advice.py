@@ -6,6 +6,7 @@ from goodpart_bank_builder.evaluate.conclusion import Conclusion, ConclusionKind
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
 from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION
 from goodpart_bank_builder.evaluate.reasons import FEW_LEARNED, more_good_images
+from goodpart_bank_builder.report.line import worse_than_no_inspection
 from goodpart_bank_builder.report.pictures import Seen
 from goodpart_bank_builder.report.text import ucfirst
 
@@ -41,6 +42,8 @@ def next_steps(
         steps.append(f"{ucfirst(near_identical_words(near_identical) or '')}; see the doctor's page.")
     steps += _escape_steps(figures, passed)
     steps += [] if lower_threshold is None else [lower_threshold]
+    worse = worse_than_no_inspection(figures.cost)
+    steps += [] if worse is None else [worse]
     if figures.false_rejects.events:
         steps.append(
             "Look at the false rejects. If you see dirt or a real flaw, they are no good parts. If you see a normal "

@@ -120,7 +120,7 @@ def precision_recall_chart(result: CategoryResult) -> str | None:
 
 
 def cost_chart(cost: CostCurve, threshold: float) -> str:
-    """Draws the expected cost per part by threshold, with the threshold in use and the cheapest one."""
+    """Draws the cost per part by threshold, the threshold in use, the cheapest one, and the cost of no inspection."""
     with _style():
         figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
         axes = figure.subplots()
@@ -133,6 +133,14 @@ def cost_chart(cost: CostCurve, threshold: float) -> str:
             axes.plot(
                 marked, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5
             )
+        nothing = cost.cost_of_no_inspection
+        axes.axhline(
+            nothing,
+            color=DEFECT_COLOUR,
+            linewidth=1.2,
+            linestyle=(0, (4, 2)),
+            label=f"no inspection, cost {nothing:.3f}",
+        )
         axes.set_xlabel("threshold in sigmas")
         axes.set_ylabel("cost per part")
         axes.set_ylim(0, None)

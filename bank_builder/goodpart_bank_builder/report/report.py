@@ -21,6 +21,7 @@ from goodpart_bank_builder.report.advice import near_identical_words, next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
 from goodpart_bank_builder.report.good_patches import GoodPatches
+from goodpart_bank_builder.report.line import prices, right_of_rejected, worse_than_no_inspection
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
@@ -163,6 +164,9 @@ def _tables(inspector: Inspector, result: CategoryResult) -> dict[str, Any]:
     }
     return {
         "broken_promise": broken_promise(inspector, result.figures),
+        "right_of_rejected": right_of_rejected(result.figures),
+        "prices": None if cost is None else prices(cost),
+        "worse_than_no_inspection": worse_than_no_inspection(cost),
         "figure_rows": figure_rows(result.figures),
         "kind_rows": kind_rows(result),
         "kind_columns": kind_columns(result),

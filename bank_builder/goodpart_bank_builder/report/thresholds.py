@@ -10,6 +10,7 @@ from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_re
 from goodpart_bank_builder.evaluate.conclusion import NEARLY_ALL, ConclusionKind, conclude
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
 from goodpart_bank_builder.evaluate.metrics import Rate
+from goodpart_bank_builder.report.line import prices
 
 MORE, NEARLY = "Finds more", f"Finds {100 * NEARLY_ALL:.0f} %"
 """Names of the thresholds below the one in use."""
@@ -174,9 +175,7 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
     if figures.image_best_f1_threshold is not None:
         choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of precision and recall", True))
     if (cost := figures.cost) is not None:
-        basis = (
-            f"an escape costs {cost.escape_cost:g} false rejects, {100 * cost.defect_rate:g} % of parts are defective"
-        )
+        basis = f"costs {cost.best_cost:.3g} per part, the one in use {cost.cost_at_threshold:.3g}, {prices(cost)}"
         choices.append(("Cheapest", cost.best_threshold, basis, True))
     for name, threshold in lower_thresholds(result).items():
         share = f"{100 * NEARLY_ALL:.0f} % of these defects" if name == NEARLY else "more, with few false rejects"
