@@ -63,7 +63,7 @@ def test_the_table_and_the_next_step_say_the_same(inspector, evaluated, tmp_path
     assert (row.tuned, row.in_use) == (True, False)
     said = lower_threshold_step(inspector, result, tmp_path / "bundle")
     assert said is not None
-    assert "2.44 finds 20 of 20 defective parts and rejects 5 of 100 good parts" in said
+    assert "2.44 finds 20 of 20 defective images and rejects 5 of 100 good images" in said
     # below the range that the bundle states
     assert "The bundle lets a device set 3.23586 to 4.73685 sigmas only" in said
     assert "--value" not in said

@@ -75,7 +75,7 @@ def test_a_threshold_dearer_than_no_inspection_says_so_and_what_the_cheapest_cos
     said = worse_than_no_inspection(dear.figures.cost)
     assert said is not None
     assert said.startswith("The threshold in use costs 0.0317 per part, no inspection at all 0.01,")
-    assert "The cheapest threshold on these parts" in said
+    assert "The cheapest threshold in this test set" in said
     assert said in next_steps(inspector.bundle, dear, conclude(dear), [], lower_threshold=None)
     cheap = consistent(judged(evaluated, found=80, passed=20), Costs())
     assert worse_than_no_inspection(cheap.figures.cost) is None

@@ -10,9 +10,9 @@ from goodpart.inspector import Inspector
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.conclusion import ConclusionKind, conclude
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
+from goodpart_bank_builder.evaluate.marked import Seen
 from goodpart_bank_builder.evaluate.metrics import Rate
 from goodpart_bank_builder.report.advice import next_steps
-from goodpart_bank_builder.report.pictures import Seen
 from goodpart_bank_builder.report.report import write_report
 from goodpart_bank_builder.report.thresholds import gap_step, lower_threshold_step
 from small_results import judged
@@ -66,7 +66,7 @@ def test_an_empty_gap_offers_the_threshold_in_its_middle(inspector, any_threshol
     # the highest good part scores 4, the lowest defective one 8
     assert said is not None
     assert "No score lies between 4.00, the highest" in said
-    assert "tuned on these parts" in said
+    assert "tuned on these images" in said
     assert said.endswith("`goodpart threshold tiles --value 6`")
     # 6 lies outside the range that this bundle states, and the device would refuse it
     refused = gap_step(inspector, judged(evaluated, found=20, passed=0), tmp_path / "tiles")
@@ -110,3 +110,13 @@ def test_the_share_on_the_mark_is_of_those_shown(inspector, evaluated):
 def test_the_note_of_a_patch_on_the_defect_begins_after_a_space():
     macros = Path(write_report.__globals__["__file__"]).parent / "templates" / "macros.html.j2"
     assert "apart(figures.threshold) }}. {% endif %}" in macros.read_text(encoding="utf-8")
+
+
+def test_more_defects_are_asked_for_only_where_few_were_tested(inspector, evaluated):
+    wide = dataclasses.replace(WIDE, events=90, of=232, images=232, value=0.388, low=0.325, high=0.454)
+    many = judged(evaluated, found=142, passed=90, escapes=wide)
+    assert "Test more defective parts" not in steps_of(inspector, many)
+    few = dataclasses.replace(wide, events=36, of=99, images=99)
+    assert "Test more defective parts: with 99" in steps_of(
+        inspector, judged(evaluated, found=63, passed=36, escapes=few)
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from goodpart_bank_builder.evaluate.by_part import PartResult
 from goodpart_bank_builder.evaluate.chance import could_be_chance, fewest_that_prove
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, judged_parts, parts_in_words
+from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, judged_parts
 from goodpart_bank_builder.evaluate.reasons import (
     counts,
     good_counts,
@@ -118,7 +118,7 @@ def _can_tell(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
 
 def _nothing_to_judge(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
     if seen.unknown:
-        headline = f"cannot tell: none of {parts_in_words(seen.unknown, 'defective')} can be judged (UNKNOWN)"
+        headline = f"cannot tell: none of {seen.in_words(seen.unknown, 'defective')} can be judged (UNKNOWN)"
         return Conclusion(
             kind=ConclusionKind.CANNOT_TELL,
             headline=headline,

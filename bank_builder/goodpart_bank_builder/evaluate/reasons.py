@@ -1,7 +1,7 @@
 """Reasons of a conclusion: what it rests on, what limits it, and what to try; one sentence each."""
 
 from goodpart_bank_builder.evaluate.figures import CategoryFigures
-from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, JudgedParts, counted, parts_in_words
+from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, JudgedParts, counted
 
 _WELL_APART = 0.8
 """A lower end of the AUROC's interval from which the scores are fine, and the threshold is to blame."""
@@ -43,9 +43,24 @@ def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
     if seen.unknown:
         lines.append(
-            f"{parts_in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
+            f"{seen.in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
         )
-    return lines + good_counts(figures, seen)
+    return lines + on_mark(seen) + good_counts(figures, seen)
+
+
+def on_mark(seen: JudgedParts) -> list[str]:
+    """How many found defects score highest on the marked place, and what it means if some do not."""
+    known = seen.found_on_mark + seen.found_beside
+    if not known:
+        return []
+    line = f"{seen.found_on_mark} of {counted(known, 'found', 'defect')} with a mask score highest on the marked place"
+    if not seen.found_beside:
+        return [line]
+    one = seen.found_beside == 1
+    return [
+        f"{line}; {'the other was' if one else f'the other {seen.found_beside} were'} found for another reason (dirt, "
+        f"light, an edge), so {'it does' if one else 'they do'} not show that such a defect is found on a clean part"
+    ]
 
 
 def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:

@@ -5,13 +5,16 @@ from goodpart.facts.learned import Examination
 from goodpart_bank_builder.evaluate.conclusion import Conclusion, ConclusionKind
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
 from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION
+from goodpart_bank_builder.evaluate.marked import Seen
 from goodpart_bank_builder.evaluate.reasons import FEW_LEARNED, more_good_images
 from goodpart_bank_builder.report.line import worse_than_no_inspection
-from goodpart_bank_builder.report.pictures import Seen
 from goodpart_bank_builder.report.text import ucfirst
 
 _WIDE = 0.1
 """Width of a 95 % interval beyond which a rate is hardly known."""
+
+_MANY = 100
+"""From so many tested parts on, more of them are no advice: the interval of a rate near a half stays wide."""
 
 
 def next_steps(
@@ -118,7 +121,7 @@ def _sample_steps(figures: CategoryFigures) -> list[str]:
         if figures.held_out_images and rate is figures.false_rejects:
             # an interval of such scores says nothing about the line
             continue
-        if rate.low is not None and rate.high is not None and rate.high - rate.low > _WIDE:
+        if rate.of < _MANY and rate.low is not None and rate.high is not None and rate.high - rate.low > _WIDE:
             steps.append(
                 f"Test more {parts} parts: with {rate.sample}, the rate of {what} on the line may be anything from "
                 f"{100 * rate.low:.1f} to {100 * rate.high:.1f} %."

@@ -59,10 +59,10 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
         figure = Figure(figsize=(_WIDTH_IN, 2.4 + 0.32 * len(rows)), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 0.32 * len(rows) + 0.1])
         edges = _edges([image.score for image in result.images], threshold)
-        for defective, colour, parts in ((False, GOOD_COLOUR, "good"), (True, DEFECT_COLOUR, "defective")):
+        for defective, colour, kind in ((False, GOOD_COLOUR, "good"), (True, DEFECT_COLOUR, "defective")):
             scores = [image.score for image in result.images if image.is_defective is defective]
             if scores:
-                upper.hist(scores, edges, color=colour, alpha=0.65, label=f"{parts} parts ({len(scores)})")
+                upper.hist(scores, edges, color=colour, alpha=0.65, label=f"{kind} images ({len(scores)})")
         upper.set_ylabel("images")
         for row, (_, images) in enumerate(reversed(rows)):
             _draw_dots(lower, row, images)

@@ -32,8 +32,8 @@ def right_of_rejected(figures: CategoryFigures) -> str | None:
     return (
         f"On a line with {100 * cost.defect_rate:g} % defective parts, {about if share >= 1.0 else ''}{number} of 100 "
         f"rejected parts {'is' if number == '1' else 'are'} defective.{why} In this test set {100 * tested:.0f} % are "
-        "defective, which is why more of its DEFECT verdicts are right. The option --defect-rate of goodpart-bank evaluate sets "
-        "the share on the line."
+        "defective, which is why more of its DEFECT verdicts are right. The option --defect-rate of goodpart-bank "
+        "evaluate sets the share on the line."
     )
 
 
@@ -65,5 +65,5 @@ def worse_than_no_inspection(cost: CostCurve | None) -> str | None:
     if cost.best_cost >= cost.cost_of_no_inspection:
         costs += " No other threshold is cheaper than no inspection either."
     else:
-        costs += f" The cheapest threshold on these parts, {cost.best_threshold:.2f}, costs {cost.best_cost:.3g}."
+        costs += f" The cheapest threshold in this test set, {cost.best_threshold:.2f}, costs {cost.best_cost:.3g}."
     return f"{costs} Give your own prices: --escape-cost and --defect-rate of goodpart-bank evaluate."

@@ -15,8 +15,9 @@ from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.overlay import ColourScale
 from goodpart_bank_builder.evaluate.conclusion import conclude
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult, ImageResult
-from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION
+from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, judged_parts
 from goodpart_bank_builder.evaluate.metrics import mean_of
+from goodpart_bank_builder.evaluate.reasons import on_mark
 from goodpart_bank_builder.report.advice import near_identical_words, next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
@@ -190,6 +191,8 @@ def _pictures(
         "pictures": pictures,
         "anchors": _anchors(choice.shown()),
         "conclusion": conclusion,
+        "on_mark": on_mark(judged_parts(result)),
+        "beside": [image for image in result.images if image.verdict is Verdict.DEFECT and image.on_mark is False],
         "steps": next_steps(
             inspector.bundle, result, conclusion, passed, lower_threshold=lower, near_identical=near_identical
         ),
