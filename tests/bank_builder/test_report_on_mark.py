@@ -62,7 +62,7 @@ def test_on_the_mark_means_the_highest_patch_touches_it(inspector):
     inspection = inspector.inspect(a_frame)
     patch = inspection.strongest
     mask = np.zeros(a_frame.shape[:2], bool)
-    mask[patch.y_px, patch.x_px] = True
+    mask[patch.y_px + patch.height_px // 2, patch.x_px + patch.width_px // 2] = True
     seen = look_where(inspection, mask)
     assert (seen.in_truth, seen.truth_peak) == (True, pytest.approx(patch.peak))
     assert seen.truth_patch == divmod(int(inspection.grid.argmax()), inspection.grid.shape[1])
