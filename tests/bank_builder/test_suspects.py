@@ -17,7 +17,6 @@ from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
 from goodpart_bank_builder.doctor.reasons import reason_in_words
 from goodpart_bank_builder.report.look_closer import Closer
-from goodpart_bank_builder.report.text import apart
 from small_parts import draw_blotched
 
 BLOCK = (30, 40)
@@ -151,10 +150,24 @@ def test_the_doctors_page_and_the_report_of_the_bundle_give_the_same_reason(mixe
     support = json.loads(capsys.readouterr().out)["diagnosis"]["threshold"]
     why = reason_in_words(odd.findings, odd.score, support["threshold"])
     assert why.startswith("unlike the other good parts")
-    shown = apart(odd.score, support["threshold"])
-    assert f"<b>{why[0].upper()}{why[1:]}.</b> Held-out score {shown}," in doctors
-    stands = "above" if odd.score > support["threshold"] else "at or below"
-    assert f"{stands} the threshold of {apart(support['threshold'], odd.score)} sigmas" in doctors
+    assert f"<b>{why[0].upper()}{why[1:]}.</b> Held-out score {odd.score:.2f}" in doctors
+    # one image in 27 at a rate of 5 %: it is the threshold
+    assert odd.score == pytest.approx(support["threshold"], rel=1e-5)
+    assert f"Held-out score {odd.score:.2f}: it is the threshold." in doctors
+
+
+@pytest.mark.parametrize(
+    ("score", "remark"),
+    [
+        (4.5, ""),
+        (4.00001, ""),
+        (3.99999, ""),
+        (3.9, ": below the threshold, but far above most good parts"),
+        (None, ""),
+    ],
+)
+def test_an_image_at_the_threshold_is_not_called_one_below_it(score, remark):
+    assert reason_in_words(["outlier"], score, 4.0) == f"unlike the other good parts{remark}"
 
 
 def test_all_images_that_the_threshold_rests_on_are_named_with_their_scores(mixed, tiny_backbone, tmp_path, capsys):

@@ -189,3 +189,7 @@ def test_pictures_of_one_part_that_count_as_two_are_a_warning(attempt, good_dir,
     command = ["try", str(own), "--backbone", str(tiny_backbone), "--out", "out", "--false-reject-rate", "0.1"]
     assert main(command) == 0
     assert "of near-identical images" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report" / "index.html").read_text()
+    # in the steps, and beside the link to the doctor's page
+    assert page.count("near-identical pairs: the threshold is too low if they show one part") == 2
+    assert "pairs of nearly identical images" in (tmp_path / "out" / "doctor" / "index.html").read_text()

@@ -1,7 +1,9 @@
 """Reasons: why a good image is listed, in the same words on the doctor's page and in the report of a bundle."""
 
+import math
 from collections.abc import Sequence
 
+from goodpart.scoring.rounding import FIGURE_DIGITS
 from goodpart_bank_builder.doctor.finding import FindingKind
 
 REASONS = {
@@ -29,8 +31,13 @@ def reason_in_words(kinds: Sequence[str], score: float | None, threshold: float)
     """
     words = {kind.value: reason for kind, reason in REASONS.items()}
     why = "; ".join(words.get(kind, kind) for kind in kinds)
-    if score is None or score > threshold:
+    if score is None or score > threshold or is_threshold(score, threshold):
         return why
     if _OUTLIER in kinds:
         return f"{why}: below the threshold, but far above most good parts"
     return f"{why}: listed for this alone, its score lies below the threshold"
+
+
+def is_threshold(score: float, threshold: float) -> bool:
+    """Whether a score is the threshold itself, also where a bundle holds it with fewer digits."""
+    return math.isclose(score, threshold, rel_tol=10.0 ** (1 - FIGURE_DIGITS))

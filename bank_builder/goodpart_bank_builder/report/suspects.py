@@ -9,11 +9,12 @@ from goodpart.facts.calibration import Calibration
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind
-from goodpart_bank_builder.doctor.reasons import reason_in_words
+from goodpart_bank_builder.doctor.reasons import is_threshold, reason_in_words
 from goodpart_bank_builder.report.look_closer import CloseLook, Closer
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import Painted
 from goodpart_bank_builder.report.small_picture import Picture, picture_of
+from goodpart_bank_builder.report.text import apart
 
 _OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")
 _PARTS, _PAIRS = 8, 10
@@ -26,7 +27,7 @@ class _Suspect:
     Attributes:
         name: below the folder of good images.
         why: why it is listed, in the words of the report of a bundle.
-        score: held-out score in sigmas, None if it was not scored.
+        score: its held-out score beside the threshold, in words; None if it was not scored.
         reasons: what was found, and what to do, for every finding.
         carries: whether the threshold rests on it.
         look: its pictures, None if it cannot be read.
@@ -34,7 +35,7 @@ class _Suspect:
 
     name: str
     why: str
-    score: float | None
+    score: str | None
     reasons: tuple[tuple[str, str], ...]
     carries: bool
     look: CloseLook | None
@@ -125,11 +126,18 @@ def _suspect(name: str, diagnosis: Diagnosis, look: CloseLook | None) -> _Suspec
     return _Suspect(
         name=name,
         why=reason_in_words([found.kind.value for found, _ in listed], score, diagnosis.threshold.threshold),
-        score=score,
+        score=None if score is None else _beside_threshold(score, diagnosis.threshold.threshold),
         reasons=tuple((image.why, found.advice) for found, image in listed),
         carries=name in diagnosis.threshold.carried_by,
         look=look,
     )
+
+
+def _beside_threshold(score: float, threshold: float) -> str:
+    if is_threshold(score, threshold):
+        return f"{score:.2f}: it is the threshold"
+    where = "above" if score > threshold else "below"
+    return f"{apart(score, threshold)}, {where} the threshold of {apart(threshold, score)} sigmas"
 
 
 def _picture(settings: FolderSettings, closer: Closer, name: str) -> Picture:
