@@ -80,7 +80,7 @@ def test_those_found_beside_the_mark_are_named_on_the_page(inspector, evaluated,
     images = tuple(dataclasses.replace(image, on_mark=False) if image in found else image for image in evaluated.images)
     result = dataclasses.replace(evaluated, images=images)
     page = write_report(tmp_path / "report", {"washer": (inspector, result)}, []).read_text(encoding="utf-8")
-    listed = page.split("Found beside the mark:")[1].split("</p>")[0]
+    listed = page.split(f"{len(found)} found beside the mark")[1].split("</ul>")[0]
     assert listed.count(".png") == len(found)
 
 
