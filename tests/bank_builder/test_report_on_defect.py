@@ -61,5 +61,9 @@ def test_few_pictures_are_large_and_every_picture_grows_at_a_click(beside, tmp_p
     }
     text = write_report(tmp_path / "r", {"washer": (inspector, result)}, []).read_text()
     # without a script: a label with a picture turns a hidden box on and off
-    assert text.count('class="cell"><label><input type="checkbox" autocomplete="off"><img ') == text.count('class="cell"') > 0
+    assert (
+        text.count('class="cell"><label><input type="checkbox" autocomplete="off"><img ')
+        == text.count('class="cell"')
+        > 0
+    )
     assert ".cell input:checked + img {" in text
