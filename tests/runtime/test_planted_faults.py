@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from broken_bundles import change_json
@@ -13,8 +14,9 @@ from goodpart._host.atomic import staged_folder, write_file
 from goodpart.bundle import manifest_file
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.golden import golden_errors
-from goodpart.errors import SelfTestError, SignatureError, UsageError
+from goodpart.errors import BundleMissingError, InferenceError, SelfTestError, SignatureError, UsageError
 from goodpart.scoring.inspection import Verdict
+from goodpart.scoring.scores import finite_scores
 from goodpart.store.store import Store
 from small_frames import draw_good
 
@@ -22,6 +24,12 @@ from small_frames import draw_good
 def test_a_score_that_is_not_a_number_is_not_good(inspector, monkeypatch):
     monkeypatch.setattr("goodpart.inspector.image_score", lambda *_: math.nan)
     assert inspector.inspect(draw_good(1)).verdict is Verdict.DEFECT
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, 1e300])
+def test_distances_that_are_no_numbers_have_no_score(inspector, odd):
+    with pytest.raises(InferenceError, match="expected finite numbers"):
+        finite_scores(np.array([0.1, odd, 0.2]), inspector.calibration)
 
 
 def test_the_state_is_replaced_and_never_written_in_place(store, digests, tmp_path):
@@ -129,3 +137,12 @@ def test_a_bundle_that_changes_while_it_is_copied_is_refused(store, newer, tmp_p
     with pytest.raises(UsageError, match="expected an unchanged bundle during the copy"):
         store.add(given)
     assert sorted(store.folders()) == before
+
+
+def test_a_file_that_became_a_link_a_moment_ago_is_not_followed(bundle, tmp_path, monkeypatch):
+    (bundle / "bank.npy").rename(tmp_path / "elsewhere")
+    (bundle / "bank.npy").symlink_to(tmp_path / "elsewhere")
+    # as if it had been a file when that was asked
+    monkeypatch.setattr(Path, "is_symlink", lambda _: False)
+    with pytest.raises(BundleMissingError, match=r"bank\.npy: expected a file of the bundle"):
+        read_bundle(bundle)
