@@ -23,9 +23,8 @@ class Careless(kills.Scene):
         os.listdir(self.folder)
         file.write_bytes(whole)
 
-kills.OPERATIONS = ("sign",)  # the others would only take time
 with tempfile.TemporaryDirectory() as folder:
-    print(kills.run(60, 0, Careless(Path(folder)))["fault"]["operation"])
+    print(kills.run(60, 0, Careless(Path(folder)), operations=["sign"])["fault"]["operation"])
 """
 
 
