@@ -29,7 +29,7 @@ import numpy as np
 from attacks.kills import Scene, ended, in_child, rehearse
 from broken_bundles import change_json
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import UsageError
+from goodpart.errors import BundleMissingError, UsageError
 from goodpart.facts.manifest import Manifest
 from goodpart.store.state import StoreState
 from goodpart.store.store import Store
@@ -71,8 +71,8 @@ class Products(Scene):
         self.store.activate(self.known[self.index], product=self.manifests[self.index].name)
 
     def rollback(self) -> None:
-        # an error is right where the model knows of nothing to go back to: the state says so
-        with contextlib.suppress(UsageError):
+        # an error is right where the model knows of nothing to go back to, for example because a killed gc removed it
+        with contextlib.suppress(UsageError, BundleMissingError):
             self.store.rollback()
 
     def name(self, digest: str) -> str:
