@@ -14,7 +14,7 @@ from goodpart._host.atomic import staged_folder, write_file
 from goodpart.bundle import manifest_file
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.golden import golden_errors
-from goodpart.errors import BundleMissingError, InferenceError, SelfTestError, SignatureError, UsageError
+from goodpart.errors import BundleMissingError, InferenceError, RollbackError, SelfTestError, SignatureError, UsageError
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.scores import finite_scores
 from goodpart.store.store import Store
@@ -146,3 +146,32 @@ def test_a_file_that_became_a_link_a_moment_ago_is_not_followed(bundle, tmp_path
     monkeypatch.setattr(Path, "is_symlink", lambda _: False)
     with pytest.raises(BundleMissingError, match=r"bank\.npy: expected a file of the bundle"):
         read_bundle(bundle)
+
+
+def test_the_highest_serial_stays_when_an_older_bundle_is_activated(store, digests):
+    store.activate(digests[1])
+    store.activate(digests[0])
+    assert store.state.highest_serial == 8
+    with pytest.raises(RollbackError, match="expected serial 8 or later, found 7"):
+        store.activate(digests[0], refuse_older=True)
+
+
+def test_an_old_folder_is_there_until_the_new_one_has_its_name(tmp_path, monkeypatch):
+    out, there = tmp_path / "out", []
+    out.mkdir()
+    (out / "mark").write_text("old")
+
+    def asked_first(how):
+        def asking(*given, **more):
+            there.append((out / "mark").exists())
+            return how(*given, **more)
+
+        return asking
+
+    monkeypatch.setattr(Path, "rename", asked_first(Path.rename))
+    monkeypatch.setattr(shutil, "rmtree", asked_first(shutil.rmtree))
+    with staged_folder(out, force=True, mark="mark", own=re.compile("mark")) as staging:
+        (staging / "mark").write_text("new")
+    assert (out / "mark").read_text() == "new"
+    assert there
+    assert all(there)
