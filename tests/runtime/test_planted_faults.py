@@ -14,7 +14,15 @@ from goodpart._host.atomic import staged_folder, write_file
 from goodpart.bundle import manifest_file
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.golden import golden_errors
-from goodpart.errors import BundleMissingError, InferenceError, RollbackError, SelfTestError, SignatureError, UsageError
+from goodpart.errors import (
+    BundleMissingError,
+    InferenceError,
+    ManifestError,
+    RollbackError,
+    SelfTestError,
+    SignatureError,
+    UsageError,
+)
 from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.scores import finite_scores
 from goodpart.store.store import Store
@@ -92,6 +100,13 @@ def test_a_folder_reaches_the_disk_before_its_name_does(tmp_path, told):
     wanted = [staging, staging / "golden", staging / "golden" / "x", staging / "mark"]
     assert sorted(path for how, path in told[:at] if how == "flush") == wanted
     assert told[at + 1 :] == [("flush", out.parent)]
+
+
+@pytest.mark.parametrize("tolerance", [1.001, 1e9, 0.0, -0.02])
+def test_a_tolerance_that_lets_any_score_pass_is_refused(bundle, tolerance):
+    change_json(bundle / "manifest.json", lambda facts: facts.update(golden_tolerance=tolerance))
+    with pytest.raises(ManifestError, match="a tolerance of more than 0 and at most 1"):
+        read_bundle(bundle)
 
 
 @pytest.mark.parametrize("off", [0.9, 1.1, 1.9, -1.1, math.nan, math.inf])
