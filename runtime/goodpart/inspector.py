@@ -12,19 +12,19 @@ import numpy.typing as npt
 
 from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
-from goodpart.bank.nearest import nearest_vectors
 from goodpart.bank.search import Bank
 from goodpart.bundle.atlas import Atlas
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, moved_words, read_device
 from goodpart.bundle.golden import golden_errors
-from goodpart.bundle.memory import read_memory
+from goodpart.bundle.memory import good_patches, read_memory
 from goodpart.bundle.names import BACKBONE
 from goodpart.bundle.term import load_term
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.no_signal import SignalRule, no_signal
+from goodpart.frames.checks import check_size, unfit_reason
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.model.seen import SeenFrame
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
@@ -45,6 +45,7 @@ class Inspector:
     Attributes:
         backbone, bank, calibration: the parts.
         threshold, pixel_threshold: the bundle's own, or what this device has set instead, in sigmas.
+        checks: what a frame must be like to be judged, the bundle's own; None to check nothing.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Inspector:
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle, self._term = ignored, bundle, term
+        self.checks = None if bundle is None else bundle.manifest.checks
         is_format_1 = bundle is not None and bundle.manifest.format_version == 1
         self._signal_rule = SignalRule.RANGE if is_format_1 else SignalRule.NOISE
         self._lifetime = Lifetime(self._release)
@@ -203,12 +205,7 @@ class Inspector:
             UsageError, BundleError: as in `memory`; or this Inspector is closed.
         """
         with self._lifetime.frame():
-            memory, vectors = self.memory, self.bank.vectors
-            positions, distances = nearest_vectors(vectors, embeddings, count=min(count, len(vectors)))
-            return [
-                tuple(map(memory.good_patch, vector, distance))
-                for vector, distance in zip(positions.tolist(), distances.tolist(), strict=True)
-            ]
+            return good_patches(self.memory, self.bank.vectors, embeddings, count=count)
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """`(P, D) float32` embeddings of one frame, as `Backbone.embed`; refuses as `inspect` does."""
@@ -217,6 +214,7 @@ class Inspector:
     def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
         """What the backbone gives for one frame, as `Backbone.see`; refuses as `inspect` does."""
         with self._lifetime.frame():
+            self._refuse_size(frame)
             return self.backbone.see(frame)
 
     def close(self) -> None:
@@ -236,8 +234,13 @@ class Inspector:
         self.backbone.close()
         self.bank.close()
 
+    def _refuse_size(self, frame: npt.NDArray[Any]) -> None:
+        if self.checks is not None:
+            check_size(self.checks, *self.backbone.spec.frame.check(frame).shape[:2])
+
     def _inspect(self, frame: npt.NDArray[Any], seen: SeenFrame | None) -> Inspection:
         began = time.perf_counter()
+        self._refuse_size(frame)
         seen = self.backbone.see(frame) if seen is None else self.backbone.checked(seen)
         embedded = time.perf_counter()
         kept = seen.only(self._counted)
@@ -250,6 +253,8 @@ class Inspector:
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
         reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
+        if reason is None and self.checks is not None:
+            reason = unfit_reason(self.checks, frame, self.backbone.spec.frame)
         # written so that NaN, for example, gives DEFECT
         judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
         verdict = Verdict.UNKNOWN if reason else judged

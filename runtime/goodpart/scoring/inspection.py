@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
+from goodpart.scoring.caption import describe_overlay
 from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
 from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
@@ -94,6 +95,11 @@ class Inspection:
         return self.score - self.threshold
 
     @property
+    def score_above_threshold(self) -> bool:
+        """Whether the score alone would make the frame a DEFECT, also where it is UNKNOWN."""
+        return not self.score <= self.threshold
+
+    @property
     def roi(self) -> Roi | None:
         """The part of the frame that the grid covers, or None for all of it."""
         return self.frame_spec.roi
@@ -171,20 +177,10 @@ class Inspection:
     @property
     def caption(self) -> tuple[str, ...]:
         """What belongs beside an overlay: verdict, score and threshold, then what its colour and lines mean. ASCII."""
-        decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
-        scale = self.colour_scale
-        score = f"score {self.score:.{decimals}f}, threshold {self.threshold:.{decimals}f} sigmas"
-        colour = f"colour from {scale.begin:.{decimals}f} to {scale.full:.2f} sigmas"
-        if self.regions:
-            marked = f"; contour at {self.pixel_threshold:.2f}"
-        elif self.verdict is Verdict.DEFECT:
-            marked = f"; corners: highest patch, {self.strongest.peak:.{decimals}f}"
-        else:
-            marked = ""
-        if self.verdict is Verdict.GOOD and self.strongest.peak > self.threshold:
-            marked += f"; highest patch {self.strongest.peak:.2f}, but the score is the mean of several"
-        reason = () if self.reason is None else (self.reason,)
-        return f"{self.verdict.value}  {score}", *reason, colour + marked
+        return describe_overlay(
+            self.verdict.value, self.reason, score=self.score, peak=self.strongest.peak, marked=bool(self.regions),
+            threshold=self.threshold, scale=self.colour_scale, pixel_threshold=self.pixel_threshold,
+        )  # fmt: skip
 
     def explain(
         self,
@@ -239,6 +235,7 @@ class Inspection:
         - `reason`: why the verdict is UNKNOWN, else None.
         - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
         - `threshold_moved`: whether it is another than the bundle's own.
+        - `score_above_threshold`: whether the score alone would make it a DEFECT, also where it is UNKNOWN.
         - `margin`: the rounded score minus the rounded threshold.
         - `p_value`: 0 to 1, 6 significant digits.
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
@@ -265,6 +262,7 @@ class Inspection:
             "score": score,
             "threshold": threshold,
             "threshold_moved": self.threshold_moved,
+            "score_above_threshold": self.score_above_threshold,
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),
