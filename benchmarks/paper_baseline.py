@@ -34,7 +34,7 @@ from goodpart.bundle.bundle import Bundle
 from goodpart.cli.common import print_json, run
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
-from goodpart.model.backbone import INPUT
+from goodpart.model.onnx_facts import INPUT
 from goodpart.scoring.scores import calibrate, image_score
 from goodpart_export import load_weights
 from goodpart_export.prologue import PIXELS

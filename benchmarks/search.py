@@ -73,7 +73,13 @@ def _search(options: argparse.Namespace) -> int:
     spec, calibration = inspector.backbone.spec, bundle.calibration
     frames = read_frames(options.images, spec.frame, limit=options.frames, seed=options.seed)
     embedded = [inspector.backbone.embed(frame) for frame in frames]
-    tried = options.ways or [spec.profile.index]
+    facts = bundle.manifest.bank
+    own = dataclasses.replace(
+        spec.profile.index,
+        directions=facts.directions,
+        candidates=spec.profile.index.candidates if facts.candidates is None else facts.candidates,
+    )
+    tried = options.ways or [own]
     graphs = [_graph(inspector.bank.vectors, index, options) for index in tried]
     ways = {"exact": _exact(inspector.bank)}
     for position, (index, graph) in enumerate(zip(tried, graphs, strict=True)):

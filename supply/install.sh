@@ -11,6 +11,9 @@ refuse() {
     exit 2
 }
 
+# what a file is called must not command the terminal
+shown() { printf '%s' "$1" | LC_ALL=C tr -c '[:print:]' '?'; }
+
 last_line() { printf '%s\n' "$1" | grep . | tail -n 1; }
 
 requirements=requirements.txt
@@ -33,6 +36,15 @@ if ! sums=$(cd "$here" && sha256sum -c SHA256SUMS 2> /dev/null); then
     bad=$(printf '%s\n' "$sums" | grep -v ': OK$' | head -n 1)
     refuse "$here: expected the files of SHA256SUMS, found ${bad:-a damaged SHA256SUMS}; copy the wheelhouse again"
 fi
+# a file that the list does not name would not be checked, and pip might take it: of two wheels, the newer one
+odd=$(cd "$here" && { grep -v '^[0-9a-f]\{64\}  [A-Za-z0-9]' SHA256SUMS || :; find . ! -type f ! -type d; } | head -n 1)
+[ -z "$odd" ] || refuse "$here: expected plain files and a plain SHA256SUMS, found $(shown "$odd"); copy the wheelhouse again"
+listed=$(cd "$here" && sed 's/^[0-9a-f]*  //' SHA256SUMS | LC_ALL=C sort)
+there=$(cd "$here" && find . -type f ! -path ./SHA256SUMS ! -path ./SHA256SUMS.sig | sed 's|^\./||' | LC_ALL=C sort)
+if [ "$there" != "$listed" ]; then
+    extra=$(printf '%s\n' "$there" | grep -vxF -e "$listed" | head -n 1)
+    refuse "$here: expected the files of SHA256SUMS alone, found $(shown "${extra:-one named twice}") as well; copy the wheelhouse again"
+fi
 
 echo "== check: this PC"
 python='' machine='' glibc_minor='' # built-for says them
@@ -49,13 +61,19 @@ print("%d.%d" % sys.version_info[:2], platform.machine(), version.split(".")[1] 
 [ "${found##* }" -ge "$glibc_minor" ] ||
     refuse "this PC: expected glibc 2.$glibc_minor or later, found 2.${found##* } (2.0: none); make the wheelhouse on a system as old as this PC"
 
+# pip runs before it can check anything, itself included
+pip_wheel=$(sed -n 's/^pip==\([0-9a-z.]*\) --hash=sha256:[0-9a-f]*$/pip-\1-py3-none-any.whl/p' "$here/$requirements")
+pip_sha256=$(sed -n 's/^pip==[0-9a-z.]* --hash=sha256:\([0-9a-f]*\)$/\1/p' "$here/$requirements")
+printf '%s  %s\n' "$pip_sha256" "$here/wheels/$pip_wheel" | sha256sum -c > /dev/null 2>&1 ||
+    refuse "$here: expected the pip wheel of $requirements, found another or none; copy the wheelhouse again"
+
 echo "== install: $target"
 trap 'rm -rf -- "$target"' EXIT
 trap 'echo "install.sh: interrupted; nothing half-installed is left" >&2; exit 130' HUP INT TERM
 # pip comes as a wheel, so that this needs neither ensurepip nor a young pip on the PC
 said=$("$PYTHON" -I -m venv --without-pip "$target" 2>&1) || refuse "$target: expected a place for an environment, found: $(last_line "$said")"
 target=$(cd -- "$target" && pwd)
-for pip in "$here"/wheels/pip-*.whl; do :; done
+pip=$here/wheels/$pip_wheel
 # no settings of this PC may name other places or versions
 said=$(PIP_CONFIG_FILE=/dev/null "$target/bin/python" -I "$pip/pip" --isolated install --quiet --no-cache-dir \
     --no-index --find-links "$here/wheels" --require-hashes --requirement "$here/$requirements" 2>&1) ||

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
+from goodpart.printable import printable
+
 if TYPE_CHECKING:
     from typing_extensions import Never
 
@@ -39,6 +41,7 @@ def progress_bar(*, doing: str | None, total: int, unit: str) -> "tqdm[Never]":
         unit: what one unit is called.
     """
     terminal = sys.stderr.isatty()
+    doing = None if doing is None else printable(doing)
     if doing is not None and not terminal:
         # a log that can take no more is no reason to stop
         with contextlib.suppress(OSError):

@@ -2,10 +2,12 @@
 
     python line.py /var/lib/goodpart /run/frames [--public-key KEY.pub] [--threads 2]
 
-Each frame gives one JSON line on stdout. Its file then moves to FRAMES/judged, where the last --keep stay. SIGHUP
-switches to a newly activated bundle without dropping a frame. SIGTERM ends the program after the frame in hand. Under
-systemd (see goodpart-line.service) the program says when it is ready, and tells the watchdog that it lives. If your
-camera hands over arrays, replace the function `frames` alone.
+Each frame gives one JSON line on stdout. Its file moves to FRAMES/judging before it is opened, and then to
+FRAMES/judged, where the last --keep stay. A file that lies in FRAMES/judging when the program starts has ended it: the
+file moves to FRAMES/poison and is REFUSED, and does not end the program again. SIGHUP switches to a newly activated
+bundle without dropping a frame. SIGTERM ends the program after the frame in hand. Under systemd (see
+goodpart-line.service) the program says when it is ready, and tells the watchdog that it lives. If your camera hands
+over arrays, replace the function `frames` alone.
 """
 
 import argparse
@@ -23,10 +25,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart import FrameError, FrozenGuard, GoodpartError, LiveInspector, Store
-from goodpart.frames.images import read_image
+from goodpart.frames.images import ImageReader
 from goodpart.frames.listing import is_image
 
 _POLL_S = 0.05
+
+_BYTES_PER_PIXEL = 6
+"""The most that a plain file has: three channels of 16 bits."""
 
 
 def main() -> int:
@@ -36,6 +41,9 @@ def main() -> int:
     parser.add_argument("frames", type=Path, help="the folder in which image files appear, each renamed into it whole")
     parser.add_argument("--public-key", type=Path, help="judge only with bundles that this key has signed")
     parser.add_argument("--keep", type=int, default=1000, help="judged frames that stay (default %(default)s)")
+    parser.add_argument(
+        "--max-megapixels", type=float, default=50.0, help="refuse larger frames by their header (default %(default)s)"
+    )
     parser.add_argument("--threads", type=int, help="threads per frame (default: as tuned, or all cores)")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(name)s: %(message)s")
@@ -45,17 +53,18 @@ def main() -> int:
         signal.signal(number, lambda signum, _: asked.add(signum))
     try:
         with LiveInspector(Store(options.store, public_key=options.public_key), threads=options.threads) as live:
-            _judge_all(live, options.frames, asked, keep=options.keep)
+            reader = ImageReader(max_megapixels=options.max_megapixels)
+            _judge_all(live, reader, options.frames, asked, keep=options.keep)
     except GoodpartError as error:
         print(f"line: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
 
-def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int) -> None:
-    guard, done = FrozenGuard(live), folder / "judged"
-    done.mkdir(parents=True, exist_ok=True)
-    judged = deque(sorted(done.iterdir(), key=lambda path: path.stat().st_mtime))
+def _judge_all(live: LiveInspector, reader: ImageReader, folder: Path, asked: set[int], *, keep: int) -> None:
+    guard, judging, judged = FrozenGuard(live), folder / "judging", _Kept(folder / "judged", keep)
+    judging.mkdir(parents=True, exist_ok=True)
+    _set_poison_aside(judging, _Kept(folder / "poison", keep))
     notify("READY=1")
     for path in frames(folder):
         # also while no part comes: the watchdog asks whether this loop runs
@@ -68,12 +77,34 @@ def _judge_all(live: LiveInspector, folder: Path, asked: set[int], *, keep: int)
             notify("STOPPING=1")
             return
         if path is not None:
-            print(json.dumps(_result(live, guard, path)), flush=True)
             # the program that wrote the file may have removed it
             with contextlib.suppress(FileNotFoundError):
-                judged.append(path.replace(done / path.name))
-            while len(judged) > keep:
-                judged.popleft().unlink(missing_ok=True)
+                # before it is opened: whatever ends the program now is not tried first again after the restart
+                in_hand = path.replace(judging / path.name)
+                print(json.dumps(_result(live, reader, guard, in_hand)), flush=True)
+                judged.take(in_hand)
+
+
+def _set_poison_aside(judging: Path, poison: "_Kept") -> None:
+    """Refuses the frames that the program had in hand when it was ended: by a crash, for memory, or by the watchdog."""
+    for path in sorted(judging.iterdir()):
+        reason = f"the program ended while it judged this frame; it lies in {poison.folder}, and is not tried again"
+        print(json.dumps({"file": path.name, "verdict": "REFUSED", "reason": reason}), flush=True)
+        poison.take(path)
+
+
+class _Kept:
+    """A folder of which the last files stay, so that it cannot fill the memory that it lies in."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self._keep = folder, keep
+        self._files = deque(sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime))
+
+    def take(self, path: Path) -> None:
+        self._files.append(path.replace(self.folder / path.name))
+        while len(self._files) > self._keep:
+            self._files.popleft().unlink(missing_ok=True)
 
 
 def frames(folder: Path) -> Iterator[Path | None]:
@@ -86,14 +117,24 @@ def frames(folder: Path) -> Iterator[Path | None]:
         yield from waiting
 
 
-def _result(live: LiveInspector, guard: FrozenGuard, path: Path) -> dict[str, object]:
+def _result(live: LiveInspector, reader: ImageReader, guard: FrozenGuard, path: Path) -> dict[str, object]:
     """The result of one file; only a GOOD verdict ever reads as good."""
     try:
-        inspection = guard.inspect(read_image(path, live.inspector.backbone.spec.frame))
+        # the header limits what the pixels take, and this what the file itself takes while it is read
+        _refuse_large(path, most_bytes=reader.max_megapixels * 1e6 * _BYTES_PER_PIXEL + 1e6)
+        inspection = guard.inspect(reader.read(path, live.inspector.backbone.spec.frame))
     except FrameError as error:
         return {"file": path.name, "verdict": "REFUSED", "reason": str(error)}
+    except MemoryError:
+        return {"file": path.name, "verdict": "REFUSED", "reason": "expected memory for this frame, found none left"}
     found: dict[str, object] = {"file": path.name, "verdict": inspection.verdict.value, "score": inspection.score}
     return found if inspection.reason is None else {**found, "reason": inspection.reason}
+
+
+def _refuse_large(path: Path, *, most_bytes: float) -> None:
+    if (found_bytes := path.stat().st_size) > most_bytes:
+        found, most = found_bytes / 1e6, most_bytes / 1e6
+        raise FrameError(f"{path}: expected a file of at most {most:.0f} MB, found {found:.0f} MB")
 
 
 def _refresh(live: LiveInspector) -> None:

@@ -19,7 +19,8 @@ from goodpart._host.strict_json import encode
 from goodpart.errors import ExportError
 from goodpart.facts.profile import Profile
 from goodpart.facts.spec import BackboneSpec, FrameSpec, Precision, WeightsSpec
-from goodpart.model.backbone import OUTPUT, Backbone
+from goodpart.model.backbone import Backbone
+from goodpart.model.onnx_facts import OUTPUT
 from goodpart.model.onnx_guard import OPSET
 from goodpart_export.onnx_file import check_out, report_path, sealed
 from goodpart_export.parity import LIMIT, parity_of, trial_frames

@@ -8,7 +8,7 @@ from goodpart._host.atomic import check_file
 from goodpart._host.strict_json import encode, parse
 from goodpart.errors import ManifestError, UsageError, found_at
 from goodpart.facts.spec import BackboneSpec
-from goodpart.model.backbone import METADATA_KEY
+from goodpart.model.onnx_facts import METADATA_KEY
 
 
 def sealed(model: onnx.ModelProto, spec: BackboneSpec) -> bytes:

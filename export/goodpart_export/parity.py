@@ -6,7 +6,8 @@ import torch
 
 from goodpart._host.session import load_onnxruntime
 from goodpart.facts.spec import Channels, FrameSpec
-from goodpart.model.backbone import INPUT, Backbone
+from goodpart.model.backbone import Backbone
+from goodpart.model.onnx_facts import INPUT
 from goodpart_export.prologue import PIXELS
 from goodpart_export.trunk import Trunk
 

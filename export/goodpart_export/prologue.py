@@ -4,7 +4,7 @@ import onnx
 from onnx import parser
 
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
-from goodpart.model.backbone import HOTTEST
+from goodpart.model.onnx_facts import HOTTEST
 from goodpart.model.onnx_guard import OPSET
 
 PIXELS = "pixels"

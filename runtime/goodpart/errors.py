@@ -28,6 +28,8 @@ carries it as ``__cause__``.
 from collections.abc import Sequence
 from pathlib import Path
 
+from goodpart.printable import printable
+
 _LIMIT = 1000
 """Characters of a message; paths alone may take some hundreds."""
 
@@ -38,11 +40,9 @@ class GoodpartError(Exception):
     exit_code: int = 2
 
     def __init__(self, message: str) -> None:
-        # what a message quotes from files or other libraries may hold line breaks, commands for a terminal or a whole
-        # book; the message does not
-        line = " ".join(message.splitlines())
-        shown = line if len(line) <= _LIMIT else f"{line[:_LIMIT]}..."
-        super().__init__("".join(each if each.isprintable() else repr(each)[1:-1] for each in shown))
+        # what a message quotes from files or other libraries may be a whole book
+        shown = message if len(message) <= _LIMIT else f"{message[:_LIMIT]}..."
+        super().__init__(printable(shown.strip()))
 
 
 class UsageError(GoodpartError):

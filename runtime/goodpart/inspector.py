@@ -27,6 +27,7 @@ from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.frames.checks import check_size, unfit_reason
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.model.seen import SeenFrame
+from goodpart.printable import printable
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.no_features import no_features
@@ -117,7 +118,7 @@ class Inspector:
             spinning=bool(settings.spinning) if spinning is None else spinning,
             where=str(Path(folder) / BACKBONE),
         )
-        check_backbone(backbone, bundle.manifest.backbone, str(folder))
+        check_backbone(backbone.spec, bundle.manifest.backbone, str(folder))
         inspector = cls(
             backbone=backbone,
             bank=bank,
@@ -131,9 +132,9 @@ class Inspector:
         # the first call allocates and tunes, which had better happen before the first part; and a bundle that does not
         # reproduce its scores here must not judge anything
         inspector.self_test()
-        _log.info("loaded %s, digest %s", folder, bundle.digest)
+        _log.info("loaded %s, digest %s", printable(folder), bundle.digest)
         if inspector.threshold_moved:
-            _log.warning("%s: %s", folder, moved_words(inspector.threshold, bundle.calibration.threshold))
+            _log.warning("%s: %s", printable(folder), moved_words(inspector.threshold, bundle.calibration.threshold))
         return inspector
 
     def __repr__(self) -> str:

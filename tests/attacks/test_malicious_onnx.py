@@ -11,7 +11,7 @@ from onnx import helper
 
 from attacks.malicious_models import BOMBS, REFUSED, bomb, field, long_key, weight_of
 from broken_bundles import write_manifest_aware
-from goodpart.errors import ContractError, SelfTestError
+from goodpart.errors import ContractError, SelfTestError, TrialError
 from goodpart.inspector import Inspector
 from goodpart.store.trial import TrialLimits, try_bundle
 
@@ -136,14 +136,16 @@ def test_messages_in_messages_in_messages(bar, model, depth):
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_model_that_wants_all_memory(bar, model, name):
-    """In a child of limited memory, as `goodpart store add` does it: refused in one line, and nothing else happens."""
+    """In a child of limited memory, as `goodpart store activate` does it: refused in one line, nothing else happens."""
     BOMBS[name](model)
     write_manifest_aware(bar / "backbone.onnx", model.SerializeToString())
-    with pytest.raises(SelfTestError) as caught:
+    # a lack of memory proves nothing about a bundle, so that a store that is short of it stays as it is
+    lacks_memory = "TB" in name or "GB" in name or "long rows" in name
+    with pytest.raises(TrialError if lacks_memory else SelfTestError) as caught:
         try_bundle(bar, TrialLimits(memory_mb=1500, time_s=100))
     assert str(caught.value).isprintable()
     # it ended by an error of ours, not by a crash
-    assert "in its trial: " in str(caught.value)
+    assert ("ended by exit code 2 (" if lacks_memory else "in its trial: ") in str(caught.value)
 
 
 def test_what_passes_these_checks_still_passes(bar, model):

@@ -9,7 +9,7 @@ import pytest
 
 from goodpart.bundle.bundle import read_bundle
 from goodpart.cli.main import main as goodpart
-from goodpart.errors import ContractError, UsageError
+from goodpart.errors import DeviceFileError, UsageError
 from goodpart.facts.calibration import CalibrationMethod, promise_of
 from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
@@ -201,11 +201,11 @@ def test_a_bundle_with_a_mask_is_replaced_by_one_without(good_dir, tiny_backbone
 
 def test_a_rebuilt_bundle_does_not_take_over_the_threshold_of_the_old_one(build, tmp_path, capsys):
     out = tmp_path / "washer"
-    assert build()[0] == goodpart(["threshold", str(out), "--value", "3"]) == 0
+    assert build()[0] == goodpart(["threshold", str(out), "--value", "4"]) == 0
     assert build("--force")[0] == 0  # the same bytes are the same bundle
-    assert Inspector.load(out).threshold == 3
+    assert Inspector.load(out).threshold == 4
     assert build("--force", "--seed", 1)[0] == 0
-    with pytest.raises(ContractError, match=r"washer\.device\.json: expected settings for bundle .* --reset"):
+    with pytest.raises(DeviceFileError, match=r"washer\.device\.json: expected settings for bundle .* --reset"):
         Inspector.load(out)
     assert goodpart(["threshold", str(out), "--reset"]) == 0
     assert Inspector.load(out).threshold == read_bundle(out).calibration.threshold

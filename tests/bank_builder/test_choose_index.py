@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from broken_bundles import change_json
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import UsageError
@@ -48,11 +49,12 @@ def test_a_bank_without_more_directions_keeps_those_it_has():
     assert found.graph.projection.shape[1] == 32
 
 
-def test_a_bundle_searches_with_the_candidates_it_states(built_bundle):
-    bundle = read_bundle(built_bundle)
-    stated = bundle.manifest.bank.candidates
-    assert stated is not None
-    assert load_bank(bundle, threads=1)._candidates == min(stated, bundle.manifest.bank.vectors)
+def test_a_bundle_searches_with_the_candidates_it_states(bundle):
+    facts = read_bundle(bundle).manifest
+    assert facts.bank.candidates is not None
+    other = facts.backbone.profile.index.candidates + 3
+    change_json(bundle / "manifest.json", lambda stated: stated["bank"].update(candidates=other))
+    assert load_bank(read_bundle(bundle), threads=1)._candidates == other
 
 
 @pytest.mark.parametrize("candidates", [0, 1001])

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 import goodpart.cli.main
+from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.cli.main import main
@@ -95,11 +96,15 @@ def test_an_image_that_cannot_be_judged_counts_as_rejected(inspector, category):
 
 
 def test_verdicts_and_costs_are_those_of_the_threshold_on_this_device(bundle, category):
-    goodpart.cli.main.main(["threshold", str(bundle), "--value", "-100"])
+    lowest = read_bundle(bundle).manifest.threshold_range.lowest
+    assert goodpart.cli.main.main(["threshold", str(bundle), "--value", repr(lowest)]) == 0
     figures = figures_of(Inspector.load(bundle), category)
-    assert (figures.threshold, figures.false_reject_rate, figures.escape_rate) == (-100.0, 1.0, 0.0)
-    assert figures.cost.cost_at_threshold == pytest.approx(0.99)
-    assert "the threshold was moved on this device to -100; the bundle's own is" in figures.notes[0]
+    assert figures.threshold == lowest
+    images = evaluate_category(Inspector.load(bundle), read_categories(category)[0]).images
+    assert figures.false_rejects.events == sum(each.score > lowest for each in images if not each.is_defective)
+    assert figures.escape_rate == 0.0
+    assert figures.cost.cost_at_threshold == pytest.approx(0.99 * figures.false_reject_rate)
+    assert f"the threshold was moved on this device to {lowest:g}; the bundle's own is" in figures.notes[0]
 
 
 def test_cost_is_that_of_the_rates(inspector, category):

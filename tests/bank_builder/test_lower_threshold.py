@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from broken_bundles import change_json
 from goodpart.cli.main import main
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.data.dataset import read_categories
@@ -62,11 +63,14 @@ def test_the_table_and_the_next_step_say_the_same(inspector, evaluated, tmp_path
     said = lower_threshold_step(inspector, result, tmp_path / "bundle")
     assert said is not None
     assert "2.44 finds 20 of 20 defective parts and rejects 5 of 100 good parts" in said
-    assert "no promise for others" in said
+    # below the range that the bundle states
+    assert "The bundle lets a device set 3.23586 to 4.73685 sigmas only" in said
+    assert "--value" not in said
 
 
-def test_the_command_on_the_page_sets_that_threshold(built_bundle, category, tmp_path, monkeypatch, capsys):
-    inspector = Inspector.load(built_bundle)
+def test_the_command_on_the_page_sets_that_threshold(bundle, category, tmp_path, monkeypatch, capsys):
+    change_json(bundle / "manifest.json", lambda facts: facts["threshold_range"].update(lowest=-99.0, highest=999.0))
+    inspector = Inspector.load(bundle)
     scores = [image.score for image in evaluate_category(inspector, read_categories(category)[0]).images]
     inspector.threshold = max(scores)
     result = evaluate_category(inspector, read_categories(category)[0])
@@ -74,8 +78,9 @@ def test_the_command_on_the_page_sets_that_threshold(built_bundle, category, tmp
     text = re.sub(r"<[^>]+>", "", page)
     command = re.search(r"goodpart threshold .*? --value [0-9.]+[0-9]", text)
     assert command is not None
+    assert "no promise for others" in text
     _, *arguments = shlex.split(command.group())
-    assert arguments[1] == str(built_bundle)
+    assert arguments[1] == str(bundle)
     asked = {}
     monkeypatch.setattr("goodpart.cli.threshold._set", lambda bundle, value, pixel: asked.update(value=value))
     assert main(arguments) == 0

@@ -120,7 +120,7 @@ def test_files_that_are_passed_over_are_told_before_the_work(mixed, tiny_backbon
     def stop(settings):
         raise UsageError("stopped before the work")
 
-    monkeypatch.setattr(build_command, "build_bundle", stop)
+    monkeypatch.setattr(build_command, "build_and_keep", stop)
     assert main(["build", str(mixed), "--backbone", str(tiny_backbone), "--out", str(tmp_path / "washer")]) == 2
     assert f"{mixed}: not learned: other files: 1, such as notes.txt" in capsys.readouterr().err.splitlines()
 

@@ -11,7 +11,8 @@ import torch
 
 from goodpart.errors import FrameError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi
-from goodpart.model.backbone import METADATA_KEY, Backbone
+from goodpart.model.backbone import Backbone
+from goodpart.model.onnx_facts import METADATA_KEY
 from goodpart.model.onnx_guard import OPSET
 from goodpart_export import load_weights
 from goodpart_export.parity import LIMIT, parity_of, trial_frames

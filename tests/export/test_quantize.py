@@ -20,7 +20,8 @@ from goodpart.facts.spec import Precision
 from goodpart.frames.images import read_image
 from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
-from goodpart.model.backbone import METADATA_KEY, Backbone
+from goodpart.model.backbone import Backbone
+from goodpart.model.onnx_facts import METADATA_KEY
 from goodpart_bank_builder.build.build import BuildSettings, build_bundle
 from goodpart_export import quantize_backbone
 from goodpart_export.cli import export as cli

@@ -11,7 +11,8 @@ import torch
 
 from goodpart.facts.excess import ExcessRule
 from goodpart.facts.spec import Channels, PixelType, Roi
-from goodpart.model.backbone import INPUT, Backbone
+from goodpart.model.backbone import Backbone
+from goodpart.model.onnx_facts import INPUT
 from goodpart_export import choose_range, load_profile, quantize_backbone
 from goodpart_export.cli.export import main
 from goodpart_export.prologue import PIXELS, make_prologue

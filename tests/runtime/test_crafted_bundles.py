@@ -100,7 +100,7 @@ def test_a_backbone_whose_sizes_have_names_that_are_not_utf_8(bundle):
 
 def test_a_manifest_sha256_of_two_lines(bundle):
     (bundle / "manifest.sha256").write_text("one\ntwo\n")
-    refused(bundle, IntegrityError, "manifest.json", "one two")
+    refused(bundle, IntegrityError, "manifest.json", r"one\ntwo")
 
 
 def test_a_line_break_in_a_key(bundle):
@@ -139,7 +139,7 @@ def test_a_bundle_that_may_not_be_read(bundle, locked, named):
 import os, sys
 from pathlib import Path
 from goodpart.bundle.bundle import read_bundle
-from goodpart.errors import BundleMissingError
+from goodpart.errors import UnreadableError
 bundle, locked = Path(sys.argv[1]), Path(sys.argv[1], sys.argv[2])
 os.chdir(bundle.parent)
 locked.chmod(0)
@@ -147,7 +147,7 @@ if os.geteuid() == 0:
     os.seteuid(65534)
 try:
     read_bundle(Path(bundle.name))
-except BundleMissingError as error:
+except UnreadableError as error:
     print(error)
 """
     bundle.parent.chmod(0o755)

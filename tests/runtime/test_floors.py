@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 FLOORS = {
     "runtime/goodpart": [
+        {"printable"},
         {"errors"},
         {"_host", "facts"},
         {"model", "bank"},

@@ -32,7 +32,7 @@ def test_format_1_loads_and_judges_as_it_always_did():
 
 
 def test_there_is_a_fixture_of_every_format_version():
-    assert {path.name for path in FIXTURES.glob("format_*") if path.is_dir()} == {
+    assert {path.name for path in FIXTURES.glob("format_?") if path.is_dir()} == {
         f"format_{version}" for version in range(1, FORMAT_VERSION + 1)
     }
 

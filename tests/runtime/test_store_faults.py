@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from broken_bundles import change_json
 from goodpart.bundle.device import device_path
 from goodpart.cli.main import main
-from goodpart.errors import ContractError, DeviceFileError, TrialError, UnreadableError
+from goodpart.errors import ContractError, DeviceFileError, SelfTestError, TrialError, UnreadableError
 from goodpart.inspector import Inspector
 from goodpart.store import trial
 from goodpart.store.store import Store
@@ -90,9 +91,12 @@ except Exception as error:
 assert store.state == before
 """
     # pytest's own folders are closed to other users
-    for folder in (store.folder, *store.folder.parents[:3], *store.folder.rglob("*")):
+    above = [
+        folder for folder in store.folder.parents if folder.stat().st_uid == os.geteuid() and len(folder.parts) > 2
+    ]
+    for folder in (store.folder, *above, *store.folder.rglob("*")):
         if folder.is_dir():
-            folder.chmod(0o755)
+            folder.chmod(folder.stat().st_mode | 0o055)
     for file in ("state.json", "lock"):
         (store.folder / file).chmod(0o644)
     done = subprocess.run([sys.executable, "-c", code, str(store.folder)], capture_output=True, text=True, check=False)
@@ -138,7 +142,7 @@ def starve(folder):
     code = (
         "import sys; from goodpart.errors import ContractError; from goodpart.inspector import Inspector; "
         "from goodpart.store import trial_child\n"
-        "def load(*a, **k): raise ContractError('bfc_arena: Failed to allocate memory')\n"
+        "def load(*a, **k): raise ContractError('refused') from RuntimeError('bfc_arena: Failed to allocate')\n"
         "Inspector.load = load\n"
         "sys.exit(trial_child.main(sys.argv[-3:]))"
     )
@@ -207,3 +211,12 @@ def test_the_help_of_activate_names_what_it_takes(capsys):
         main(["store", "activate", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "its serial, or its product for the highest serial" in text
+
+
+def test_a_damaged_bundle_in_a_folder_called_memory_is_damaged_all_the_same(older, tmp_path):
+    """What a path is called says nothing about memory."""
+    place = Path(shutil.copytree(older, tmp_path / "bad_alloc memory"))
+    (place / "manifest.sig").unlink()
+    change_json(place / "manifest.json", lambda facts: facts["golden"][0].update(score=99.0))
+    with pytest.raises(SelfTestError, match=r"in its trial: .*bad_alloc memory"):
+        try_bundle(place, TrialLimits())

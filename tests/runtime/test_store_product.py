@@ -100,3 +100,14 @@ def test_a_serial_that_two_bundles_have_is_refused(store, newer, tmp_path):
     for which in ("8", "bar"):
         with pytest.raises(UsageError, match="found 2"):
             store.activate(which)
+
+
+def test_a_damaged_state_lets_the_same_product_in(store, digests, newer, nut, tmp_path):
+    """Whoever has only damaged bundles left must be able to add a whole one, and to activate it."""
+    (store.folder / "state.json").write_text("{")
+    copy = Path(shutil.copytree(newer, tmp_path / "third"))
+    change_json(copy / "manifest.json", lambda facts: facts.update(serial=9))
+    with pytest.raises(UsageError, match="expected a bundle of 'bar'"):
+        store.add(nut)
+    added = store.add(copy).digest
+    assert store.activate("9").digest == store.state.active == added

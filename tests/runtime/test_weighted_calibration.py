@@ -149,8 +149,14 @@ def as_split(facts):
     facts["pixel_threshold"] = threshold_for(tuple(facts["peaks"]), 0.1, (2,) * 24)
 
 
+def make_split(bundle):
+    """Makes the bundle a split; its threshold is another one, and so is the range of thresholds."""
+    change_json(bundle / "manifest.json", lambda facts: facts["threshold_range"].update(lowest=-99.0, highest=99.0))
+    change_json(bundle / "calibration.json", as_split)
+
+
 def test_a_split_with_the_unit_image_loads_and_says_so(listed, capsys):
-    change_json(listed / "calibration.json", as_split)
+    make_split(listed)
     assert read_bundle(listed).calibration.supporting == 12
     assert main(["info", str(listed)]) == 0
     assert "split, from 24 held-out good images of 12 parts" in capsys.readouterr().out
@@ -168,7 +174,7 @@ def test_a_rate_per_image_is_told_of_images(listed, capsys):
 
 
 def test_a_threshold_of_another_rate_uses_the_weights(listed, capsys):
-    change_json(listed / "calibration.json", as_split)
+    make_split(listed)
     assert main(["threshold", str(listed), "--false-reject-rate", "0.3", "--json"]) == 0
     scores = read_bundle(listed).calibration.scores
     # (12 + 1) * 0.7 = 9.1 parts of two images each

@@ -4,18 +4,19 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import sys
 from pathlib import Path
 
 from goodpart._host.atomic import check_file, write_file
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
+from goodpart.cli.rows import say, tell
 from goodpart.facts.calibration import CalibrationMethod
+from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_and_keep
-from goodpart_bank_builder.build.index import RECALL
+from goodpart_bank_builder.build.index import RECALL, search_method
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
     kinds_lines,
@@ -91,19 +92,16 @@ def run(options: argparse.Namespace) -> int:
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
-        print(f"report      {_write_page(options.report, settings, report)}", file=sys.stderr)
+        tell(f"report      {_write_page(options.report, settings, report)}")
     if report.ignored_patches > report.frame_patches / 2:
-        print(
-            f"--ignore: {_ignored(report)} never count; white is where the frame is ignored: is that meant?",
-            file=sys.stderr,
-        )
+        tell(f"--ignore: {_ignored(report)} never count; white is where the frame is ignored: is that meant?")
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
         # stdout holds the report alone
-        print("\n".join(warning), end="\n" if warning else "", file=sys.stderr)
+        tell(*warning)
         return 0
     _print(report, painted)
-    print("\n".join([look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning]))
+    say(look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning)
     return 0
 
 
@@ -150,41 +148,39 @@ def _method(text: str) -> CalibrationMethod:
 
 def _print(report: BuildReport, painted: Path | None) -> None:
     calibration = report.calibration
-    print(f"bundle      {report.bundle}, digest {report.digest}")
-    print(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
+    say(f"bundle      {report.bundle}, digest {report.digest}")
+    say(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
     if report.excluded:
-        print(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
+        say(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
     for phrase in report.passed_over:
-        print(f"passed over {phrase}")
-    print(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
-    if report.recall < RECALL:
-        print(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
-    print(f"head        {report.head}")
+        say(f"passed over {phrase}")
+    say(f"bank        {report.bank}, {report.duplicates} duplicate patches left out, HNSW recall {report.recall:.4f}")
+    if report.recall < RECALL and search_method(report.bank[0]) is SearchMethod.GRAPH:
+        say(f"            below {RECALL:g}: scores are exact, heat maps below the pixel threshold may show too much")
+    say(f"head        {report.head}")
     if painted is not None:
-        print(f"            what it was taught: --report DIR, here or of evaluate, shows the pictures of {painted}")
+        say(f"            what it was taught: --report DIR, here or of evaluate, shows the pictures of {painted}")
     if report.ignored_patches:
-        print(f"ignored     {_ignored(report)} never count")
-    print(
+        say(f"ignored     {_ignored(report)} never count")
+    say(
         f"calibration mu {calibration.mean:.4f}, sigma {calibration.std:.4f}, {calibration.method.value}, "
         f"{len(calibration.scores)} held-out {calibration.rate_unit.value}s"
     )
-    print(
-        f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}"
-    )
-    print(f"            {calibration.promise}")
+    say(f"threshold   {calibration.threshold:.3f} sigmas for a false-reject rate of {calibration.false_reject_rate:g}")
+    say(f"            {calibration.promise}")
     support = report.diagnosis.threshold
     if support.count == 1:
-        print(
+        say(
             f"            this threshold is the score of one image, {support.parts[0].image}: the highest of all "
             f"held-out {calibration.rate_unit.value}s; look at it, and photograph more parts or allow a higher rate"
         )
     if report.thumbnails:
         kb = report.thumbnail_bytes / 1e3
-        print(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
+        say(f"thumbnails  {report.thumbnails} images, {kb:.0f} kB, {kb / report.thumbnails:.1f} kB each")
     for line in lookalike_lines(report):
-        print(line)
+        say(line)
     if report.warning is not None:
-        print(report.warning)
+        say(report.warning)
 
 
 def _ignored(report: BuildReport) -> str:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from goodpart.cli.rows import say
 from goodpart_bank_builder.demo.demo_data import DEFECTS, TEST_GOOD, TEST_PER_KIND, TRAIN_GOOD, write_demo_data
 from goodpart_bank_builder.progress import progress_bar
 
@@ -25,5 +26,5 @@ def run(options: argparse.Namespace) -> int:
 
         drawn = write_demo_data(options.out, seed=options.seed, on_image=on_image)
     kinds = ", ".join(f"{count} {kind}" for kind, count in drawn.defects.items())
-    print(f"{options.out}: {drawn.train_good} good images to train, {drawn.test_good} good to test, {kinds}")
+    say(f"{options.out}: {drawn.train_good} good images to train, {drawn.test_good} good to test, {kinds}")
     return 0

@@ -2,11 +2,11 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from goodpart.cli.rows import tell
 from goodpart.frames.listing import list_folder
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind, OddImage, counted
@@ -44,7 +44,7 @@ def tell_passed_over(folder: Path, *, becomes: str) -> None:
     listing = list_folder(folder)
     # without an image the refusal says it
     for phrase in listing.passed_over() if listing.images else ():
-        print(f"{folder}: not {becomes}: {phrase}", file=sys.stderr, flush=True)
+        tell(f"{folder}: not {becomes}: {phrase}")
 
 
 class _Extend(argparse.Action):

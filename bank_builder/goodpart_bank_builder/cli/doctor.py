@@ -1,11 +1,11 @@
 """`goodpart-bank doctor`: which good images want a look, without making a bundle."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
+from goodpart.cli.rows import say, tell
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
@@ -61,13 +61,13 @@ def run(options: argparse.Namespace) -> int:
     if options.report is not None:
         closer = Closer(settings, backbone, learned.bank.vectors, learned.term)
         page = write_suspects(options.report, settings, diagnosis, closer, learned.calibration)
-        print(f"report      {page}", file=sys.stderr)
+        tell(f"report      {page}")
     if options.json:
         print_json(significant_plain(to_plain(report), FIGURE_DIGITS))
     else:
         left_out = f", {len(report.excluded)} excluded" if report.excluded else ""
-        print(f"images      {diagnosis.images} of {report.parts} good parts{left_out}")
+        say(f"images      {diagnosis.images} of {report.parts} good parts{left_out}")
         for phrase in report.passed_over:
-            print(f"passed over {phrase}")
-        print("\n".join([look_at_line(diagnosis, None), *all_lines(diagnosis), *warning_lines(diagnosis)]))
+            say(f"passed over {phrase}")
+        say(look_at_line(diagnosis, None), *all_lines(diagnosis), *warning_lines(diagnosis))
     return FINDINGS if diagnosis.findings else 0

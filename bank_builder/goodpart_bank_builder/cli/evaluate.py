@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from goodpart._host.atomic import check_file, write_file
 from goodpart._host.machine import usable_cores
 from goodpart.cli.options import add_megapixels_option
+from goodpart.cli.rows import say, tell
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.cli.grouping import add_group_options
@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
     categories = read_categories(options.data, group=options.group, group_gap=options.group_gap)
     bundles, missing = find_bundles(options.bundle, categories)
     if missing:
-        print(f"no bundle for: {', '.join(missing)}", file=sys.stderr)
-    reader = ImageReader(max_megapixels=options.max_megapixels, say=lambda text: print(text, file=sys.stderr))
+        tell(f"no bundle for: {', '.join(missing)}")
+    reader = ImageReader(max_megapixels=options.max_megapixels, say=tell)
     results: dict[str, tuple[Inspector, CategoryResult]] = {}
     for category in categories:
         if category.name in bundles:
@@ -73,14 +73,14 @@ def run(options: argparse.Namespace) -> int:
             found = evaluate_category(inspector, category, costs=costs, workers=options.threads, reader=reader)
             results[category.name] = inspector, found
             lines = category_lines(category.name, found.figures, conclusion=conclude(found))
-            print("\n".join(lines), flush=True)
+            say(*lines)
     only_results = {name: found for name, (_, found) in results.items()}
     if len(results) > 1:
-        print(mean_line([found.figures for found in only_results.values()]))
+        say(mean_line([found.figures for found in only_results.values()]))
     if options.json is not None:
         plain = summary(only_results, missing, data=options.data)
         write_file(options.json, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
-        print(f"figures written to {options.json}", file=sys.stderr)
+        tell(f"figures written to {options.json}")
     if options.report is not None:
-        print(f"report written to {write_report(options.report, results, missing)}", file=sys.stderr)
+        tell(f"report written to {write_report(options.report, results, missing)}")
     return 0

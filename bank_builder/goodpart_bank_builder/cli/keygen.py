@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from goodpart.cli.rows import say
 from goodpart_bank_builder.build.sign import make_keys
 
 SUMMARY = "Make an Ed25519 key pair to sign bundles with."
@@ -16,6 +17,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Makes the keys, and prints what to do with each; returns the exit code."""
     public = make_keys(options.key)
-    print(f"private key {options.key}: keep it on this workstation, and a copy in a safe place")
-    print(f"public key  {public}: copy it to the devices")
+    say(f"private key {options.key}: keep it on this workstation, and a copy in a safe place")
+    say(f"public key  {public}: copy it to the devices")
     return 0

@@ -5,7 +5,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from goodpart.cli.common import Command, add_commands, run, run_command
+from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
 from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign, try_command
 
 COMMANDS: dict[str, Command] = {
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="goodpart-bank", description="Build and evaluate bundles on a workstation.")
+    parser = OneLineParser(prog="goodpart-bank", description="Build and evaluate bundles on a workstation.")
     version = importlib.metadata.version("goodpart-bank-builder")
     parser.add_argument("--version", action="version", version=f"goodpart-bank {version}")
     add_commands(parser, COMMANDS)

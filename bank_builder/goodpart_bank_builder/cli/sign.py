@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from goodpart.bundle.names import SIGNATURE
+from goodpart.cli.rows import say
 from goodpart_bank_builder.build.sign import sign_bundle
 
 SUMMARY = "Sign a bundle, so that devices with the public key accept it."
@@ -18,5 +19,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Signs, and prints what was signed; returns the exit code."""
     bundle = sign_bundle(options.bundle, options.key)
-    print(f"{options.bundle / SIGNATURE}: serial {bundle.manifest.serial}, digest {bundle.digest}")
+    say(f"{options.bundle / SIGNATURE}: serial {bundle.manifest.serial}, digest {bundle.digest}")
     return 0

@@ -3,11 +3,11 @@
 import argparse
 import os
 import shlex
-import sys
 from pathlib import Path
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
+from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.build import lookalike_lines
@@ -74,12 +74,12 @@ def run(options: argparse.Namespace) -> int:
         return error.code
     conclusion, out = conclude(tried.result), settings.build.out
     for phrase in tried.report.passed_over:
-        print(f"{options.good_dir}: not learned: {phrase}", file=sys.stderr)
+        tell(f"{options.good_dir}: not learned: {phrase}")
     diagnosis = tried.report.diagnosis
     if options.json:
         print_json(_plain(settings, tried))
         # stdout holds the results alone
-        print("".join(f"{line}\n" for line in warning_lines(diagnosis)), end="", file=sys.stderr)
+        tell(*warning_lines(diagnosis))
         return 0
     lines = [
         f"images      {_good(tried)}, {_bad(tried)}",
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         f"doctor      {out / DOCTOR / 'index.html'}: the good images that want a look, and what the threshold rests on",
         f"next        {_next(settings, conclusion)}",
     ]
-    print("\n".join(lines))
+    say(*lines)
     return 0
 
 

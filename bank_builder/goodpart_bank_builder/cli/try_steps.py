@@ -4,13 +4,13 @@ import dataclasses
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from goodpart._host.atomic import check_target, staged_folder, write_file
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.names import OWN_FILES
+from goodpart.cli.rows import tell
 from goodpart.errors import FrameError, UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
 from goodpart.frames.images import ImageReader
@@ -94,7 +94,7 @@ def try_folders(settings: TrySettings) -> Tried:
     steps = ["exporting a backbone"] * (command is not None) + ["building", "evaluating", "writing the report"]
     with staged_folder(out, force=build.force, mark=MARK, own=OWN) as staging:
         exported, backbone = None, build.backbone
-        reader = ImageReader(max_megapixels=build.max_megapixels, say=lambda text: print(text, file=sys.stderr))
+        reader = ImageReader(max_megapixels=build.max_megapixels, say=tell)
         if command is not None and settings.export is not None:
             _say(steps, "exporting a backbone")
             export = settings.export
@@ -168,7 +168,7 @@ def _readable(bad: Category, backbone: Backbone, reader: ImageReader, *, skip: b
         except FrameError as error:
             if not skip:
                 raise
-            print(f"skipped: {error}", file=sys.stderr)
+            tell(f"skipped: {error}")
             skipped.append(image.path.name)
         else:
             images.append(image)
@@ -205,4 +205,4 @@ def _write(
 
 
 def _say(steps: list[str], step: str) -> None:
-    print(f"step {steps.index(step) + 1} of {len(steps)}: {step}", file=sys.stderr, flush=True)
+    tell(f"step {steps.index(step) + 1} of {len(steps)}: {step}")

@@ -16,6 +16,7 @@ from goodpart.facts.no_signal import no_signal
 from goodpart.frames.images import ImageReader
 from goodpart.frames.unfit import refusal, unfit_among
 from goodpart.model.backbone import Backbone
+from goodpart.printable import printable
 from goodpart_bank_builder.data.ignore_mask import ignored_patches, read_ignore_mask
 from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.frame_facts import FrameFacts, frame_facts
@@ -64,7 +65,7 @@ class GoodImages:
         spec = backbone.spec
         most = settings.max_megapixels
         self._mask = None if settings.ignore is None else read_ignore_mask(settings.ignore, max_megapixels=most)
-        self._reader = ImageReader(max_megapixels=most, say=lambda text: print(text, file=sys.stderr))
+        self._reader = ImageReader(max_megapixels=most, say=lambda text: print(printable(text), file=sys.stderr))
         self.ignored = None if self._mask is None else ignored_patches(self._mask, spec.frame, spec.grid)
         self._counted = np.arange(spec.grid.patches) if self.ignored is None else np.flatnonzero(~self.ignored)
         self.patches = len(self._counted)

@@ -106,9 +106,16 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
     usable = [row for row in rows if row.name == MORE or (row.false_rejects.value or 0.0) <= _USABLE]
     if not usable:
         return f"Another threshold is no way out: {choices}."
+    allowed = inspector.bundle.manifest.threshold_range
+    settable = [row for row in usable if allowed is None or row.threshold in allowed]
+    if not settable:
+        return (
+            f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. The bundle lets a device "
+            f"set {allowed} only; for less, build it with a higher --false-reject-rate."
+        )
     return (
         f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. This is tuned on these defects, "
-        f"no promise for others. To set it on a device: `goodpart threshold {bundle} --value {usable[0].threshold:g}`"
+        f"no promise for others. To set it on a device: `goodpart threshold {bundle} --value {settable[0].threshold:g}`"
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli import common
-from goodpart.cli.common import print_json, size
+from goodpart.cli.common import OneLineParser, print_json, size
+from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
@@ -30,7 +31,7 @@ _TYPICAL_FRAMES = ((480, 640), (1080, 1920), (2048, 2448))
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exports one backbone; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="goodpart-export", description="Export a truncated ResNet-18 as one ONNX file that takes raw frames."
     )
     add_options(parser)
@@ -123,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(report, options.out, reductions, hint=options.size is None)
         if price is not None:
-            print(f"price      {price.describe()}")
+            say(f"price      {price.describe()}")
     return 0
 
 
@@ -159,10 +160,10 @@ def _choose(sizes: tuple[list[tuple[int, int]], int], own_px: tuple[int, int], d
     """Chooses the input size for images, and says so on stderr."""
     sizes_px, found = sizes
     choice = choose_input(sizes_px, own_px=own_px, images_found=found, defect_px=defect_px)
-    print(choice.describe(), file=sys.stderr, flush=True)
-    print(choice.describe_defects(), file=sys.stderr, flush=True)
+    tell(choice.describe())
+    tell(choice.describe_defects())
     if choice.warning is not None:
-        print(f"warning: {choice.warning}", file=sys.stderr, flush=True)
+        tell(f"warning: {choice.warning}")
     return choice
 
 
@@ -198,25 +199,23 @@ def _reduction(profile: Profile, height_px: float, width_px: float) -> dict[str,
 
 def _print(report: ExportReport, out: Path, reductions: list[dict[str, Any]], *, hint: bool) -> None:
     facts, profile = report.backbone, report.backbone.profile
-    print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
+    say(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
     limits = facts.frame.value_range
     values = "" if limits is None else f", values {limits[0]} to {limits[1]} from black to white"
-    print(f"frame      {facts.frame.describe()}{values}")
-    print(
+    say(f"frame      {facts.frame.describe()}{values}")
+    say(
         f"input      {profile.input_height_px}x{profile.input_width_px} pixels -> "
         f"{facts.grid.rows}x{facts.grid.columns} patches of {facts.grid.dimension} values"
     )
     if hint:
-        print(
-            "           (the profile's size; --size auto --images GOOD_DIR fits it to the proportions of your frames)"
-        )
+        say("           (the profile's size; --size auto --images GOOD_DIR fits it to the proportions of your frames)")
     for reduction in reductions:
         height_px, width_px, frame_pixels = reduction.values()
-        print(f"           {describe_reduction(frame_pixels, inspected_px=(height_px, width_px))}")
-    print(f"parity     torch and onnxruntime differ by {report.parity:.1e} (limit {report.parity_limit:.0e})")
-    print(f"report     {report_path(out)}")
+        say(f"           {describe_reduction(frame_pixels, inspected_px=(height_px, width_px))}")
+    say(f"parity     torch and onnxruntime differ by {report.parity:.1e} (limit {report.parity_limit:.0e})")
+    say(f"report     {report_path(out)}")
     if facts.weights.warning is not None:
-        print(f"\n{facts.weights.warning}")
+        say("", facts.weights.warning)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 
 from goodpart.cli.common import integers, size
+from goodpart.cli.rows import tell
 from goodpart.errors import UsageError
 from goodpart.facts.profile import Profile
 from goodpart.facts.spec import Channels, FrameSpec, PixelType, Roi, refuse_frame
@@ -78,7 +78,7 @@ def frame_of(options: argparse.Namespace, profile: Profile) -> FrameSpec:
 def with_range(frame: FrameSpec, images: Path) -> tuple[FrameSpec, RangeChoice]:
     """The frame with a value range that is chosen for images, and says so on stderr."""
     choice = choose_range(images, frame)
-    print(choice.describe(), file=sys.stderr, flush=True)
+    tell(choice.describe())
     return dataclasses.replace(frame, value_range=(choice.low, choice.high)), choice
 
 

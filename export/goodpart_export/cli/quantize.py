@@ -9,7 +9,8 @@ from pathlib import Path
 from goodpart._host.machine import cpu_name
 from goodpart._host.strict_json import to_plain
 from goodpart.cli import common
-from goodpart.cli.common import print_json
+from goodpart.cli.common import OneLineParser, print_json
+from goodpart.cli.rows import say, tell
 from goodpart.frames.images import read_image
 from goodpart.frames.listing import find_images
 from goodpart.model.backbone import Backbone
@@ -21,7 +22,7 @@ from goodpart_export.quantize.quantize import LIMIT, Attempt, QuantizeReport, qu
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Quantizes one backbone; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="goodpart-quantize",
         description="Convert an exported backbone to 8-bit integers, and measure what that costs and gains.",
     )
@@ -95,9 +96,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(report, options.out)
         _print_cpu(here)
-        print(f"report     {report_path(options.out)}")
+        say(f"report     {report_path(options.out)}")
     for warning in _warnings(here, reduce_range=options.reduce_range):
-        print(f"warning: {warning}", file=sys.stderr, flush=True)
+        tell(f"warning: {warning}")
     return 0
 
 
@@ -117,16 +118,16 @@ def _time(backbone: Path, out: Path, images: Path) -> _ThisCpu:
 def _print(report: QuantizeReport, out: Path) -> None:
     chosen = report.attempts[-1]
     shift = chosen.shift
-    print(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
-    print(f"int8       {_words(chosen)}, weights of {7 if report.reduce_range else 8} bits")
+    say(f"backbone   {out}, {report.size_bytes / 1e6:.1f} MB, opset {report.opset}, sha256 {report.sha256}")
+    say(f"int8       {_words(chosen)}, weights of {7 if report.reduce_range else 8} bits")
     for attempt in report.attempts[:-1]:
-        print(f"           not {_words(attempt)}: patch scores would change by {attempt.shift.score_mean:.3f} sigmas")
-    print(f"measured   on {shift.images} good images; {report.calibration_images} others set the ranges")
-    print(
+        say(f"           not {_words(attempt)}: patch scores would change by {attempt.shift.score_mean:.3f} sigmas")
+    say(f"measured   on {shift.images} good images; {report.calibration_images} others set the ranges")
+    say(
         f"embeddings change by a cosine distance of {shift.cosine_mean:.5f} on average, {shift.cosine_p99:.5f} at the "
         f"99th percentile; for comparison, the nearest patch of other good images is {shift.patch_distance:.5f} away"
     )
-    print(
+    say(
         f"scores     of patches change by {shift.score_mean:.3f} sigmas on average (limit {report.shift_limit:g}), "
         f"{shift.score_p99:.3f} at the 99th percentile; of images by at most {shift.image_score_max:.3f}"
     )
@@ -139,8 +140,8 @@ def _words(attempt: Attempt) -> str:
 def _print_cpu(here: _ThisCpu) -> None:
     found = here.instructions
     named = "8-bit dot products unknown" if found is None else ", ".join(found) or "no 8-bit dot products"
-    print(f"this CPU   {here.cpu} ({named})")
-    print(
+    say(f"this CPU   {here.cpu} ({named})")
+    say(
         f"           float32 {here.float32_ms:.1f} ms, int8 {here.int8_ms:.1f} ms per frame on 1 thread: "
         f"{here.speedup:.2f} times as fast"
     )

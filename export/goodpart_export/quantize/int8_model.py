@@ -14,7 +14,7 @@ from goodpart._host.session import load_onnxruntime
 from goodpart.errors import ExportError
 from goodpart.facts.profile import STAGES
 from goodpart.facts.spec import BackboneSpec
-from goodpart.model.backbone import INPUT
+from goodpart.model.onnx_facts import INPUT
 from goodpart.model.onnx_guard import OPSET
 from goodpart_export.good_images import read_images
 from goodpart_export.onnx_file import sealed

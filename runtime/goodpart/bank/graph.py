@@ -6,7 +6,9 @@ exactness: see `goodpart.bank.search`.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import hnswlib
 import numpy as np
@@ -19,6 +21,9 @@ from goodpart.facts.profile import IndexSpec
 
 _SAME = 1e-3
 """How far a vector of the graph may be from the projected bank vector that it stands for."""
+
+Products: TypeAlias = Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""`(N, R) float32` inner products of `(N, D) float32` and `(R, D) float32` vectors."""
 
 
 class Graph:
@@ -55,6 +60,7 @@ class Graph:
         index: IndexSpec,
         threads: int = 1,
         where: str | None = None,
+        products: Products = inner_products,
     ) -> "Graph":
         """Loads an index file whose sha256 has been checked.
 
@@ -65,6 +71,7 @@ class Graph:
             index: how it was built.
             threads: for one frame.
             where: how messages call the file; None for its path.
+            products: multiplies while the graph is compared with the bank.
 
         Raises:
             ContractError: the file is not what it must be, is the graph of another bank, or hnswlib refuses it.
@@ -81,7 +88,7 @@ class Graph:
                 f"{where}: expected an HNSW index, found a file that hnswlib refuses ({error})"
             ) from error
         graph = cls(loaded, projection, ef_search=index.ef_search, threads=threads)
-        projected = graph.project(vectors)
+        projected = products(vectors, graph._rows)
         projected /= np.linalg.norm(projected, axis=1, keepdims=True) + np.float32(1e-30)
         # written so that a NaN fails
         if not np.abs(found - projected).max() <= _SAME:

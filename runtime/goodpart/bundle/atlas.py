@@ -10,6 +10,7 @@ from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.files import read_checked
 from goodpart.bundle.names import sheet_name
 from goodpart.errors import ContractError, IntegrityError, UsageError
+from goodpart.facts.learned import AtlasSpec
 from goodpart.facts.spec import Roi
 from goodpart.frames.containers import JPEG, flaw, kind_of, size_px
 from goodpart.scoring.crops import Crop, crop
@@ -87,19 +88,51 @@ class Atlas:
 
     def _decode(self, sheet: int) -> npt.NDArray[np.uint8]:
         cv2 = load_opencv("looking at the atlas")
-        name = sheet_name(sheet)
-        where, facts = self._bundle.folder / name, self._bundle.manifest.files.get(name)
-        if facts is None:
-            raise ContractError(f"{where}: expected a sheet of the atlas, found none; rebuild the bundle")
-        if facts.size_bytes > _SHEET_LIMIT_BYTES:
-            raise IntegrityError(f"{where}: expected at most {_SHEET_LIMIT_BYTES} bytes, found {facts.size_bytes}")
-        data = read_checked(self._bundle.folder, name, facts)
-        wanted = self._spec.sheet_px(sheet, len(self._numbers))
-        stated = size_px(JPEG, data) if kind_of(data) == JPEG and flaw(JPEG, data) is None else None
-        # the header's size is compared before memory is taken for the pixels
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if stated == wanted else None
+        data, wanted = _sheet(self._bundle, self._spec, sheet, pictures=len(self._numbers))
+        # the header's size has been compared before memory is taken for the pixels
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if found is None or found.shape[:2] != wanted:
             raise ContractError(
-                f"{where}: expected a JPEG of {wanted} pixels (HxW), found {stated}; rebuild the bundle"
+                f"{self._bundle.folder / sheet_name(sheet)}: expected a JPEG of {wanted} pixels (HxW), found another "
+                f"one; rebuild the bundle"
             )
         return np.ascontiguousarray(found[:, :, ::-1])
+
+
+def check_atlas(bundle: Bundle, origins: npt.NDArray[np.int32] | None) -> None:
+    """Checks all sheets of a bundle's atlas as far as that needs no decoder; does nothing without an atlas.
+
+    Args:
+        bundle: from `read_bundle`.
+        origins: from its `read_origins`.
+
+    Raises:
+        BundleError: a sheet is damaged, missing or one too many.
+    """
+    spec = bundle.manifest.atlas
+    if spec is None or origins is None:
+        return
+    pictures = len(np.unique(origins[:, 0]))
+    for sheet in range(spec.sheets(pictures)):
+        _sheet(bundle, spec, sheet, pictures=pictures)
+    if (foreign := sheet_name(spec.sheets(pictures))) in bundle.manifest.files:
+        raise ContractError(
+            f"{bundle.folder / foreign}: expected {spec.sheets(pictures)} sheets for {pictures} pictures, found "
+            f"another one; rebuild the bundle"
+        )
+
+
+def _sheet(bundle: Bundle, spec: AtlasSpec, sheet: int, *, pictures: int) -> tuple[bytes, tuple[int, int]]:
+    """The bytes of a sheet, and its height and width as its header and the layout both say."""
+    name = sheet_name(sheet)
+    where, facts = bundle.folder / name, bundle.manifest.files.get(name)
+    if facts is None:
+        raise ContractError(f"{where}: expected a sheet of the atlas, found none; rebuild the bundle")
+    if facts.size_bytes > _SHEET_LIMIT_BYTES:
+        raise IntegrityError(f"{where}: expected at most {_SHEET_LIMIT_BYTES} bytes, found {facts.size_bytes}")
+    data = read_checked(bundle.folder, name, facts)
+    wanted = spec.sheet_px(sheet, pictures)
+    stated = size_px(JPEG, data) if kind_of(data) == JPEG and flaw(JPEG, data) is None else None
+    if stated != wanted:
+        raise ContractError(f"{where}: expected a JPEG of {wanted} pixels (HxW), found {stated}; rebuild the bundle")
+    return data, wanted

@@ -1,17 +1,19 @@
 """The bank of a bundle."""
 
-from goodpart.bank.graph import Graph
+from goodpart._host.inner_products import inner_products
+from goodpart.bank.graph import Graph, Products
 from goodpart.bank.search import Bank
 from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.names import INDEX
 
 
-def load_bank(bundle: Bundle, *, threads: int) -> Bank:
+def load_bank(bundle: Bundle, *, threads: int, products: Products = inner_products) -> Bank:
     """The bank of a checked bundle.
 
     Args:
         bundle: from `read_bundle`.
         threads: for one frame.
+        products: multiplies while the graph is compared with the bank.
 
     Raises:
         BundleError: a file has changed since it was checked, or is not what the manifest says.
@@ -26,6 +28,7 @@ def load_bank(bundle: Bundle, *, threads: int) -> Bank:
             index=profile.index,
             threads=threads,
             where=str(bundle.folder / INDEX),
+            products=products,
         )
     return Bank(
         vectors,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from goodpart.errors import BundleMissingError, ContractError, IntegrityError, UnreadableError
+from goodpart.errors import BundleMissingError, ContractError, IntegrityError, UnreadableError, found_at
 from goodpart.facts.manifest import FileFacts
 
 # a link would lead out of the bundle, and opening a pipe would wait for ever; neither flag exists on Windows
@@ -40,6 +40,26 @@ def read_file(folder: Path, name: str, limit_bytes: int) -> bytes:
             f"copy the bundle again"
         )
     return data
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses what is no folder.
+
+    Raises:
+        BundleMissingError: there is none, or something else.
+        UnreadableError: the system does not say.
+    """
+    try:
+        if stat.S_ISDIR(folder.stat().st_mode):
+            return
+    except OSError as error:
+        if error.errno not in _ABSENT:
+            raise UnreadableError(
+                f"{folder}: expected a bundle folder that the system gives, found {error.strerror}; check its owner"
+            ) from error
+    raise BundleMissingError(
+        f"{folder}: expected a bundle folder, found {found_at(folder)}; build one with goodpart-bank"
+    )
 
 
 def read_checked(folder: Path, name: str, facts: FileFacts) -> bytes:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from goodpart._host import strict_json
-from goodpart.bundle.files import read_file
+from goodpart.bundle.files import check_folder, read_file
 from goodpart.bundle.names import MANIFEST, MANIFEST_SHA256, SIGNATURE, check_names
 from goodpart.bundle.signature import SIGNATURE_BYTES, check_signature
 from goodpart.errors import (
@@ -13,7 +13,6 @@ from goodpart.errors import (
     RollbackError,
     SignatureError,
     VersionError,
-    found_at,
 )
 from goodpart.facts.manifest import READ_VERSIONS, Manifest
 
@@ -32,8 +31,7 @@ def read_manifest(folder: Path, *, public_key: Path | None = None, minimum_seria
     Raises:
         UsageError, BundleError: as in `read_bundle`.
     """
-    if (found := found_at(folder)) != "a folder":
-        raise BundleMissingError(f"{folder}: expected a bundle folder, found {found}; build one with goodpart-bank")
+    check_folder(folder)
     text = read_file(folder, MANIFEST, _MANIFEST_LIMIT_BYTES)
     digest = hashlib.sha256(text).hexdigest()
     recorded = read_file(folder, MANIFEST_SHA256, 1024).decode("ascii", "replace").strip()

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import sys
 import time
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from goodpart.cli.common import print_json, size
 from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
+from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 
@@ -50,10 +50,10 @@ def run(options: argparse.Namespace) -> int:
             {"frame": shape, "frames": options.frames, "threads": inspector.backbone.threads, "stages_ms": stages}
         )
         return 0
-    print(f"{options.frames} frames of {shape} pixels, {inspector.backbone.threads} threads, ms")
-    print(f"{'':<8}" + "".join(f"{f'p{percentile}':>10}" for percentile in _PERCENTILES))
+    say(f"{options.frames} frames of {shape} pixels, {inspector.backbone.threads} threads, ms")
+    say(f"{'':<8}" + "".join(f"{f'p{percentile}':>10}" for percentile in _PERCENTILES))
     for stage, figures in stages.items():
-        print(f"{stage:<8}" + "".join(f"{figure:>10.2f}" for figure in figures.values()))
+        say(f"{stage:<8}" + "".join(f"{figure:>10.2f}" for figure in figures.values()))
     return 0
 
 
@@ -67,7 +67,7 @@ def _time(inspector: Inspector, frame: npt.NDArray[np.generic], frames: int) -> 
         for stage, stage_ms in inspection.timings_ms.items():
             spent_ms[stage].append(stage_ms)
         if index == 0 and (expected_ms := spent_ms["total"][0] * frames) > _PATIENCE_MS:
-            print(f"about {expected_ms / 1e3:.0f} s to go", file=sys.stderr)
+            tell(f"about {expected_ms / 1e3:.0f} s to go")
     return spent_ms
 
 

@@ -10,10 +10,12 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from goodpart._host.machine import says_no_memory
+from goodpart.cli.rows import tell
 from goodpart.errors import GoodpartError, UnfitImagesError
+from goodpart.printable import printable
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
@@ -24,6 +26,14 @@ USAGE = 2
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 """Errors of an output that takes no more."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """The parser of a program; what it quotes from the command line is escaped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the usage and one line, and ends the program with exit code 2."""
+        super().error(printable(message))
 
 
 class Command(Protocol):
@@ -104,10 +114,7 @@ def run(
         code = main(options)
         sys.stdout.flush()  # what cannot be written is an error here, and a traceback after the end
     except UnfitImagesError as error:
-        for each in error.errors[:-1]:
-            _report(parser.prog, str(each), error.exit_code, show=False)
-        last = error.errors[-1] if error.errors else error
-        return _report(parser.prog, str(last), error.exit_code, show=options.traceback)
+        return _report_each(parser.prog, error, show=options.traceback)
     except GoodpartError as error:
         return _report(parser.prog, f"{error}{_memory_limit(str(error))}", error.exit_code, show=options.traceback)
     except KeyboardInterrupt:
@@ -204,5 +211,13 @@ def _drop_output() -> None:
 def _report(program: str, text: str, code: int, *, show: bool) -> int:
     if show:
         traceback.print_exc()
-    print(f"{program}: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+    tell(f"{program}: {text}")
     return code
+
+
+def _report_each(program: str, error: UnfitImagesError, *, show: bool) -> int:
+    """A line for each image, because one line would be too short for all."""
+    *others, last = error.errors or (error,)
+    for each in others:
+        _report(program, str(each), error.exit_code, show=False)
+    return _report(program, str(last), error.exit_code, show=show)

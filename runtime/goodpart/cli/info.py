@@ -8,6 +8,7 @@ from goodpart.bundle.description import bundle_facts
 from goodpart.bundle.device import DeviceSettings, moved_words, read_device
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
+from goodpart.cli.rows import say
 
 SUMMARY = "Say what a bundle is: product, backbone, bank, threshold and origin."
 
@@ -31,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
     if settings is not None:
         facts["this device"] = _describe_device(settings)
     for label, text in facts.items():
-        print(f"{label:<12}{text}")
+        say(f"{label:<12}{text}")
     if (warning := bundle.manifest.backbone.weights.warning) is not None:
-        print(f"\n{warning}")
+        say("", warning)
     return 0
 
 

@@ -1,10 +1,10 @@
 """Whether a picture that is scored is one that the bundle has learned: its score then says nothing about new parts."""
 
 import hashlib
-import sys
 from pathlib import Path
 
 from goodpart.bundle.bundle import Bundle
+from goodpart.cli.rows import tell
 from goodpart.errors import BundleError
 
 
@@ -17,7 +17,7 @@ class LearnedPictures:
         try:
             images = bundle.read_images()
         except BundleError as error:
-            print(f"goodpart score: {error}; learned pictures are not noted", file=sys.stderr)
+            tell(f"goodpart score: {error}; learned pictures are not noted")
             return
         if images is not None:
             self._names = {image.sha256: image.name for image in images.images}

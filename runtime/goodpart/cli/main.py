@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import goodpart
 from goodpart.cli import bench, info, score, selftest, threshold, tune, verify
-from goodpart.cli.common import Command, add_commands, run, run_command
+from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
 from goodpart.cli.store import activate, add, gc, listing, rollback
 
 COMMANDS: dict[str, Command] = {
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="goodpart",
         description="Find defects on a CPU, after seeing only good parts.",
         epilog="Exit codes: 0 done or all good, 1 at least one DEFECT (score only), 2 wrong usage, 3 bundle refused, "

@@ -9,6 +9,7 @@ from typing import TypedDict
 from goodpart.bundle.manifest_file import read_manifest
 from goodpart.errors import BundleMissingError
 from goodpart.frames.images import MAX_MEGAPIXELS
+from goodpart.printable import printable
 from goodpart.store.folder import is_store
 from goodpart.store.store import Store
 
@@ -53,7 +54,7 @@ def add_trust_options(parser: argparse.ArgumentParser) -> None:
     """Adds the requirements for a bundle; `trust` reads them."""
     configured = os.environ.get(PUBLIC_KEY_VARIABLE)
     # argparse would read a per cent sign in the path as a placeholder
-    now = "not set" if configured is None else configured.replace("%", "%%")
+    now = "not set" if configured is None else printable(configured).replace("%", "%%")
     parser.add_argument(
         "--public-key", type=Path, metavar="PEM", default=None if configured is None else Path(configured),
         help=f"refuse bundles that this Ed25519 key did not sign (default: ${PUBLIC_KEY_VARIABLE}, now {now})",

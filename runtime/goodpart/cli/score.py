@@ -24,6 +24,7 @@ from goodpart.cli.options import (
     bundle_folder,
     trust,
 )
+from goodpart.cli.rows import say, tell
 from goodpart.errors import FrameError, UsageError, found_at
 from goodpart.frames.images import ImageReader
 from goodpart.frames.listing import OVERLAY_SUFFIX, list_folder, refuse_none, unread_picture
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         check_explains(inspector)
     reader = ImageReader(max_megapixels=options.max_megapixels, say=_say)
     if (warning := inspector.backbone.spec.weights.warning) is not None:
-        print(warning, file=sys.stderr)
+        tell(warning)
     counts = dict.fromkeys(_EXIT_CODES, 0)
 
     def score_one(path: Path) -> dict[str, Any]:
@@ -91,18 +92,18 @@ def run(options: argparse.Namespace) -> int:
 
     rows = not options.json and sys.stdout.isatty()
     if rows:
-        print(_HEADER, flush=True)
+        say(_HEADER)
     began = time.perf_counter()
     for _, result in in_order(score_one, paths, workers=workers):
         counts[result["verdict"]] += 1
         if rows:
-            print("\n".join([_row(result), *explanation_lines(result)]), flush=True)
+            say(_row(result), *explanation_lines(result))
         else:
             print_json(result)
     listed = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     maps = f"; overlays in {options.maps}" if options.maps else ""
     rate = len(paths) / (time.perf_counter() - began)
-    print(f"goodpart score: {len(paths)} frames: {listed}, {rate:.1f} per second{maps}", file=sys.stderr)
+    tell(f"goodpart score: {len(paths)} frames: {listed}, {rate:.1f} per second{maps}")
     return next((code for outcome, code in _EXIT_CODES.items() if counts[outcome]), 0)
 
 
@@ -187,7 +188,7 @@ def _refused(path: Path, reason: str) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    print(f"goodpart score: {text}", file=sys.stderr)
+    tell(f"goodpart score: {text}")
 
 
 def _result(path: Path, inspection: Inspection, overlay: Path | None, *, untrained: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import argparse
 
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, add_threads_option, bundle_folder, trust
+from goodpart.cli.rows import say
 from goodpart.inspector import Inspector
 
 SUMMARY = "Score the golden frames of a bundle and compare with their known scores."
@@ -31,5 +32,5 @@ def run(options: argparse.Namespace) -> int:
         moved = inspector.threshold_moved
         print_json({"bundle": str(folder), "errors_sigmas": rounded, "threshold_moved": moved})
     else:
-        print(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")
+        say(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")
     return 0

@@ -9,6 +9,7 @@ from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings, change_device, device_path, read_device
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
+from goodpart.cli.rows import say
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
 
@@ -107,9 +108,9 @@ def _show(bundle: Bundle, settings: DeviceSettings | None, *, as_json: bool) -> 
         )
         return
     origin = "the bundle's own" if settings is None else f"set on this device in {device_path(bundle.folder)}"
-    print(f"threshold   {holds:.3f} sigmas, {origin}")
+    say(f"threshold   {holds:.3f} sigmas, {origin}")
     if (allowed := bundle.manifest.threshold_range) is not None:
-        print(f"allowed     {allowed.lowest:.3f} to {allowed.highest:.3f} sigmas")
-    print(f"expect      about {share} of good {unit} to be rejected (from {held_out})")
+        say(f"allowed     {allowed.lowest:.3f} to {allowed.highest:.3f} sigmas")
+    say(f"expect      about {share} of good {unit} to be rejected (from {held_out})")
     if settings is not None:
-        print(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")
+        say(f"the bundle  {calibration.threshold:.3f} sigmas; an Inspector reads the file when it loads the bundle")

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.device import change_device, device_path
 from goodpart.cli.common import print_json
 from goodpart.cli.options import Trust, add_bundle_argument, add_json_option, bundle_folder, trust
+from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     path = device_path(bundle.folder)
     if options.reset:
         change_device(bundle, lambda settings: dataclasses.replace(settings, threads=None, spinning=None))
-        print(f"{path}: tuning removed", file=sys.stderr)
+        tell(f"{path}: tuning removed")
         return 0
     check_file(path)
     timings = measure(folder, frames=options.frames, **trust(options))
@@ -77,12 +77,12 @@ def run(options: argparse.Namespace) -> int:
         plain = [dataclasses.asdict(timing) for timing in timings]
         print_json({"device_file": str(path), "best": dataclasses.asdict(best), "timings": plain})
         return 0
-    print(f"{'threads':>7}  {'waiting':<8}{'p50 ms':>8}{'p95 ms':>8}{'CPU ms':>8}")
+    say(f"{'threads':>7}  {'waiting':<8}{'p50 ms':>8}{'p95 ms':>8}{'CPU ms':>8}")
     for timing in timings:
         mark = "  <- written" if timing is best else ""
         waiting = "spin" if timing.spinning else "sleep"
-        print(f"{timing.threads:>7}  {waiting:<8}{timing.p50_ms:>8.2f}{timing.p95_ms:>8.2f}{timing.cpu_ms:>8.2f}{mark}")
-    print(f"{path}: an Inspector reads it when it loads the bundle; --reset removes the tuning")
+        say(f"{timing.threads:>7}  {waiting:<8}{timing.p50_ms:>8.2f}{timing.p95_ms:>8.2f}{timing.cpu_ms:>8.2f}{mark}")
+    say(f"{path}: an Inspector reads it when it loads the bundle; --reset removes the tuning")
     return 0
 
 
@@ -131,7 +131,7 @@ def _spent_ms(inspectors: Sequence[Inspector], frames: int) -> list[tuple[list[f
                 wall_ms.append((time.perf_counter() - wall) * 1e3)
                 cpu_ms.append((time.process_time() - cpu) * 1e3)
         left_s = (time.perf_counter() - began) / done * (rounds - done)
-        print(f"round {done} of {rounds}, about {left_s:.0f} s to go", file=sys.stderr, flush=True)
+        tell(f"round {done} of {rounds}, about {left_s:.0f} s to go")
     return spent_ms
 
 

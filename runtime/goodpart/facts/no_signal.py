@@ -2,6 +2,7 @@
 
 import enum
 import math
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +30,9 @@ _ENOUGH = 32
 """Differences that tell noise; a frame of fewer has none that is known."""
 
 _MOST = 65535
+
+_BLOCK = 1 << 18
+"""Pixels that are looked at together: what is made of them stays in the cache, and is small beside a large frame."""
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
@@ -67,7 +71,7 @@ def no_signal(frame: npt.NDArray[np.generic], spec: FrameSpec, rule: SignalRule 
     pixels = np.asarray(spec.inspected(frame))
     first = pixels[0, 0]
     # a few rows tell most frames apart from a constant one, so the full pass is rare
-    if (_some_rows(pixels) == first).all() and (pixels == first).all():
+    if all((block == first).all() for some in (_some_rows(pixels), pixels) for block in _blocks(some)):
         return f"no signal: every pixel is {first.tolist()}"
     if spec.value_range is not None and rule is SignalRule.NOISE:
         values = pixels.astype(np.uint16, copy=False)
@@ -87,9 +91,9 @@ def _outside(pixels: npt.NDArray[np.uint16], value_range: tuple[int, int]) -> st
     word = where = ""
     # a few rows often hold more other values than a whole frame without signal may have
     for some in (_some_rows(pixels), pixels):
-        if np.count_nonzero(some > low) <= pixels.size * _LIVELY_SHARE:
+        if sum(np.count_nonzero(block > low) for block in _blocks(some)) <= pixels.size * _LIVELY_SHARE:
             word, where = "black", f"at or below {low}"
-        elif np.count_nonzero(some < high) <= pixels.size * _LIVELY_SHARE:
+        elif sum(np.count_nonzero(block < high) for block in _blocks(some)) <= pixels.size * _LIVELY_SHARE:
             word, where = "saturated", f"at or above {high}"
         else:
             return None
@@ -131,10 +135,13 @@ def _noise(pixels: npt.NDArray[np.uint16]) -> float:
 
 def _narrowest(pixels: npt.NDArray[np.uint16], *, without: int) -> tuple[int, int]:
     """The ends of the narrowest interval that holds all values but so many, and at least one."""
-    values = np.sort(pixels, axis=None, kind="stable")  # of 16 bits: sorted by radix
-    kept = max(1, values.size - without)
-    start = int((values[kept - 1 :].astype(np.int64) - values[: values.size - kept + 1]).argmin())
-    return int(values[start]), int(values[start + kept - 1])
+    # a histogram says where the ends of the sorted values lie, and takes no copy of the frame to sort
+    up_to = _counts(_blocks(pixels), levels=_MOST + 1).cumsum()
+    kept = max(1, pixels.size - without)
+    starts = np.arange(pixels.size - kept + 1)
+    lowest, highest = (up_to.searchsorted(ranks, side="right") for ranks in (starts, starts + kept - 1))
+    start = int((highest - lowest).argmin())
+    return int(lowest[start]), int(highest[start])
 
 
 def _dead_end(channel: npt.NDArray[np.generic], value_range: tuple[int, int] | None) -> str | None:
@@ -142,7 +149,7 @@ def _dead_end(channel: npt.NDArray[np.generic], value_range: tuple[int, int] | N
     allowed, start = channel.size * _LIVELY_SHARE, 0
     # a few rows often hold more other values than a whole frame without signal may have
     for pixels in (_some_rows(channel), channel):
-        counts = np.bincount(_levels(pixels, value_range).ravel(), minlength=256)
+        counts = _counts((_levels(block, value_range) for block in _blocks(pixels)), levels=256)
         together = np.convolve(counts, np.ones(_DEAD_LEVELS, np.int64), "valid")
         start = int(together.argmax())
         if pixels.size - together[start] > allowed:
@@ -158,6 +165,22 @@ def _levels(pixels: npt.NDArray[np.generic], value_range: tuple[int, int] | None
     return np.clip((pixels.astype(np.int64) - low) * 255 // (high - low), 0, 255)
 
 
+def _counts(blocks: Iterable[npt.NDArray[np.generic]], *, levels: int) -> npt.NDArray[np.int64]:
+    """`(levels,)` how often each value from 0 on occurs."""
+    counts = np.zeros(levels, np.int64)
+    for block in blocks:
+        counts += np.bincount(block.ravel(), minlength=levels)
+    return counts
+
+
 def _some_rows(pixels: npt.NDArray[_Pixel]) -> npt.NDArray[_Pixel]:
     """About 16 rows, evenly spaced."""
     return pixels[:: max(1, pixels.shape[0] // 16)]
+
+
+def _blocks(pixels: npt.NDArray[_Pixel]) -> Iterator[npt.NDArray[_Pixel]]:
+    """All pixels, block by block."""
+    rows = max(1, _BLOCK // pixels.shape[1])
+    for top in range(0, pixels.shape[0], rows):
+        for left in range(0, pixels.shape[1], _BLOCK):
+            yield pixels[top : top + rows, left : left + _BLOCK]

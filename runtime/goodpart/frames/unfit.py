@@ -33,6 +33,7 @@ def refusal(errors: Sequence[FrameError], *, images: int) -> FrameError:
         errors: at least one, each naming its image.
         images: how many were looked at.
     """
+    errors = sorted(errors, key=str)
     if len(errors) == 1:
         return errors[0]
     return UnfitImagesError(

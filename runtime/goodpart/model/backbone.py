@@ -6,21 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goodpart._host import strict_json
 from goodpart._host.machine import MOST_THREADS
 from goodpart._host.session import foreign_errors, open_session, short
-from goodpart.errors import ContractError, InferenceError, ManifestError, UsageError
+from goodpart.errors import ContractError, InferenceError, UsageError
 from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.facts.spec import BackboneSpec
+from goodpart.model.onnx_facts import HOTTEST, INPUT, OUTPUT, read_spec
 from goodpart.model.onnx_guard import check_onnx
 from goodpart.model.seen import SeenFrame
 
-METADATA_KEY = "goodpart.backbone"
-"""Under this key an exported ONNX file carries its BackboneSpec as JSON."""
-
 _NORM_TOLERANCE = 1e-3
-
-INPUT, OUTPUT, HOTTEST = "frame", "embeddings", "hottest"
 
 
 class Backbone:
@@ -47,6 +42,7 @@ class Backbone:
         """
         check_threads(threads)
         check_onnx(model, where)
+        self.spec = read_spec(model, where)
         try:
             self._session = open_session(model, threads=threads, spinning=spinning)
         except foreign_errors() as error:
@@ -54,7 +50,6 @@ class Backbone:
                 f"{where}: expected an ONNX model that onnxruntime loads, found {short(error)}"
             ) from error
         self.threads = threads
-        self.spec = self._read_spec(where)
         self._outputs = [OUTPUT] if self.spec.profile.excess is None else [OUTPUT, HOTTEST]
         self._check_contract(where)
 
@@ -147,20 +142,6 @@ class Backbone:
         """Ends the session's threads and frees its memory; after this no frame can be embedded."""
         del self._session
 
-    def _read_spec(self, where: str) -> BackboneSpec:
-        try:
-            facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        except UnicodeDecodeError as error:
-            raise ContractError(f"{where}: expected metadata in UTF-8, found other bytes ({error})") from error
-        if facts is None:
-            raise ContractError(
-                f"{where}: expected a backbone from goodpart-export, found an ONNX file without its facts"
-            )
-        try:
-            return strict_json.decode(BackboneSpec, facts.encode("utf-8"), where=f"{where} metadata")
-        except ManifestError as error:
-            raise ContractError(str(error)) from error
-
     def _check_contract(self, where: str) -> None:
         frame, grid = self.spec.frame, self.spec.grid
         try:
@@ -197,14 +178,19 @@ def check_threads(threads: int) -> None:
         raise UsageError(f"threads: expected 1 to {MOST_THREADS}, found {threads}")
 
 
-def check_backbone(backbone: Backbone, expected: BackboneSpec, where: str) -> None:
+def check_backbone(spec: BackboneSpec, expected: BackboneSpec, where: str) -> None:
     """Refuses a backbone that is not the one a manifest describes.
+
+    Args:
+        spec: what the backbone's file says.
+        expected: what the manifest says.
+        where: how messages call the bundle.
 
     Raises:
         ContractError: naming the first fact that differs.
     """
     for part in ("grid", "frame", "profile", "weights", "precision"):
-        wanted, found = getattr(expected, part), getattr(backbone.spec, part)
+        wanted, found = getattr(expected, part), getattr(spec, part)
         if wanted != found:
             raise ContractError(
                 f"{where}: backbone.onnx and manifest.json differ: expected {wanted}, found {found}; rebuild"

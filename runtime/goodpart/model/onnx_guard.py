@@ -6,10 +6,10 @@ accepts them all. Some plain graphs crash it: -2^63 / -1, or Max without one of 
 numbers as in onnx.proto).
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from goodpart.errors import ContractError
+from goodpart.model.protobuf import RefusedError, as_message, as_number, fields_of, fields_once, numbers_of
 
 OPSET = 18
 """The first opset whose Resize can antialias; old enough for every onnxruntime of the last years."""
@@ -46,8 +46,6 @@ _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 # ValueInfoProto's name and type, TypeProto's tensor, and its element type
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 2, 1, 1
 
-_VARINT, _EIGHT_BYTES, _DELIMITED, _FOUR_BYTES = 0, 1, 2, 5
-
 
 def check_onnx(model: bytes, where: str) -> None:
     """Refuses an ONNX file that holds more than a plain graph.
@@ -62,12 +60,8 @@ def check_onnx(model: bytes, where: str) -> None:
     """
     try:
         _check_model(memoryview(model))
-    except _RefusedError as error:
+    except RefusedError as error:
         raise ContractError(f"{where}: {error}; export the backbone again with goodpart-export") from error
-
-
-class _RefusedError(Exception):
-    """What was expected and found."""
 
 
 class _Value(NamedTuple):
@@ -87,53 +81,53 @@ class _Attribute(NamedTuple):
 
 def _check_model(model: memoryview) -> None:
     opsets, graphs = [], []
-    for field, value in _fields(model):
+    for field, value in fields_of(model):
         if field == _MODEL_OPSETS:
-            entry = dict(_fields(_message(value)))
-            opsets.append((bytes(_message(entry.get(_OPSET_DOMAIN, b""))), entry.get(_OPSET_VERSION)))
+            entry = dict(fields_of(as_message(value)))
+            opsets.append((bytes(as_message(entry.get(_OPSET_DOMAIN, b""))), entry.get(_OPSET_VERSION)))
         elif field == _MODEL_GRAPH:
-            graphs.append(_message(value))
+            graphs.append(as_message(value))
         elif field in (_MODEL_TRAINING, _MODEL_FUNCTIONS):
-            raise _RefusedError("expected a plain graph, found functions or training steps")
+            raise RefusedError("expected a plain graph, found functions or training steps")
     if len(opsets) != 1 or opsets[0][0] not in _DEFAULT_DOMAINS or opsets[0][1] != OPSET:
         shown = [(domain.decode("utf-8", "replace")[:40], version) for domain, version in opsets[:4]]
-        raise _RefusedError(f"expected an ONNX model of opset {OPSET} of the default domain alone, found {shown}")
+        raise RefusedError(f"expected an ONNX model of opset {OPSET} of the default domain alone, found {shown}")
     # protobuf would merge them
     if len(graphs) != 1:
-        raise _RefusedError(f"expected one graph, found {len(graphs)}")
+        raise RefusedError(f"expected one graph, found {len(graphs)}")
     _check_graph(graphs[0])
 
 
 def _check_graph(graph: memoryview) -> None:
     values: dict[bytes, _Value] = {}
     nodes = []
-    for field, value in _fields(graph):
+    for field, value in fields_of(graph):
         if field == _GRAPH_NODES:
-            nodes.append(_message(value))
+            nodes.append(as_message(value))
         elif field == _GRAPH_INITIALIZERS:
-            _define(values, *_check_tensor(_message(value)))
+            _define(values, *_check_tensor(as_message(value)))
         elif field == _GRAPH_INPUTS:
-            _define(values, *_check_input(_message(value)))
+            _define(values, *_check_input(as_message(value)))
         elif field == _GRAPH_SPARSE:
-            raise _RefusedError("expected plain weights, found sparse ones")
+            raise RefusedError("expected plain weights, found sparse ones")
     for node in nodes:
         _check_node(node, values)
 
 
 def _define(values: dict[bytes, _Value], name: bytes, value: _Value) -> None:
     if name in values:
-        raise _RefusedError(f"expected every value once, found {_shown(name)} twice")
+        raise RefusedError(f"expected every value once, found {_shown(name)} twice")
     if value.type not in _TYPES:
-        raise _RefusedError(f"expected values of the types that a backbone needs, found {_shown(name)} of another")
+        raise RefusedError(f"expected values of the types that a backbone needs, found {_shown(name)} of another")
     values[name] = value
 
 
 def _check_input(info: memoryview) -> tuple[bytes, _Value]:
     """Name and type of an input of the graph."""
-    fields = _once(info, "an input")
-    kind = _once(_message(fields.get(_VALUE_TYPE, b"")), "a type")
-    tensor = _once(_message(kind.get(_TYPE_TENSOR, b"")), "a tensor type")
-    return bytes(_message(fields.get(_VALUE_NAME, b""))), _Value(_number(tensor.get(_TENSOR_ELEMENT, 0)))
+    fields = fields_once(info, "an input")
+    kind = fields_once(as_message(fields.get(_VALUE_TYPE, b"")), "a type")
+    tensor = fields_once(as_message(kind.get(_TYPE_TENSOR, b"")), "a tensor type")
+    return bytes(as_message(fields.get(_VALUE_NAME, b""))), _Value(as_number(tensor.get(_TENSOR_ELEMENT, 0)))
 
 
 def _check_node(node: memoryview, values: dict[bytes, _Value]) -> None:
@@ -141,29 +135,29 @@ def _check_node(node: memoryview, values: dict[bytes, _Value]) -> None:
     inputs: list[bytes] = []
     outputs: list[bytes] = []
     attributes: dict[bytes, _Attribute] = {}
-    for field, value in _fields(node):
+    for field, value in fields_of(node):
         if field == _NODE_OPERATOR:
-            operator = bytes(_message(value))
+            operator = bytes(as_message(value))
         elif field == _NODE_DOMAIN:
-            domain = bytes(_message(value))
+            domain = bytes(as_message(value))
         elif field == _NODE_ATTRIBUTES:
-            attribute = _check_attribute(_message(value))
+            attribute = _check_attribute(as_message(value))
             if attributes.setdefault(attribute.name, attribute) is not attribute:
-                raise _RefusedError(f"expected every attribute once, found {_shown(attribute.name)} twice")
+                raise RefusedError(f"expected every attribute once, found {_shown(attribute.name)} twice")
         elif field in (_NODE_INPUTS, _NODE_OUTPUTS):
-            (inputs if field == _NODE_INPUTS else outputs).append(bytes(_message(value)))
+            (inputs if field == _NODE_INPUTS else outputs).append(bytes(as_message(value)))
     name = operator.decode("utf-8", "replace")
     if name not in OPERATORS or domain not in _DEFAULT_DOMAINS:
         full = f"{domain.decode('utf-8', 'replace')[:40]}:{name[:40]}" if domain else name[:40]
-        raise _RefusedError(f"expected operators that a backbone needs, found {full!r}")
+        raise RefusedError(f"expected operators that a backbone needs, found {full!r}")
     for value_name in inputs:
         if value_name not in values and not (value_name == b"" and name in _MAY_SKIP_INPUTS):
-            raise _RefusedError(f"expected values before {name} uses them, found {_shown(value_name)} nowhere before")
+            raise RefusedError(f"expected values before {name} uses them, found {_shown(value_name)} nowhere before")
     known = [values[value_name] for value_name in inputs if value_name]
     result = _result(name, known, attributes)
     # -2^63 / -1 ends the process, in onnxruntime as in C
     if name == "Div" and result.type != _FLOAT and not (len(known) == 2 and known[1].positive):
-        raise _RefusedError("expected whole numbers to be divided by positive ones, found others")
+        raise RefusedError("expected whole numbers to be divided by positive ones, found others")
     for index, value_name in enumerate(outputs):
         if value_name:
             _define(values, value_name, result if index == 0 else _Value(_INT64))
@@ -187,19 +181,19 @@ def _result(name: str, inputs: list[_Value], attributes: dict[bytes, _Attribute]
 
 def _check_attribute(attribute: memoryview) -> _Attribute:
     name, number, tensors = b"", 0, []
-    for field, value in _fields(attribute):
+    for field, value in fields_of(attribute):
         if field in _ATTRIBUTE_GRAPHS:
-            raise _RefusedError("expected a plain graph, found a graph within it")
+            raise RefusedError("expected a plain graph, found a graph within it")
         if field in _ATTRIBUTE_SPARSE:
-            raise _RefusedError("expected plain weights, found sparse ones")
+            raise RefusedError("expected plain weights, found sparse ones")
         if field in _ATTRIBUTE_TENSORS:
-            tensors.append(_check_tensor(_message(value))[1])
+            tensors.append(_check_tensor(as_message(value))[1])
         elif field == _ATTRIBUTE_NUMBER:
-            number = _number(value)
+            number = as_number(value)
         elif field == _ATTRIBUTE_NAME:
-            name = bytes(_message(value))
+            name = bytes(as_message(value))
     if len(tensors) > 1:
-        raise _RefusedError("expected one tensor in an attribute, found several")
+        raise RefusedError("expected one tensor in an attribute, found several")
     return _Attribute(name, number, tensors[0] if tensors else None)
 
 
@@ -207,88 +201,20 @@ def _check_tensor(tensor: memoryview) -> tuple[bytes, _Value]:
     """Name and type of a tensor that is wholly in the file."""
     name, kind = b"", 0
     wholes: list[int] = []
-    for field, value in _fields(tensor):
+    for field, value in fields_of(tensor):
         if field == _TENSOR_EXTERNAL or (field == _TENSOR_LOCATION and value != 0):
-            raise _RefusedError("expected all weights in the file itself, found external data")
+            raise RefusedError("expected all weights in the file itself, found external data")
         if field == _TENSOR_NAME:
-            name = bytes(_message(value))
+            name = bytes(as_message(value))
         elif field == _TENSOR_TYPE:
-            kind = _number(value)
+            kind = as_number(value)
         elif field == _TENSOR_WHOLES:
-            wholes += [value] if isinstance(value, int) else _varints(memoryview(value))
-        elif field == _TENSOR_RAW and len(raw := _message(value)) == 8:
+            wholes += [value] if isinstance(value, int) else numbers_of(memoryview(value))
+        elif field == _TENSOR_RAW and len(raw := as_message(value)) == 8:
             wholes.append(int.from_bytes(raw, "little"))
     # one number, for no backbone divides by several, in two's complement
     return name, _Value(kind, kind == _INT64 and len(wholes) == 1 and 0 < wholes[0] < 1 << 63)
 
 
-def _message(value: int | memoryview | bytes) -> memoryview:
-    if isinstance(value, int):
-        raise _RefusedError("expected an ONNX model, found another file")
-    return memoryview(value)
-
-
-def _number(value: int | memoryview | bytes) -> int:
-    if not isinstance(value, int):
-        raise _RefusedError("expected an ONNX model, found another file")
-    return value
-
-
-def _once(message: memoryview, what: str) -> dict[int, int | memoryview]:
-    """The fields of a message, each of which stands once: protobuf would merge them."""
-    found: dict[int, int | memoryview] = {}
-    for field, value in _fields(message):
-        if field in found:
-            raise _RefusedError(f"expected {what} whose facts stand once, found some twice")
-        found[field] = value
-    return found
-
-
 def _shown(name: bytes) -> str:
     return repr(name.decode("utf-8", "replace")[:40])
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a protobuf message: number and value, a whole number or bytes."""
-    position = 0
-    while position < len(message):
-        start = position
-        key, position = _varint(message, position)
-        field, kind = key >> 3, key & 7
-        # onnxruntime cuts a longer key to 32 bits and takes another field for it
-        if field == 0 or key >= 1 << 32 or (position - start > 1 and not message[position - 1]):
-            raise _RefusedError("expected an ONNX model, found another file")
-        if kind == _VARINT:
-            number, position = _varint(message, position)
-            yield field, number
-            continue
-        if kind == _DELIMITED:
-            size, position = _varint(message, position)
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            size = 8 if kind == _EIGHT_BYTES else 4
-        else:
-            raise _RefusedError("expected an ONNX model, found another file")
-        if position + size > len(message):
-            raise _RefusedError("expected a whole ONNX model, found a truncated or foreign file")
-        yield field, message[position : position + size]
-        position += size
-
-
-def _varints(packed: memoryview) -> Iterator[int]:
-    position = 0
-    while position < len(packed):
-        number, position = _varint(packed, position)
-        yield number
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    """A whole number in groups of 7 bits, and where the next thing begins."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            raise _RefusedError("expected a whole ONNX model, found a truncated or foreign file")
-        value |= (message[position] & 0x7F) << shift
-        position += 1
-        if not message[position - 1] & 0x80:
-            return value, position
-    raise _RefusedError("expected an ONNX model, found another file")

@@ -188,10 +188,15 @@ class StoreFolder:
     def product(self) -> str | None:
         """Name of the product that the store is for, None if it holds nothing yet, or several and none is active.
 
+        A damaged state names no product, and no active bundle: `activate` writes a new one.
+
         Raises:
-            BundleError: the state file is damaged.
+            UnreadableError: the system does not give the state file.
         """
-        state = self.state
+        try:
+            state = self.state
+        except ManifestError:
+            state = StoreState()
         if state.product is not None:
             return state.product
         manifests = self.manifests()
@@ -204,7 +209,7 @@ class StoreFolder:
         """Refuses a bundle of another product than the store's, unless its name was told.
 
         Raises:
-            BundleError: the state file is damaged.
+            UnreadableError: the system does not give the state file.
             UsageError: it is another product's.
         """
         if told is not None and told != name:

@@ -1,6 +1,5 @@
 """Store: the bundles of one inspection station, and one atomic pointer to the active one."""
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -17,13 +16,13 @@ from goodpart.errors import (
     BundleError,
     BundleMissingError,
     ContractError,
-    ManifestError,
     RollbackError,
     TrialError,
     UsageError,
     found_at,
 )
 from goodpart.inspector import Inspector
+from goodpart.printable import printable
 from goodpart.store.entry import StoredBundle, stored_bundle
 from goodpart.store.folder import BUNDLES, StoreFolder
 from goodpart.store.state import StoreState
@@ -115,9 +114,8 @@ class Store(StoreFolder):
             UsageError: there is no such bundle, it is another product's, or another process holds the store.
         """
         digest = self.find(which)
-        name = self.read(self.path(digest)).manifest.name
-        with contextlib.suppress(ManifestError):  # a damaged state names no product, and is mended below
-            self.check_product(name, product)
+        if (manifest := self.manifests().get(digest)) is not None:
+            self.check_product(manifest.name, product)
         chosen = self._trial(digest)
         serial = chosen.manifest.serial
 
@@ -127,7 +125,7 @@ class Store(StoreFolder):
                     f"{chosen.folder}: expected serial {state.highest_serial} or later, found {serial}; "
                     f"a newer bundle was active here"
                 )
-            return state.forward(chosen.digest, serial, name)
+            return state.forward(chosen.digest, serial, chosen.manifest.name)
 
         self.change(switch, mend=True)
         return chosen
@@ -264,7 +262,7 @@ class Store(StoreFolder):
             try:
                 return take(digest), wrong
             except DAMAGE as error:
-                _log.warning("%s: passing over bundle %s: %s", self.folder, digest, error)
+                _log.warning("%s: passing over bundle %s: %s", printable(self.folder), digest, error)
                 wrong = wrong or error
         raise wrong or UsageError(f"{self.folder}: expected at least one bundle, found none")
 
@@ -281,7 +279,7 @@ class Store(StoreFolder):
             self.change(switch)
         except UsageError as error:
             # for example on a read-only disk: judging continues, and the next start falls back again
-            _log.warning("%s: cannot note it: %s", self.folder, error)
+            _log.warning("%s: cannot note it: %s", printable(self.folder), error)
         if same:
-            _log.warning("%s: went back to bundle %s: %s", self.folder, digest, reason)
+            _log.warning("%s: went back to bundle %s: %s", printable(self.folder), digest, printable(reason))
         return same

@@ -22,11 +22,18 @@ def main(argv: Sequence[str]) -> int:
         Inspector.load(folder, threads=1, on_device=False)
     except DAMAGE as error:
         print(error, file=sys.stderr)
-        return _ENDED if says_no_memory(str(error)) else DAMAGED
+        return _ENDED if _lacks_memory(error) else DAMAGED
     except GoodpartError as error:
         print(error, file=sys.stderr)
         return _ENDED
     return 0
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether a library behind an error got no memory; our own words hold paths, which may be called anything."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, MemoryError) or (not isinstance(error, GoodpartError) and says_no_memory(str(error)))
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:

@@ -4,6 +4,7 @@ import argparse
 
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_json_option, add_store_argument
+from goodpart.cli.rows import say
 from goodpart.store.store import Store
 
 SUMMARY = "Remove bundles that are neither active nor kept for a rollback."
@@ -25,5 +26,5 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"removed": removed})
     else:
-        print(f"{options.store}: {len(removed)} bundles removed")
+        say(f"{options.store}: {len(removed)} bundles removed")
     return 0

@@ -1,10 +1,10 @@
 """`goodpart store list`: shows the bundles of a store."""
 
 import argparse
-import sys
 
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
+from goodpart.cli.rows import say, tell
 from goodpart.cli.store.shared import add_store_options, open_store
 from goodpart.store.entry import StoredBundle
 
@@ -24,11 +24,11 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print_json(to_plain(entry))
         else:
-            print(_row(entry))
+            say(_row(entry))
     if not bundles:
-        print(f"{options.store}: no bundles; add one with goodpart store add", file=sys.stderr)
+        tell(f"{options.store}: no bundles; add one with goodpart store add")
     if (fallback := store.state.fallback) is not None:
-        print(f"{options.store}: switched back to the bundle before by itself: {fallback}", file=sys.stderr)
+        tell(f"{options.store}: switched back to the bundle before by itself: {fallback}")
     return 0
 
 

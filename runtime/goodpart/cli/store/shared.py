@@ -5,6 +5,7 @@ import argparse
 from goodpart.bundle.bundle import Bundle
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_json_option, add_store_argument, add_trust_options, trust
+from goodpart.cli.rows import say
 from goodpart.store.store import Store
 from goodpart.store.trial import TrialLimits
 
@@ -54,4 +55,4 @@ def print_bundle(bundle: Bundle, what: str, *, as_json: bool) -> None:
         facts = {"digest": bundle.digest, "name": manifest.name, "serial": manifest.serial}
         print_json({"bundle": str(bundle.folder), **facts})
     else:
-        print(f"{what}: {manifest.name}, serial {manifest.serial}, digest {bundle.digest}")
+        say(f"{what}: {manifest.name}, serial {manifest.serial}, digest {bundle.digest}")
