@@ -16,15 +16,15 @@ from goodpart.bank.search import Bank
 from goodpart.bundle.atlas import Atlas
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import Bundle, read_bundle
-from goodpart.bundle.device import DeviceSettings, moved_words, read_device
+from goodpart.bundle.device import DeviceSettings, moved_lines, read_device
 from goodpart.bundle.golden import golden_errors
 from goodpart.bundle.memory import good_patches, read_memory
 from goodpart.bundle.names import BACKBONE
 from goodpart.bundle.term import load_term
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.no_signal import SignalRule, no_signal
-from goodpart.frames.checks import check_size, unfit_reason
+from goodpart.facts.no_signal import SignalRule
+from goodpart.frames.checks import check_size, look_at
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.model.seen import SeenFrame
 from goodpart.printable import printable
@@ -46,7 +46,7 @@ class Inspector:
     Attributes:
         backbone, bank, calibration: the parts.
         threshold, pixel_threshold: the bundle's own, or what this device has set instead, in sigmas.
-        checks: what a frame must be like to be judged, the bundle's own; None to check nothing.
+        checks: what a frame must be like to be judged, as the bundle or this device says; None to check nothing.
     """
 
     def __init__(
@@ -71,8 +71,7 @@ class Inspector:
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle, self._term = ignored, bundle, term
         self.checks = None if bundle is None else bundle.manifest.checks
-        is_format_1 = bundle is not None and bundle.manifest.format_version == 1
-        self._signal_rule = SignalRule.RANGE if is_format_1 else SignalRule.NOISE
+        self._signal_rule = SignalRule.NOISE if bundle is None else bundle.manifest.signal_rule
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
@@ -127,14 +126,14 @@ class Inspector:
             bundle=bundle,
             term=load_term(bundle),
         )
-        if settings.threshold is not None and settings.pixel_threshold is not None:
-            inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
+        inspector.threshold, inspector.pixel_threshold = settings.thresholds(bundle.calibration)
+        inspector.checks = settings.checks(bundle.manifest)
         # the first call allocates and tunes, which had better happen before the first part; and a bundle that does not
         # reproduce its scores here must not judge anything
         inspector.self_test()
         _log.info("loaded %s, digest %s", printable(folder), bundle.digest)
-        if inspector.threshold_moved:
-            _log.warning("%s: %s", printable(folder), moved_words(inspector.threshold, bundle.calibration.threshold))
+        for words in moved_lines(bundle, settings).values():
+            _log.warning("%s: %s", printable(folder), words)
         return inspector
 
     def __repr__(self) -> str:
@@ -150,6 +149,11 @@ class Inspector:
     def threshold_moved(self) -> bool:
         """Whether another threshold than the bundle's own is in use."""
         return self.threshold != self.calibration.threshold
+
+    @property
+    def checks_moved(self) -> bool:
+        """Whether other frame checks than the bundle's own are in use."""
+        return self._bundle is not None and self.checks != self._bundle.manifest.checks
 
     @property
     def bundle(self) -> Bundle:
@@ -253,22 +257,21 @@ class Inspector:
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
-        if reason is None and self.checks is not None:
-            reason = unfit_reason(self.checks, frame, self.backbone.spec.frame)
+        reason, statistics = look_at(frame, self.backbone.spec.frame, self.checks, self._signal_rule)
         # written so that NaN, for example, gives DEFECT
         judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
         verdict = Verdict.UNKNOWN if reason else judged
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
         grid = score_grid(scores, self._counted, self.backbone.spec.grid)
-        ended = time.perf_counter()
+        times = began, embedded, searched, time.perf_counter()
         return Inspection(
             verdict=verdict,
             reason=reason,
             score=score,
             threshold=self.threshold,
             threshold_moved=self.threshold_moved,
+            checks_moved=self.checks_moved,
             pixel_threshold=self.pixel_threshold,
             p_value=self.calibration.p_value(score),
             grid=grid,
@@ -277,12 +280,9 @@ class Inspector:
             frame_height_px=frame.shape[0],
             frame_width_px=frame.shape[1],
             frame_spec=self.backbone.spec.frame,
-            timings_ms={
-                "embed": (embedded - began) * 1e3,
-                "search": (searched - embedded) * 1e3,
-                "score": (ended - searched) * 1e3,
-            },
+            timings_ms=dict(zip(("embed", "search", "score"), (np.diff(times) * 1e3).tolist(), strict=True)),
             recomputed_patches=found.recomputed,
+            statistics=statistics,
             _hot=hot_patches(grid, seen.embeddings, pixel_threshold=self.pixel_threshold),
             _link=self._link,
         )

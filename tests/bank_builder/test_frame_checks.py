@@ -1,6 +1,7 @@
 """Frame checks: sizes and ranges learned by a build decide whether a frame is judged."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -65,11 +66,18 @@ def test_any_size(tmp_path, good_dir, tiny_backbone):
 
 
 def test_the_sure_rate_of_none_in_n():
-    checks = FrameChecks(frames=209, flagged=0, rate=0.001, ranges={})
+    checks = FrameChecks(frames=209, flagged=0, rate=0.001, ranges={}, limits={})
     assert checks.sure_rate == pytest.approx(1 - 0.05 ** (1 / 209))
 
 
-@pytest.mark.parametrize("change", [{"ranges": {"odd": (0.0, 1.0)}}, {"ranges": {"grey": (2.0, 1.0)}}, {"rate": 0.0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ranges": {"odd": (0.0, 1.0)}}, {"ranges": {"grey": (2.0, 1.0)}}, {"rate": 0.0}, {"flagged": 10},
+        {"ranges": {"grey": (0.0, 1.0)}}, {"limits": {"grey": (0.0, 1.0)}}, {"ranges": {"grey": (0.0, math.nan)}},
+        {"ranges": {"grey": (0.0, 2.0)}, "limits": {"grey": (0.5, 9.0)}},
+    ],
+)  # fmt: skip
 def test_impossible_checks(change):
     with pytest.raises(UsageError, match="checks"):
-        FrameChecks(**{"frames": 9, "flagged": 0, "rate": 0.001, "ranges": {}} | change)
+        FrameChecks(**{"frames": 9, "flagged": 0, "rate": 0.001, "ranges": {}, "limits": {}} | change)

@@ -1,35 +1,26 @@
 """Learning of frame checks: the sizes of the good images, and the range of each statistic of a frame."""
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from goodpart.facts.checks import PIXEL_STATISTICS, THERMAL_STATISTICS, FrameChecks, SizeRule
+from goodpart.facts.checks import PIXEL_STATISTICS, STATISTICS, THERMAL_STATISTICS, FrameChecks, SizeRule
 from goodpart.facts.spec import BackboneSpec
+from goodpart.frames.ranges import LEAST_FRAMES, learn_ranges
 from goodpart_bank_builder.learn.frame_facts import FrameFacts
 
 RATE = 0.001
 """Share of good frames that all ranges together are meant to leave out."""
 
-_LEAST = 10
-"""Fewer good images show no spread; a bundle of them checks the size alone."""
-
-_TAIL, _TAIL_LEAST = 0.1, 4
-"""Share of the images, and the least number, from which the tail of a statistic is estimated."""
-
 _WIDER, _TIMES = 1.25, 12
 """What the tails are lengthened by where held-out images lie outside, and how often at most."""
 
-_FLOORS = {
-    "grey": 1.0, "low": 1.0, "high": 1.0, "red": 0.5, "blue": 0.5, "colour": 0.1,
-    "black": 0.02, "saturated": 0.02, "sharpness": 0.05, "noise": 0.05, "seam": 0.1,
+_REACH = {
+    "grey": 50.0, "low": 50.0, "high": 50.0, "red": 15.0, "blue": 15.0, "colour": 15.0,
+    "black": 0.25, "saturated": 0.25, "sharpness": 0.7, "noise": 0.7, "seam": 0.7,
 }  # fmt: skip
-"""What a range reaches beyond its tail at least: smaller differences are none."""
-
-_Ranges = dict[str, tuple[float, float]]
+"""How far a device may move either end of a range: a lamp a fifth brighter, half as sharp, twice the noise."""
 
 
 def learn_checks(
@@ -37,10 +28,8 @@ def learn_checks(
 ) -> FrameChecks:
     """Learns what a frame must be like to be judged.
 
-    A range ends where the tail of its statistic leaves out its share of `RATE`. The tail is taken to be exponential:
-    peaks over threshold, with the mean excess of the outermost tenth raised by its standard error. That is an
-    extrapolation, so all ranges are then learned without each fold in turn, and tails are lengthened until no more
-    of the held-out images lie outside than the rate allows.
+    The ranges of `learn_ranges` are an extrapolation. So all of them are learned without each fold in turn, and tails
+    are lengthened until no more of the held-out images lie outside than `RATE` allows.
 
     Args:
         frames: what every good image is like as a picture, by path.
@@ -56,23 +45,25 @@ def learn_checks(
         if flagged <= RATE * len(frames):
             break
         times *= _WIDER
+    ranges = learn_ranges(usable, _statistics(frames.values()), rate=RATE, times=times)
     return FrameChecks(
         frames=len(frames),
         flagged=flagged,
         rate=RATE,
-        ranges=_ranges(usable, frames, times=times),
+        ranges=ranges,
+        limits={name: (low - _REACH[name], high + _REACH[name]) for name, (low, high) in ranges.items()},
         size=None if any_size else _sizes(frames.values(), spec),
     )
 
 
 def _usable(frames: Mapping[Path, FrameFacts], spec: BackboneSpec, *, any_size: bool) -> tuple[str, ...]:
     """The statistics that every image has and that mean something for these frames."""
-    if len(frames) < _LEAST:
+    if len(frames) < LEAST_FRAMES:
         return ()
-    every = [facts.statistics for facts in frames.values()]
+    every = _statistics(frames.values())
     return tuple(
         name
-        for name in every[0]
+        for name in STATISTICS
         if all(name in one for one in every)
         and (spec.profile.excess is None or name in THERMAL_STATISTICS)
         and not (any_size and name in PIXEL_STATISTICS)
@@ -82,32 +73,16 @@ def _usable(frames: Mapping[Path, FrameFacts], spec: BackboneSpec, *, any_size: 
 def _flagged(names: tuple[str, ...], frames: Mapping[Path, FrameFacts], fold: list[Path], *, times: float) -> int:
     """How many images of a fold lie outside the ranges of all others."""
     others = {path: facts for path, facts in frames.items() if path not in set(fold)}
-    if len(others) < _LEAST:
+    if len(others) < LEAST_FRAMES:
         return 0
-    ranges = _ranges(names, others, times=times)
+    ranges = learn_ranges(names, _statistics(others.values()), rate=RATE, times=times)
     return sum(
         any(not low <= frames[path].statistics[name] <= high for name, (low, high) in ranges.items()) for path in fold
     )
 
 
-def _ranges(names: tuple[str, ...], frames: Mapping[Path, FrameFacts], *, times: float) -> _Ranges:
-    share = RATE / (2 * max(1, len(names)))
-    found: _Ranges = {}
-    for name in names:
-        values = np.array([facts.statistics[name] for facts in frames.values()])
-        low, high = -_end(-values, share=share, times=times), _end(values, share=share, times=times)
-        found[name] = low - _FLOORS[name], high + _FLOORS[name]
-    return found
-
-
-def _end(values: npt.NDArray[np.float64], *, share: float, times: float) -> float:
-    """Above which value at most `share` of all frames lie, if the tail of `(n,)` values is exponential."""
-    ordered = np.sort(values)
-    tail = max(_TAIL_LEAST, math.floor(_TAIL * len(ordered)))
-    start = ordered[-tail - 1]
-    scale = float((ordered[-tail:] - start).mean()) * (1.0 + 1.0 / math.sqrt(tail))
-    reach = math.log(tail / len(ordered) / share)
-    return max(float(ordered[-1]), float(start) + times * scale * reach)
+def _statistics(frames: Iterable[FrameFacts]) -> list[dict[str, float]]:
+    return [facts.statistics for facts in frames]
 
 
 def _sizes(frames: Iterable[FrameFacts], spec: BackboneSpec) -> SizeRule:

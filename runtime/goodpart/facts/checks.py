@@ -8,7 +8,7 @@ from goodpart.errors import UsageError
 STATISTICS = (
     "grey", "low", "high", "black", "saturated", "red", "blue", "colour", "sharpness", "noise", "seam",
 )  # fmt: skip
-"""The names of all statistics; `frames.statistics` says what each is."""
+"""Those that are checked; `frames.statistics` says what each is, and has others that are not."""
 
 PIXEL_STATISTICS = ("sharpness", "noise", "seam")
 """Those of neighbouring pixels, which tell nothing at another size than the learned one."""
@@ -23,6 +23,9 @@ _MOST_TIMES = 64
 """The largest whole multiple or fraction of a size."""
 
 _SIDE_LIMIT_PX = 1 << 20
+
+Ranges = dict[str, tuple[float, float]]
+"""Lowest and highest value of statistics, by name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,13 +102,15 @@ class FrameChecks:
         flagged: how many of them lay outside the ranges that were learned from the others alone.
         rate: share of good frames that the ranges are meant to leave out, above 0, at most 0.1; an extrapolation.
         ranges: lowest and highest value of each statistic that is checked; none for small or few good images.
+        limits: how far a device may widen each of the ranges.
         size: the sizes of the good images; None to take any size.
     """
 
     frames: int
     flagged: int
     rate: float
-    ranges: dict[str, tuple[float, float]]
+    ranges: Ranges
+    limits: Ranges
     size: SizeRule | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
@@ -115,10 +120,36 @@ class FrameChecks:
             raise UsageError(f"checks rate: expected more than 0 and at most 0.1, found {self.rate}")
         if unknown := self.ranges.keys() - set(STATISTICS):
             raise UsageError(f"checks ranges: expected some of {list(STATISTICS)}, found {sorted(unknown)}")
-        for name, (low, high) in self.ranges.items():
+        for name, (low, high) in (*self.ranges.items(), *self.limits.items()):
             # written so that a NaN fails
             if not -math.inf < low <= high < math.inf:
                 raise UsageError(f"checks {name}: expected finite numbers in order, found {low}, {high}")
+        if self.limits.keys() != self.ranges.keys():
+            raise UsageError(f"checks limits: expected those of {list(self.ranges)}, found {list(self.limits)}")
+        for name, (low, high) in self.ranges.items():
+            if not (self.limits[name][0] <= low and high <= self.limits[name][1]):
+                raise UsageError(f"checks {name}: expected limits around {low}, {high}, found {self.limits[name]}")
+
+    def widened(self, ranges: Ranges) -> "FrameChecks":
+        """The same checks with wider ranges.
+
+        Args:
+            ranges: instead of the present ones, by name; the others stay.
+
+        Raises:
+            UsageError: a statistic that is not checked, a range that does not hold the present one, or one beyond its
+                limits.
+        """
+        for name, (low, high) in ranges.items():
+            if name not in self.ranges:
+                raise UsageError(f"checks: expected some of {list(self.ranges)}, found {name!r}")
+            own, limit = self.ranges[name], self.limits[name]
+            if not (limit[0] <= low <= own[0] and own[1] <= high <= limit[1]):
+                raise UsageError(
+                    f"checks {name}: expected a range around {own[0]:.4g} to {own[1]:.4g} within {limit[0]:.4g} to "
+                    f"{limit[1]:.4g}, as the bundle allows, found {low:.4g} to {high:.4g}"
+                )
+        return dataclasses.replace(self, ranges=self.ranges | ranges)
 
     @property
     def sure_rate(self) -> float:

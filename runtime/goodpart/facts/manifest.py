@@ -12,6 +12,7 @@ from goodpart.facts.checks import FrameChecks
 from goodpart.facts.excess import ExcessSpec
 from goodpart.facts.head import HeadSpec
 from goodpart.facts.learned import AtlasSpec, Examination
+from goodpart.facts.no_signal import SignalRule
 from goodpart.facts.spec import SHA256, BackboneSpec
 
 FORMAT_VERSION = 2
@@ -179,6 +180,11 @@ class Manifest:
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     threshold_range: ThresholdRange | None = dataclasses.field(default=None, metadata={"optional": True})
     checks: FrameChecks | None = dataclasses.field(default=None, metadata={"optional": True})
+
+    @property
+    def signal_rule(self) -> SignalRule:
+        """What tells whether a frame has a signal."""
+        return SignalRule.RANGE if self.format_version == 1 else SignalRule.NOISE
 
     def __post_init__(self) -> None:
         check_name(self.name)

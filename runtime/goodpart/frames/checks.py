@@ -1,10 +1,13 @@
 """Frame checks: whether a frame is fit to be judged, by what the bundle knows about good frames as pictures."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import FrameError
 from goodpart.facts.checks import PIXEL_STATISTICS, FrameChecks
+from goodpart.facts.no_signal import SignalRule, no_signal
 from goodpart.facts.spec import FrameSpec
 from goodpart.frames.statistics import frame_statistics
 
@@ -51,28 +54,43 @@ def check_size(checks: FrameChecks, height_px: int, width_px: int) -> None:
         )
 
 
-def unfit_reason(checks: FrameChecks, frame: npt.NDArray[np.generic], spec: FrameSpec) -> str | None:
+def look_at(
+    frame: npt.NDArray[np.generic], spec: FrameSpec, checks: FrameChecks | None, rule: SignalRule
+) -> tuple[str | None, dict[str, float]]:
+    """Why a frame cannot be judged, and what it is like as a picture.
+
+    Args:
+        frame: `(H, W, 3)` or `(H, W)`, checked by `spec.check` and `check_size`.
+        spec: what the frame is, and which part of it is inspected.
+        checks: of the bundle; None to look for a signal alone.
+        rule: what tells a signal.
+
+    Returns:
+        the reason, or None; and the statistics of the frame, none of them if no range is checked.
+    """
+    reason = no_signal(frame, spec, rule)
+    if checks is None or not checks.ranges:
+        return reason, {}
+    statistics = frame_statistics(frame, spec)
+    return reason or unfit_reason(checks, statistics, *frame.shape[:2]), statistics
+
+
+def unfit_reason(checks: FrameChecks, statistics: Mapping[str, float], height_px: int, width_px: int) -> str | None:
     """Why a frame cannot be judged: the statistic that lies farthest outside its range; None if all lie inside.
 
     A frame of a multiple or fraction of the learned size has no statistics of neighbouring pixels to compare.
 
     Args:
         checks: of the bundle.
-        frame: `(H, W, 3)` or `(H, W)`, checked by `spec.check` and `check_size`.
-        spec: what the frame is, and which part of it is inspected.
+        statistics: of the frame.
+        height_px, width_px: of the frame.
 
     Returns:
         for example "darker than any good part: lamp or exposure? grey 81.2, good parts have 95 to 120.3".
     """
-    if not checks.ranges:
-        return None
-    as_learned = checks.size is None or checks.size.times(frame.shape[0], frame.shape[1]) == 1.0
-    found = frame_statistics(frame, spec)
     farthest, reason = 0.0, None
-    for name, (low, high) in checks.ranges.items():
-        if name not in found or not (as_learned or name not in PIXEL_STATISTICS):
-            continue
-        value = found[name]
+    for name in checked_names(checks, statistics, height_px, width_px):
+        (low, high), value = checks.ranges[name], statistics[name]
         # written so that a NaN lies outside
         if low <= value <= high:
             continue
@@ -82,3 +100,11 @@ def unfit_reason(checks: FrameChecks, frame: npt.NDArray[np.generic], spec: Fram
             words = _WORDS[name][0 if is_below else 1]
             farthest, reason = outside, f"{words} {name} {value:.4g}, good parts have {low:.4g} to {high:.4g}"
     return reason
+
+
+def checked_names(
+    checks: FrameChecks, statistics: Mapping[str, float], height_px: int, width_px: int
+) -> tuple[str, ...]:
+    """The names of the statistics of a frame that are compared with ranges; arguments as in `unfit_reason`."""
+    as_learned = checks.size is None or checks.size.times(height_px, width_px) == 1.0
+    return tuple(name for name in checks.ranges if name in statistics and (as_learned or name not in PIXEL_STATISTICS))

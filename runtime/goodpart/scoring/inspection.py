@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,7 +46,7 @@ class Inspection:
         verdict, reason: the answer, and why it is UNKNOWN, else None.
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
-        threshold_moved: whether this device or program uses another threshold than the bundle's own.
+        threshold_moved, checks_moved: whether another threshold, or other frame checks than the bundle's own are used.
         pixel_threshold: calibrated score above which a patch belongs to a region.
         p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
@@ -58,6 +58,7 @@ class Inspection:
         timings_ms: "embed", "search" and "score".
         recomputed_patches: number of patches whose distance was recomputed exactly, so that the image score and the
             regions are exact.
+        statistics: what the frame is like as a picture, as `frame_statistics` says; empty if nothing is checked by it.
     """
 
     verdict: Verdict
@@ -65,6 +66,7 @@ class Inspection:
     score: float
     threshold: float
     threshold_moved: bool
+    checks_moved: bool
     pixel_threshold: float
     p_value: float
     grid: npt.NDArray[np.float32]
@@ -75,6 +77,7 @@ class Inspection:
     frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
+    statistics: Mapping[str, float]
     _hot: HotPatches | None = None
     _link: Link = NO_LINK
 
@@ -234,14 +237,12 @@ class Inspection:
         - `verdict`: "GOOD", "DEFECT" or "UNKNOWN".
         - `reason`: why the verdict is UNKNOWN, else None.
         - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
-        - `threshold_moved`: whether it is another than the bundle's own.
-        - `score_above_threshold`: whether the score alone would make it a DEFECT, also where it is UNKNOWN.
+        - `threshold_moved`, `checks_moved`, `score_above_threshold`: as the attributes.
         - `margin`: the rounded score minus the rounded threshold.
         - `p_value`: 0 to 1, 6 significant digits.
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
           `area_share` 6 significant digits.
-        - `frame_height_px`, `frame_width_px`: size of the frame.
-        - `timings_ms`: "embed", "search" and "score", 3 decimals.
+        - `frame_height_px`, `frame_width_px`: size of the frame; `timings_ms`: "embed", "search", "score", 3 decimals.
         - `grid`: with `grid=True`, a list of rows of calibrated scores, 4 decimals, None for patches that never count.
         - `roi`: with `grid=True`, `y_px`, `x_px`, `height_px` and `width_px` of what the grid covers, None for the
           whole frame.
@@ -262,6 +263,7 @@ class Inspection:
             "score": score,
             "threshold": threshold,
             "threshold_moved": self.threshold_moved,
+            "checks_moved": self.checks_moved,
             "score_above_threshold": self.score_above_threshold,
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
