@@ -86,25 +86,28 @@ def unfit_reason(checks: FrameChecks, statistics: Mapping[str, float], height_px
         height_px, width_px: of the frame.
 
     Returns:
-        for example "darker than any good part: lamp or exposure? grey 81.2, good parts have 95 to 120.3".
+        for example "darker than any good part: lamp or exposure? grey 81.2, good parts have 95 to 120.3", and the other
+        statistics that lie outside.
     """
-    farthest, reason = 0.0, None
+    farthest, reason, worst = 0.0, None, ""
+    outside: list[str] = []
     for name in checked_names(checks, statistics, height_px, width_px):
         (low, high), value = checks.ranges[name], statistics[name]
         # written so that a NaN lies outside
         if low <= value <= high:
             continue
         is_below = value < low
-        outside = (low - value if is_below else value - high) / (high - low + 1e-9)
-        if reason is None or outside > farthest:
+        outside.append(name)
+        far = (low - value if is_below else value - high) / (high - low + 1e-9)
+        if reason is None or far > farthest:
             words = _WORDS[name][0 if is_below else 1]
-            farthest, reason = outside, f"{words} {name} {value:.4g}, good parts have {low:.4g} to {high:.4g}"
-    return reason
+            farthest, worst = far, name
+            reason = f"{words} {name} {value:.4g}, good parts have {low:.4g} to {high:.4g}"
+    others = [name for name in outside if name != worst]
+    return f"{reason}; also outside: {', '.join(others)}" if others else reason
 
 
-def checked_names(
-    checks: FrameChecks, statistics: Mapping[str, float], height_px: int, width_px: int
-) -> tuple[str, ...]:
+def checked_names(checks: FrameChecks, statistics: Mapping[str, float], height_px: int, width_px: int) -> list[str]:
     """The names of the statistics of a frame that are compared with ranges; arguments as in `unfit_reason`."""
     as_learned = checks.size is None or checks.size.times(height_px, width_px) == 1.0
-    return tuple(name for name in checks.ranges if name in statistics and (as_learned or name not in PIXEL_STATISTICS))
+    return [name for name in checks.ranges if name in statistics and (as_learned or name not in PIXEL_STATISTICS)]
