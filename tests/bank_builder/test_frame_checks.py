@@ -70,6 +70,16 @@ def test_the_sure_rate_of_none_in_n():
     assert checks.sure_rate == pytest.approx(1 - 0.05 ** (1 / 209))
 
 
+def test_the_sure_rate_of_many_takes_no_time_and_fits_the_exact_one():
+    few, many = (
+        FrameChecks(frames=10**6, flagged=flagged, rate=0.001, ranges={}, limits={}).sure_rate
+        for flagged in (1000, 1001)
+    )
+    assert many == pytest.approx(few, rel=0.003)
+    huge = FrameChecks(frames=2**31 - 1, flagged=2**30, rate=0.001, ranges={}, limits={})
+    assert huge.sure_rate == pytest.approx(0.5, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -24,6 +24,9 @@ _MOST_TIMES = 64
 
 _SIDE_LIMIT_PX = 1 << 20
 
+_FEW = 1000
+"""Flagged images up to which the bound is exact; beyond, the normal distribution serves, which takes no sum."""
+
 Ranges = dict[str, tuple[float, float]]
 """Lowest and highest value of statistics, by name."""
 
@@ -160,6 +163,8 @@ class FrameChecks:
         """
         if self.flagged >= self.frames:
             return 1.0
+        if self.flagged > _FEW:
+            return min(1.0, (self.flagged + 1.645 * math.sqrt(self.flagged) + 2.0) / self.frames)
         low, high = 0.0, 1.0
         for _ in range(60):
             rate = (low + high) / 2
