@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # a forked child inherits the locks of threads that it does not have, so there are none
@@ -206,22 +206,29 @@ def attempt(scene: Scene, name: str, rehearsal: Rehearsal, rng: np.random.Genera
     return "killed" if code < 0 else "finished"
 
 
-def run(kills: int, seed: int, scene: Scene, *, say: Callable[[str], object] = lambda _: None) -> dict[str, object]:
+def run(
+    kills: int,
+    seed: int,
+    scene: Scene,
+    *,
+    operations: Sequence[str] = OPERATIONS,
+    say: Callable[[str], object] = lambda _: None,
+) -> dict[str, object]:
     """Kills so many operations, taking turns, and tells what was left."""
     rng = np.random.default_rng(seed)
     assert len(list(Path("/proc/self/task").iterdir())) == 1
     assert _ended(in_child(scene.make)) == 0
     assert _ended(in_child(scene.check)) == 0
     rehearsals = {}
-    for name in OPERATIONS:
+    for name in operations:
         assert _ended(in_child(scene.prepare)) == 0
         rehearsals[name] = rehearse(scene, name)
-    counts = {name: Counter[str]() for name in OPERATIONS}
+    counts = {name: Counter[str]() for name in operations}
     fault, killed, seen_leftovers, began = None, 0, 0, time.perf_counter()
     for number in range(100 * kills):
         if killed == kills or fault is not None:
             break  # what comes after a fault says nothing
-        name = OPERATIONS[number % len(OPERATIONS)]
+        name = operations[number % len(operations)]
         outcome = attempt(scene, name, rehearsals[name], rng)
         counts[name][outcome] += 1
         killed += outcome == "killed"
@@ -231,7 +238,7 @@ def run(kills: int, seed: int, scene: Scene, *, say: Callable[[str], object] = l
         left_s = (time.perf_counter() - began) / max(1, killed) * (kills - killed)
         say(f"\r{killed} of {kills} kills, about {left_s:.0f} s to go ")
     # undisturbed, every operation also takes away what its killed predecessors left
-    for name in () if fault else ("prepare", *OPERATIONS):
+    for name in () if fault else ("prepare", *operations):
         assert _ended(in_child(getattr(scene, name), quiet=True)) == 0, name
     left = [] if fault else scene.leftovers()
     return {

@@ -23,7 +23,7 @@ class Careless(kills.Scene):
         file.write_bytes(whole)
 
 with tempfile.TemporaryDirectory() as folder:
-    print(kills.run(60, 0, Careless(Path(folder)))["fault"]["operation"])
+    print(kills.run(60, 0, Careless(Path(folder)), operations=["sign"])["fault"]["operation"])
 """
 
 

@@ -277,10 +277,13 @@ def test_no_change_is_no_shift_and_a_change_of_scale_neither():
 
 @pytest.mark.real
 def test_real_tiles_keep_their_scores(real_data, real_weights, tmp_path, capsys):
-    images = real_data / "magnetic_tile" / "train" / "good"
-    source, out = tmp_path / "tile.onnx", tmp_path / "int8.onnx"
+    """Every tenth tile: a third of them set the ranges, and the others measure the shift."""
+    images, source, out = tmp_path / "good", tmp_path / "tile.onnx", tmp_path / "int8.onnx"
+    images.mkdir()
+    for path in find_images(real_data / "magnetic_tile" / "train" / "good")[::10]:
+        (images / path.name).symlink_to(path.resolve())
     assert cli.main(["--weights", str(real_weights), "--size", "240x208", "--out", str(source)]) == 0
-    shift = quantize_backbone(source, images, out, calibration_images=16).attempts[-1].shift
+    shift = quantize_backbone(source, images, out, calibration_images=10).attempts[-1].shift
     assert shift.score_mean <= LIMIT
     assert shift.cosine_mean < 0.05 * shift.patch_distance
     frame = read_image(find_images(images)[0], RGB)

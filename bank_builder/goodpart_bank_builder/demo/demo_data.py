@@ -34,7 +34,7 @@ from goodpart_bank_builder.demo.flange import (
 
 Bytes = npt.NDArray[np.uint8]
 
-TRAIN_GOOD, TEST_GOOD, TEST_PER_KIND = 120, 20, 15
+TRAIN_GOOD, TEST_GOOD, TEST_PER_KIND = 60, 20, 8
 MASK_LEVEL = 6.0  # grey levels, about four deviations of the sensor's noise: a smaller change does not count
 LEAST_MASK_PX = 60  # a defect that changes fewer pixels cannot be seen and is drawn again
 
