@@ -2,7 +2,7 @@
 # make test [ARGS=...]                        style, types and tests, on all cores; ARGS go to pytest (-n 0: in one process)
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make docs                                   the documentation as a site, in site/; every warning is an error
-# make kills                                  500 kills at random moments of build, sign and store
+# make kills                                  500 kills at random moments of build, sign and store, 200 with two products
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make wheelhouse [PLATFORM=aarch64]          all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
@@ -40,6 +40,7 @@ fuzz: $(VENV)/installed
 
 kills: $(VENV)/installed
 	$(BIN)/python tests/attacks/kills.py --kills 500
+	$(BIN)/python tests/attacks/kills_products.py --activations 300 --kills 200
 
 soak: $(VENV)/installed
 	$(BIN)/python benchmarks/soak.py $(or $(BUNDLE),tests/fixtures/format_1) $(ARGS)

@@ -86,7 +86,9 @@ def small_spec(frame: FrameSpec = RGB, *, head: bool | None = None, excess: Exce
     )
 
 
-def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, force: bool = False) -> Path:
+def small_bundle(
+    folder: Path, out: Path, *, name: str = "bar", serial: int = 0, seed: int = 0, force: bool = False
+) -> Path:
     """Builds the bundle; `folder` takes what it is built from."""
     good = folder / "good"
     if not good.exists():
@@ -99,7 +101,7 @@ def small_bundle(folder: Path, out: Path, *, serial: int = 0, seed: int = 0, for
             good_dir=good,
             backbone=folder / "backbone.onnx",
             out=out,
-            name="bar",
+            name=name,
             serial=serial,
             seed=seed,
             false_reject_rate=0.1,

@@ -12,19 +12,19 @@ import numpy.typing as npt
 
 from goodpart._host.lifetime import Lifetime
 from goodpart._host.machine import usable_cores
-from goodpart.bank.nearest import nearest_vectors
 from goodpart.bank.search import Bank
 from goodpart.bundle.atlas import Atlas
 from goodpart.bundle.bank import load_bank
 from goodpart.bundle.bundle import Bundle, read_bundle
-from goodpart.bundle.device import DeviceSettings, moved_words, read_device
+from goodpart.bundle.device import DeviceSettings, moved_lines, read_device
 from goodpart.bundle.golden import golden_errors
-from goodpart.bundle.memory import read_memory
+from goodpart.bundle.memory import good_patches, read_memory
 from goodpart.bundle.names import BACKBONE
 from goodpart.bundle.term import load_term
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
-from goodpart.facts.no_signal import SignalRule, no_signal
+from goodpart.facts.no_signal import SignalRule
+from goodpart.frames.checks import check_size, look_at
 from goodpart.model.backbone import Backbone, check_backbone, check_threads
 from goodpart.model.seen import SeenFrame
 from goodpart.printable import printable
@@ -46,6 +46,7 @@ class Inspector:
     Attributes:
         backbone, bank, calibration: the parts.
         threshold, pixel_threshold: the bundle's own, or what this device has set instead, in sigmas.
+        checks: what a frame must be like to be judged, as the bundle or this device says; None to check nothing.
     """
 
     def __init__(
@@ -69,8 +70,8 @@ class Inspector:
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
         self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
         self._ignored, self._bundle, self._term = ignored, bundle, term
-        is_format_1 = bundle is not None and bundle.manifest.format_version == 1
-        self._signal_rule = SignalRule.RANGE if is_format_1 else SignalRule.NOISE
+        self.checks = None if bundle is None else bundle.manifest.checks
+        self._signal_rule = SignalRule.NOISE if bundle is None else bundle.manifest.signal_rule
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
         self._counted = slice(None) if ignored is None else np.flatnonzero(~ignored.ravel())
@@ -125,14 +126,14 @@ class Inspector:
             bundle=bundle,
             term=load_term(bundle),
         )
-        if settings.threshold is not None and settings.pixel_threshold is not None:
-            inspector.threshold, inspector.pixel_threshold = settings.threshold, settings.pixel_threshold
+        inspector.threshold, inspector.pixel_threshold = settings.thresholds(bundle.calibration)
+        inspector.checks = settings.checks(bundle.manifest)
         # the first call allocates and tunes, which had better happen before the first part; and a bundle that does not
         # reproduce its scores here must not judge anything
         inspector.self_test()
         _log.info("loaded %s, digest %s", printable(folder), bundle.digest)
-        if inspector.threshold_moved:
-            _log.warning("%s: %s", printable(folder), moved_words(inspector.threshold, bundle.calibration.threshold))
+        for words in moved_lines(bundle, settings).values():
+            _log.warning("%s: %s", printable(folder), words)
         return inspector
 
     def __repr__(self) -> str:
@@ -148,6 +149,11 @@ class Inspector:
     def threshold_moved(self) -> bool:
         """Whether another threshold than the bundle's own is in use."""
         return self.threshold != self.calibration.threshold
+
+    @property
+    def checks_moved(self) -> bool:
+        """Whether other frame checks than the bundle's own are in use."""
+        return self._bundle is not None and self.checks != self._bundle.manifest.checks
 
     @property
     def bundle(self) -> Bundle:
@@ -204,12 +210,7 @@ class Inspector:
             UsageError, BundleError: as in `memory`; or this Inspector is closed.
         """
         with self._lifetime.frame():
-            memory, vectors = self.memory, self.bank.vectors
-            positions, distances = nearest_vectors(vectors, embeddings, count=min(count, len(vectors)))
-            return [
-                tuple(map(memory.good_patch, vector, distance))
-                for vector, distance in zip(positions.tolist(), distances.tolist(), strict=True)
-            ]
+            return good_patches(self.memory, self.bank.vectors, embeddings, count=count)
 
     def embed(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """`(P, D) float32` embeddings of one frame, as `Backbone.embed`; refuses as `inspect` does."""
@@ -218,6 +219,7 @@ class Inspector:
     def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
         """What the backbone gives for one frame, as `Backbone.see`; refuses as `inspect` does."""
         with self._lifetime.frame():
+            self._refuse_size(frame)
             return self.backbone.see(frame)
 
     def close(self) -> None:
@@ -237,8 +239,13 @@ class Inspector:
         self.backbone.close()
         self.bank.close()
 
+    def _refuse_size(self, frame: npt.NDArray[Any]) -> None:
+        if self.checks is not None:
+            check_size(self.checks, *self.backbone.spec.frame.check(frame).shape[:2])
+
     def _inspect(self, frame: npt.NDArray[Any], seen: SeenFrame | None) -> Inspection:
         began = time.perf_counter()
+        self._refuse_size(frame)
         seen = self.backbone.see(frame) if seen is None else self.backbone.checked(seen)
         embedded = time.perf_counter()
         kept = seen.only(self._counted)
@@ -250,20 +257,21 @@ class Inspector:
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        reason = no_signal(frame, self.backbone.spec.frame, self._signal_rule)
+        reason, statistics = look_at(frame, self.backbone.spec.frame, self.checks, self._signal_rule)
         # written so that NaN, for example, gives DEFECT
         judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
         verdict = Verdict.UNKNOWN if reason else judged
         if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
             verdict = Verdict.UNKNOWN
         grid = score_grid(scores, self._counted, self.backbone.spec.grid)
-        ended = time.perf_counter()
+        times = began, embedded, searched, time.perf_counter()
         return Inspection(
             verdict=verdict,
             reason=reason,
             score=score,
             threshold=self.threshold,
             threshold_moved=self.threshold_moved,
+            checks_moved=self.checks_moved,
             pixel_threshold=self.pixel_threshold,
             p_value=self.calibration.p_value(score),
             grid=grid,
@@ -272,12 +280,9 @@ class Inspector:
             frame_height_px=frame.shape[0],
             frame_width_px=frame.shape[1],
             frame_spec=self.backbone.spec.frame,
-            timings_ms={
-                "embed": (embedded - began) * 1e3,
-                "search": (searched - embedded) * 1e3,
-                "score": (ended - searched) * 1e3,
-            },
+            timings_ms=dict(zip(("embed", "search", "score"), (np.diff(times) * 1e3).tolist(), strict=True)),
             recomputed_patches=found.recomputed,
+            statistics=statistics,
             _hot=hot_patches(grid, seen.embeddings, pixel_threshold=self.pixel_threshold),
             _link=self._link,
         )

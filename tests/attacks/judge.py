@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from attacks.bases import FIXTURES, PROBES, WARM_PROBES, Base, read_bases
 from attacks.mutations import Mutant
-from attacks.reference import Stated, broken_promises, image_score, patch_scores, read_stated, says
+from attacks.reference import Stated, broken_promises, golden_wrong, image_score, patch_scores, read_stated, says
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.bundle import Bundle
 from goodpart.errors import BundleError, InferenceError
@@ -94,7 +94,7 @@ class Judge:
         stated = read_stated(folder)
         if wrong := broken_promises(folder, stated):
             return Outcome("changed", f"accepted with wrong {wrong}")
-        if wrong := _misremembered(folder, inspector.bundle):
+        if wrong := golden_wrong(folder, stated) or _misremembered(folder, inspector.bundle):
             return Outcome("changed", wrong)
         before = self._answers[mutant.base.name]
         try:

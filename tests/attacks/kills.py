@@ -168,7 +168,7 @@ def rehearse(scene: Scene, name: str) -> Rehearsal:
         os.write(write, str(count[0]).encode())
 
     began = time.perf_counter()
-    assert _ended(in_child(counted, quiet=True)) == 0, name
+    assert ended(in_child(counted, quiet=True)) == 0, name
     seconds = time.perf_counter() - began
     events = int(os.read(read, 100))
     os.close(read)
@@ -176,7 +176,7 @@ def rehearse(scene: Scene, name: str) -> Rehearsal:
     return Rehearsal(seconds=seconds, events=events)
 
 
-def _ended(child: int) -> int:
+def ended(child: int) -> int:
     """The exit code; one that does not end for a minute is a fault of its own."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
@@ -192,7 +192,7 @@ def _ended(child: int) -> int:
 def attempt(scene: Scene, name: str, rehearsal: Rehearsal, rng: np.random.Generator) -> str:
     """Runs an operation, kills it, and checks the scene: "killed", "finished" or "FAULT"."""
     scene.turn = int(rng.integers(0, 1000))
-    if name in ("activate", "rollback", "gc") and _ended(in_child(scene.prepare)) != 0:
+    if name in ("activate", "rollback", "gc") and ended(in_child(scene.prepare)) != 0:
         return "FAULT"
     if rng.random() < 0.5:
         child = in_child(getattr(scene, name), quiet=True, kill_at=int(rng.integers(0, rehearsal.events)))
@@ -200,8 +200,8 @@ def attempt(scene: Scene, name: str, rehearsal: Rehearsal, rng: np.random.Genera
         child = in_child(getattr(scene, name), quiet=True)
         time.sleep(rng.uniform(0, rehearsal.seconds))
         os.kill(child, signal.SIGKILL)
-    code = _ended(child)
-    if code > 0 or _ended(in_child(scene.check)) != 0:
+    code = ended(child)
+    if code > 0 or ended(in_child(scene.check)) != 0:
         return "FAULT"
     return "killed" if code < 0 else "finished"
 
@@ -217,11 +217,11 @@ def run(
     """Kills so many operations, taking turns, and tells what was left."""
     rng = np.random.default_rng(seed)
     assert len(list(Path("/proc/self/task").iterdir())) == 1
-    assert _ended(in_child(scene.make)) == 0
-    assert _ended(in_child(scene.check)) == 0
+    assert ended(in_child(scene.make)) == 0
+    assert ended(in_child(scene.check)) == 0
     rehearsals = {}
     for name in operations:
-        assert _ended(in_child(scene.prepare)) == 0
+        assert ended(in_child(scene.prepare)) == 0
         rehearsals[name] = rehearse(scene, name)
     counts = {name: Counter[str]() for name in operations}
     fault, killed, seen_leftovers, began = None, 0, 0, time.perf_counter()
@@ -239,7 +239,7 @@ def run(
         say(f"\r{killed} of {kills} kills, about {left_s:.0f} s to go ")
     # undisturbed, every operation also takes away what its killed predecessors left
     for name in () if fault else ("prepare", *operations):
-        assert _ended(in_child(getattr(scene, name), quiet=True)) == 0, name
+        assert ended(in_child(getattr(scene, name), quiet=True)) == 0, name
     left = [] if fault else scene.leftovers()
     return {
         "kills": killed,

@@ -83,6 +83,17 @@ def broken_promises(folder: Path, stated: Stated) -> list[str]:
     return wrong
 
 
+def golden_wrong(folder: Path, stated: Stated) -> str | None:
+    """A golden frame whose score is not the stated one, or None: such a bundle must not have been accepted."""
+    tolerance = stated.manifest["golden_tolerance"]
+    for golden in stated.manifest["golden"]:
+        found = image_score(stated, patch_scores(stated, np.load(folder / golden["file"])))
+        # single precision on one side
+        if not abs(found - golden["score"]) <= tolerance + 4e-6 / stated.calibration["std"] + 1e-6 * abs(found):
+            return f"golden score {golden['score']!r} of {golden['file']} within {tolerance}, by brute force {found!r}"
+    return None
+
+
 def says(document: Any, facts: Any) -> bool:
     """Whether plain facts are what a JSON document says; a whole number may have become the nearest float."""
     if isinstance(facts, dict) and isinstance(document, dict):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 KILLS = Path(__file__).with_name("kills.py")
+PRODUCTS = Path(__file__).with_name("kills_products.py")
 
 # the same, with a signature that is written as most programs write files
 CARELESS = """
@@ -27,11 +28,18 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
-def test_six_kills():
+def test_four_kills():
     # in a process of its own: one that has loaded native libraries with threads is not to be forked
-    found = subprocess.run([sys.executable, str(KILLS), "--kills", "6"], capture_output=True, text=True, check=False)
+    found = subprocess.run([sys.executable, str(KILLS), "--kills", "4"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
-    assert json.loads(found.stdout)["kills"] == 6
+    assert json.loads(found.stdout)["kills"] == 4
+
+
+def test_two_kills_in_a_store_of_two_products():
+    asked = [sys.executable, str(PRODUCTS), "--activations", "1", "--kills", "2"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert json.loads(found.stdout)["kills"] == 2
 
 
 def test_careless_writing_would_be_noticed():

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -136,6 +137,22 @@ def test_scores_that_brute_force_does_not_give_are_noticed(bases, judge, work):
     inspector = Inspector.load(folder, threads=1)
     inspector.threshold = np.nextafter(inspector.threshold, 9)
     assert "thresholds" in judge.accepted(found, folder, inspector).detail
+
+
+def test_golden_scores_that_nobody_compares_are_noticed(bases, judge, work, monkeypatch):
+    """As if the self-test let everything pass."""
+    monkeypatch.setattr("goodpart.inspector.golden_errors", lambda *_: {})
+    base = bases["plain"]
+    found = dataclasses.replace(mutant(0, 0, bases), base=base, entries=dict(base.files), device=None, repaired=True)
+    manifest = json.loads(found.entries["manifest.json"])
+    manifest["golden"][0]["score"] += 1.5
+    manifest["golden_tolerance"] = 0.02
+    text = json.dumps(manifest).encode()
+    sha256 = hashlib.sha256(text).hexdigest().encode()
+    found = dataclasses.replace(found, entries={**found.entries, "manifest.json": text, "manifest.sha256": sha256})
+    found.write(folder := work / "golden")
+    outcome = judge(found, folder)
+    assert (outcome.name, "golden score" in outcome.detail) == ("changed", True), outcome
 
 
 def test_signal_handlers_are_put_back(bases):

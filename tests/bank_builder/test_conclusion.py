@@ -55,15 +55,15 @@ def test_all_defects_above_the_threshold_are_found_and_it_says_how_sure_that_is(
     found = conclude(result(figures, GOOD, [8.0] * 10))
     assert found.kind is ConclusionKind.FINDS_THEM
     # Clopper and Pearson: 1 - 0.025 ** (1 / 10) = 0.308
-    assert found.headline == "finds them: 10 of 10 defective parts found (escapes: 95 % interval 0.0 to 30.8 %)"
+    assert found.headline == "finds them: 10 of 10 defective images found (escapes: 95 % interval 0.0 to 30.8 %)"
     assert found.look_at == ()
-    assert "6 of 120 good parts are rejected (5.0 %); target 5 %" in found.reasons
+    assert "6 of 120 good images are rejected (5.0 %); target 5 %" in found.reasons
 
 
 def test_escapes_are_named_lowest_score_first(figures):
     found = conclude(result(figures, GOOD, [8.0] * 8 + [2.5, 2.0]))
     assert found.kind is ConclusionKind.FINDS_MOST
-    assert found.headline.startswith("finds most: look at scratch/009.png, scratch/008.png (8 of 10 defective parts")
+    assert found.headline.startswith("finds most: look at scratch/009.png, scratch/008.png (8 of 10 defective images")
     assert found.look_at == (Path("scratch/009.png"), Path("scratch/008.png"))
 
 
@@ -71,7 +71,7 @@ def test_too_many_false_rejects_are_no_success(figures):
     found = conclude(result(figures, [*GOOD, *[3.5 + n / 100 for n in range(20)]], [8.0] * 10))
     assert found.kind is ConclusionKind.FINDS_MOST
     assert "rejects too many good parts" in found.headline
-    assert "26 of 140 good parts, more than the target 5 %" in found.headline
+    assert "26 of 140 good images, more than the target 5 %" in found.headline
     assert len(found.look_at) == 26
     assert found.look_at[0] == Path("good/119.png")
 
@@ -89,7 +89,7 @@ def test_good_against_good_cannot_be_told(figures, good, defective):
 
 
 def test_the_headline_of_no_difference_is_words_and_not_a_figure(figures):
-    found = conclude(result(figures, GOOD, [*np.linspace(0.6, 2.8, 9), 3.2]))
+    found = conclude(result(figures, GOOD, [*np.linspace(0.6, 2.8, 59), 3.2]))
     assert found.headline == (
         "cannot tell these from good parts: the method does not fit, because they score no higher than good parts"
     )
@@ -97,7 +97,7 @@ def test_the_headline_of_no_difference_is_words_and_not_a_figure(figures):
 
 
 def test_scores_that_overlap_are_not_called_no_higher(figures):
-    found = conclude(result(figures, GOOD, [2.7] * 8 + [4.5] * 2))
+    found = conclude(result(figures, GOOD, [2.7] * 48 + [4.5] * 12))
     assert found.headline.endswith("because their scores overlap")
     assert "1 is a perfect separation" in found.reasons[0]
 
@@ -112,7 +112,7 @@ def test_a_higher_score_below_the_threshold_finds_nothing(figures):
 def test_one_defect_proves_nothing_and_it_says_how_many_would(figures):
     found = conclude(result(figures, GOOD, [8.0]))
     assert found.kind is ConclusionKind.CANNOT_TELL
-    assert found.headline == "cannot tell: 1 defective part proves nothing"
+    assert found.headline == "cannot tell: 1 defective image proves nothing"
     assert "give 2 or more" in found.reasons[0]
     assert conclude(result(figures, GOOD, [8.0, 9.0])).kind is ConclusionKind.FINDS_THEM
 
@@ -128,7 +128,7 @@ def test_defects_that_cannot_be_judged_are_not_found(figures):
     good = result(figures, GOOD, []).images
     found = conclude(CategoryResult(figures=figures, images=(*good, *dark)))
     assert found.kind is ConclusionKind.CANNOT_TELL
-    assert "none of 10 defective parts can be judged" in found.headline
+    assert "none of 10 defective images can be judged" in found.headline
 
 
 def test_without_good_images_the_promised_rate_is_the_comparison(figures):

@@ -175,8 +175,8 @@ def test_what_cannot_be_had_is_not_there(inspector, category, tmp_path, lacking)
     assert "nan" not in page.text.lower().split()
     assert "no mask" not in page.text
     assert ("ROC curve" in page.text) == (lacking == "ground_truth")
-    assert ("good parts that were rejected" in page.text) == (lacking != "test/good")
-    assert ("defective parts that passed" in page.text) == (lacking != "test/block")
+    assert ("good images that were rejected" in page.text) == (lacking != "test/good")
+    assert ("defective images that passed" in page.text) == (lacking != "test/block")
     assert "None" not in re.sub(r"None(?: was called good)?\.", "", Page(text).text)
 
 
@@ -190,7 +190,7 @@ def test_the_cheapest_threshold_names_its_costs(inspector, category, tmp_path):
     assert "Cheapest" not in page.text
     assert "Best F1" not in page.text
     page = Page(write_report(tmp_path / "b", results, []).read_text(encoding="utf-8"))
-    assert "if an escape costs 10 of them" in page.text
+    assert "assumed: an escape costs 10 (--escape-cost), 1 % of parts are defective (--defect-rate)" in page.text
 
 
 def test_unknown_images_are_shown_as_such(inspector, category, tmp_path):

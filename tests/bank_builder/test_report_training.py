@@ -111,7 +111,7 @@ def test_held_out_images_of_the_build_are_named_where_the_page_shows_them(inspec
     ]
     figures = evaluate_like(evaluated, images)
     text = page_of(inspector, dataclasses.replace(evaluated, images=tuple(images), figures=figures), tmp_path / "r")
-    assert re.search(rf'href="#image-\d+">{good.path.name}<', text)
+    assert re.search(rf'href="#image-\d+">{good.path.name}</a> <span class="quiet">{high.score:.2f}<', text)
 
 
 def evaluate_like(result, images):

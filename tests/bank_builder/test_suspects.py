@@ -1,15 +1,21 @@
 """The page of suspicious training pictures: what is shown, and that it is right."""
 
+import html
+import json
+import re
+
 import cv2
 import numpy as np
 import pytest
 
 from goodpart.errors import UsageError
 from goodpart.frames.images import read_image
+from goodpart.inspector import Inspector
 from goodpart_bank_builder.cli import build as build_command
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.data.settings import FolderSettings
 from goodpart_bank_builder.doctor.doctor import learn_and_examine
+from goodpart_bank_builder.doctor.reasons import reason_in_words
 from goodpart_bank_builder.report.look_closer import Closer
 from small_parts import draw_blotched
 
@@ -75,7 +81,8 @@ def test_the_doctors_page_shows_what_it_names(mixed, tiny_backbone, tmp_path, ca
     page = tmp_path / "page" / "index.html"
     assert main(["doctor", str(mixed), "--backbone", str(tiny_backbone), "--report", str(page.parent)]) == 1
     text = page.read_text()
-    assert "1 of 27 images wants a look" in text
+    # all kinds of findings are counted
+    assert "1 of 27 images wants a look; 1 pair of nearly identical images that were held out apart</h1>" in text
     assert "&lt;b&gt;odd.png" in text
     assert ODD not in text
     assert "The threshold rests on one image" in text
@@ -92,7 +99,11 @@ def test_build_writes_the_page_and_replaces_an_older_one(mixed, tiny_backbone, t
     assert "1 of 27 images wants a look" in (tmp_path / "page" / "index.html").read_text()
     assert capsys.readouterr().out.count("\n") == 1
     assert main([*command, "--report", str(tmp_path / "page"), "--force", "--exclude", ODD]) == 0
-    assert "nothing stands out" in (tmp_path / "page" / "index.html").read_text()
+    text = (tmp_path / "page" / "index.html").read_text()
+    assert "good: 1 pair of nearly identical images that were held out apart</h1>" in text
+    (mixed / "again.png").unlink()
+    assert main([*command, "--report", str(tmp_path / "page"), "--force", "--exclude", ODD]) == 0
+    assert "good: nothing stands out</h1>" in (tmp_path / "page" / "index.html").read_text()
 
 
 def test_an_image_that_cannot_be_read_is_listed_without_a_picture(mixed, tiny_backbone, tmp_path):
@@ -129,3 +140,45 @@ def test_they_stand_in_the_printed_report_as_well(mixed, tiny_backbone, tmp_path
     (mixed / "notes.txt").write_text("lot 7")
     assert main(["build", str(mixed), "--backbone", str(tiny_backbone), "--out", str(tmp_path / "washer")]) == 0
     assert "passed over other files: 1, such as notes.txt" in capsys.readouterr().out.splitlines()
+
+
+def test_the_doctors_page_and_the_report_of_the_bundle_give_the_same_reason(mixed, tiny_backbone, tmp_path, capsys):
+    command = ["build", str(mixed), "--backbone", str(tiny_backbone), "--out", str(tmp_path / "washer"), "--json"]
+    assert main([*command, "--report", str(tmp_path / "page")]) == 0
+    doctors = (tmp_path / "page" / "index.html").read_text()
+    odd = Inspector.load(tmp_path / "washer").bundle.manifest.provenance.examination.images[0]
+    support = json.loads(capsys.readouterr().out)["diagnosis"]["threshold"]
+    why = reason_in_words(odd.findings, odd.score, support["threshold"])
+    assert why.startswith("unlike the other good parts")
+    assert f"<b>{why[0].upper()}{why[1:]}.</b> Held-out score {odd.score:.2f}" in doctors
+    # one image in 27 at a rate of 5 %: it is the threshold
+    assert odd.score == pytest.approx(support["threshold"], rel=1e-5)
+    assert f"Held-out score {odd.score:.2f}: it is the threshold." in doctors
+
+
+@pytest.mark.parametrize(
+    ("score", "remark"),
+    [
+        (4.5, ""),
+        (4.00001, ""),
+        (3.99999, ""),
+        (3.9, ": below the threshold, but far above most good parts"),
+        (None, ""),
+    ],
+)
+def test_an_image_at_the_threshold_is_not_called_one_below_it(score, remark):
+    assert reason_in_words(["outlier"], score, 4.0) == f"unlike the other good parts{remark}"
+
+
+def test_all_images_that_the_threshold_rests_on_are_named_with_their_scores(mixed, tiny_backbone, tmp_path, capsys):
+    options = ["--backbone", str(tiny_backbone), "--false-reject-rate", "0.9"]
+    assert main(["doctor", str(mixed), *options, "--report", str(tmp_path / "page"), "--json"]) == 1
+    support = json.loads(capsys.readouterr().out)["diagnosis"]["threshold"]
+    assert len(support["parts"]) == support["count"] > 20
+    text = (tmp_path / "page" / "index.html").read_text()
+    section = re.sub("<[^>]*>", "", text.partition('id="threshold"')[2].partition("</section>")[0])
+    for part in support["parts"]:
+        assert html.escape(part["image"]) in section
+        assert f"{part['score']:.2f}" in section
+    assert main(["doctor", str(mixed), *options]) == 1
+    assert f"  and {support['count'] - 20} more\n" in capsys.readouterr().out

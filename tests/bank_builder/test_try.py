@@ -26,7 +26,7 @@ def attempt(good_dir, tiny_backbone, tmp_path, monkeypatch):
 def test_two_folders_give_a_verdict_a_report_and_a_bundle(attempt, bad_dir, tmp_path, capsys):
     assert attempt(str(bad_dir), "--out", "out", "--name", "washer") == 0
     captured = capsys.readouterr()
-    assert "\nverdict     finds them: 10 of 10 defective parts found (escapes: 95 %" in captured.out
+    assert "\nverdict     finds them: 10 of 10 defective images found (escapes: 95 %" in captured.out
     assert "\nreport      out/report/index.html\n" in captured.out
     assert "image AUROC 1.0000" in captured.out
     assert "pixel AUROC" in captured.out
@@ -88,7 +88,7 @@ def test_good_against_good_cannot_be_told(attempt, tmp_path, capsys):
         cv2.imwrite(str(same / f"{index:02}.png"), draw_good(300 + index)[:, :, ::-1])
     assert attempt(str(same), "--out", "out") == 0
     output = capsys.readouterr().out
-    assert "\nverdict     cannot tell these from good parts: the method does not fit, because" in output
+    assert "\nverdict     cannot tell these from good parts: too few to tell: test more" in output
     assert "next        read docs/when-it-works.md" in output
 
 
@@ -96,7 +96,7 @@ def test_without_bad_parts_it_says_what_it_cannot_know(attempt, tmp_path, capsys
     assert attempt("--out", "out") == 0
     output = capsys.readouterr().out
     assert "\nverdict     no defective images: what it finds is not known\n" in output
-    assert " of 24 good parts, held out of the build, are rejected" in output
+    assert " of 24 good images, held out of the build, are rejected" in output
     assert "photograph some bad parts" in output
     assert (tmp_path / "out" / "report" / "index.html").is_file()
 
@@ -150,7 +150,7 @@ def test_a_bad_picture_that_cannot_be_read_is_named_before_the_build(attempt, ba
     assert attempt(str(bad_dir), "--out", "out", "--skip-unreadable") == 0
     captured = capsys.readouterr()
     assert "bad images that cannot be read: 1, such as broken.png" in captured.out
-    assert "10 of 10 defective parts" in captured.out
+    assert "10 of 10 defective images" in captured.out
 
 
 def test_a_group_that_fits_only_the_good_names_is_said(attempt, bad_dir, capsys):
@@ -189,3 +189,7 @@ def test_pictures_of_one_part_that_count_as_two_are_a_warning(attempt, good_dir,
     command = ["try", str(own), "--backbone", str(tiny_backbone), "--out", "out", "--false-reject-rate", "0.1"]
     assert main(command) == 0
     assert "of near-identical images" in capsys.readouterr().out
+    page = (tmp_path / "out" / "report" / "index.html").read_text()
+    # in the steps, and beside the link to the doctor's page
+    assert page.count("near-identical pairs: the threshold is too low if they show one part") == 2
+    assert "pairs of nearly identical images" in (tmp_path / "out" / "doctor" / "index.html").read_text()

@@ -36,8 +36,8 @@ def test_escapes_decide_how_loud_the_verdict_is(evaluated, found, passed, kind):
 
 def test_many_escapes_are_counted_in_the_first_words(evaluated):
     said = conclude(judged(evaluated, found=12, passed=8))
-    assert said.title == "not ready: 8 of 20 defective parts pass as GOOD (escapes: 95 % interval 19.1 to 63.9 %)"
-    assert said.headline.startswith("not ready: 8 of 20 defective parts pass as GOOD: look at scratch/")
+    assert said.title == "not ready: 8 of 20 defective images pass as GOOD (escapes: 95 % interval 19.1 to 63.9 %)"
+    assert said.headline.startswith("not ready: 8 of 20 defective images pass as GOOD: look at scratch/")
     assert "and 5 more" in said.headline
 
 

@@ -82,7 +82,7 @@ def test_it_judges_goes_over_and_ends(station, store, tmp_path):
     good = station.judge("a", draw_small(100))
     assert (good["file"], good["verdict"]) == ("a.npy", "GOOD")
     assert station.judge("b", draw_small(100, defect=True))["verdict"] == "DEFECT"
-    assert station.judge("c", draw_small(100, defect=True))["reason"].startswith("no signal: the last 2 frames")
+    assert station.judge("c", draw_small(100, defect=True))["reason"].startswith("no signal: this frame repeats")
     assert station.judge("d", np.zeros((24, 18, 3), np.uint8))["verdict"] == "UNKNOWN"
     assert station.judge("e", draw_small(100).astype(np.float32))["verdict"] == "REFUSED"
     store.activate(store.add(small_bundle(tmp_path / "from", tmp_path / "two", serial=2, seed=1)).digest)

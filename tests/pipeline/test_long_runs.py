@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import goodpart.inspector as inspector_module
+import goodpart.frames.checks as checks_module
 from goodpart.facts.spec import FrameSpec
 from goodpart.inspector import Inspector
 
@@ -72,7 +72,7 @@ def test_soak_notices_memory_that_grows(script, monkeypatch, capfd):
 
 
 def test_soak_notices_a_dead_frame_that_is_judged(script, monkeypatch, capfd):
-    monkeypatch.setattr(inspector_module, "no_signal", lambda *_: None)
+    monkeypatch.setattr(checks_module, "no_signal", lambda *_: None)
     assert script("soak", BUNDLE, "--frames", 200, "--bad", 0.5) == 1
     found = json.loads(capfd.readouterr().out)
     assert found["wrong_frames"] == sum(found["bad_frames"][name] for name in DEAD)

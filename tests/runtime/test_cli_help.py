@@ -10,7 +10,7 @@ from goodpart.cli.main import main
 @pytest.mark.parametrize(
     ("arguments", "commands"),
     [
-        ([], ["info", "verify", "selftest", "score", "threshold", "tune", "bench", "store"]),
+        ([], ["info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench", "store"]),
         (["store"], ["add", "activate", "rollback", "list", "gc"]),
     ],
 )
@@ -22,7 +22,7 @@ def test_without_a_command_help_is_shown_and_nothing_reads_as_all_good(arguments
     assert [line.split()[0] for line in printed.err.splitlines() if re.match(r" {4}[a-z]", line)] == commands
 
 
-HELP = [["info"], ["verify"], ["selftest"], ["score"], ["threshold"], ["tune"], ["bench"], ["store", "add"]]
+HELP = [["info"], ["verify"], ["selftest"], ["score"], ["threshold"], ["checks"], ["tune"], ["bench"], ["store", "add"]]
 HELP += [["store", name] for name in ("activate", "rollback", "list", "gc")]
 
 

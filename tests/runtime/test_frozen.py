@@ -1,4 +1,4 @@
-"""A camera that repeats a frame bit for bit has frozen, and says nothing about the part."""
+"""A camera that repeats one of its last frames has frozen, and says nothing about the part."""
 
 import numpy as np
 import pytest
@@ -19,19 +19,28 @@ def verdicts(guard, seeds):
     return [guard.inspect(draw_small(seed)).verdict.value for seed in seeds]
 
 
-def test_the_same_frame_again_is_unknown_until_another_comes(inspector):
+def test_a_frame_that_came_before_is_unknown(inspector):
     guard = FrozenGuard(inspector)
-    assert verdicts(guard, [100, 101, 101, 101, 100, 100, 101]) == [
+    assert verdicts(guard, [100, 101, 101, 101, 102, 100, 103]) == [
         "GOOD", "GOOD", "UNKNOWN", "UNKNOWN", "GOOD", "UNKNOWN", "GOOD",
     ]  # fmt: skip
 
 
+def test_so_many_frames_are_remembered(inspector):
+    loop = [*range(100, 108), 100]
+    assert verdicts(FrozenGuard(inspector), loop)[-1] == "UNKNOWN"
+    assert verdicts(FrozenGuard(inspector), [*loop[:-1], 108, 100])[-1] == "GOOD"
+    assert verdicts(FrozenGuard(inspector, compared_frames=1), [100, 101, 100, 100])[2:] == ["GOOD", "UNKNOWN"]
+    assert verdicts(FrozenGuard(inspector, frozen_after=3, compared_frames=2), [100] * 3)[1:] == ["GOOD", "UNKNOWN"]
+
+
 def test_the_reason_and_the_score(inspector):
     guard = FrozenGuard(inspector)
-    first, second = (guard.inspect(draw_small(100)) for _ in range(2))
+    first, second, _, last = (guard.inspect(draw_small(seed)) for seed in (100, 100, 101, 100))
     assert first.reason is None
-    assert second.reason == "no signal: the last 2 frames are bit for bit the same; check whether the camera has frozen"
+    assert second.reason == "no signal: this frame repeats the one before it; check whether the camera has frozen"
     assert second.score == first.score
+    assert "repeats the one 2 frames before it;" in last.reason
 
 
 def test_a_defect_that_stays_is_unknown_too(inspector):
@@ -48,13 +57,29 @@ def test_more_equal_frames_can_be_allowed(inspector):
             FrozenGuard(inspector, frozen_after=few)
 
 
-def test_one_pixel_or_another_size_make_another_frame(inspector):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"compared_frames": 0}, r"compared_frames: expected 1 \(frozen_after - 1\) to 1000 frames, found 0"),
+        ({"compared_frames": 2, "frozen_after": 4}, "expected 3 "),
+        ({"compared_frames": 1001}, "found 1001"),
+        ({"noise": -0.1}, "noise: expected a number of grey levels from 0 on, found -0.1"),
+        ({"noise": float("nan")}, "found nan"),
+        ({"noise": float("inf")}, "found inf"),
+    ],
+)
+def test_odd_settings_are_refused(inspector, wrong, words):
+    with pytest.raises(UsageError, match=words):
+        FrozenGuard(inspector, **wrong)
+
+
+def test_a_few_other_pixels_make_no_other_frame_but_another_size_does(inspector):
     guard = FrozenGuard(inspector)
     frame = draw_small(100)
     guard.inspect(frame)
     other = frame.copy()
     other[-1, -1, -1] ^= 1
-    assert guard.inspect(other).verdict is Verdict.GOOD
+    assert guard.inspect(other).verdict is Verdict.UNKNOWN
     assert guard.inspect(np.ascontiguousarray(other[:-1])).verdict is not Verdict.UNKNOWN
 
 
@@ -73,6 +98,33 @@ def test_a_refused_frame_counts_as_none(inspector):
     with pytest.raises(FrameError):
         guard.inspect(draw_small(100).astype(np.float32))
     assert guard.inspect(draw_small(100)).verdict is Verdict.UNKNOWN
+
+
+def test_a_missing_frame_makes_one_unknown(inspector):
+    guard = FrozenGuard(inspector)
+    found = [guard.inspect(draw_small(seed), frame_id=number) for seed, number in enumerate([7, 8, 11, 12, 12, 3], 100)]
+    assert [inspection.verdict.value for inspection in found] == [
+        "GOOD", "GOOD", "UNKNOWN", "GOOD", "UNKNOWN", "UNKNOWN",
+    ]  # fmt: skip
+    assert found[2].reason.startswith("2 frames are missing before this one: frame id 11 came after 8;")
+    assert found[4].reason.startswith("frame id 12 came twice:")
+    assert found[5].reason.startswith("frame id 3 came after 12:")
+
+
+def test_the_number_of_a_refused_frame_counts(inspector):
+    guard = FrozenGuard(inspector)
+    guard.inspect(draw_small(100), frame_id=1)
+    with pytest.raises(FrameError):
+        guard.inspect(draw_small(101).astype(np.float32), frame_id=2)
+    assert guard.inspect(draw_small(102), frame_id=3).verdict is Verdict.GOOD
+
+
+def test_an_incomplete_frame_is_unknown_and_keeps_its_score(inspector):
+    guard, frame = FrozenGuard(inspector), draw_small(100, defect=True)
+    found = guard.inspect(frame, complete=False)
+    assert (found.verdict, found.score) == (Verdict.UNKNOWN, inspector.inspect(frame).score)
+    assert found.reason.startswith("incomplete frame:")
+    assert guard.inspect(draw_small(101)).verdict is Verdict.GOOD
 
 
 def test_a_frame_without_signal_keeps_its_own_reason(inspector):

@@ -18,8 +18,8 @@ from goodpart.scoring.rounding import rounded, significant
 from small_frames import draw_small
 
 KEYS = [
-    "schema", "verdict", "reason", "score", "threshold", "threshold_moved", "margin", "p_value", "pixel_threshold",
-    "regions", "frame_height_px", "frame_width_px", "timings_ms",
+    "schema", "verdict", "reason", "score", "threshold", "threshold_moved", "checks_moved", "score_above_threshold",
+    "margin", "p_value", "pixel_threshold", "regions", "frame_height_px", "frame_width_px", "timings_ms",
 ]  # fmt: skip
 
 

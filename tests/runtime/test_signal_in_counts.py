@@ -76,6 +76,7 @@ def test_format_1_keeps_shares_of_the_range():
 
 def test_format_2_compares_with_the_noise():
     with Inspector.load(FIXTURES / "format_2_thermal", threads=1) as inspector:
+        inspector.checks = None  # some of these frames have another size than the good ones
         narrow = (draw_thermal(1) // 64 + 3000).astype(np.uint16)
         assert inspector.inspect(narrow).verdict is not Verdict.UNKNOWN
         for frame in (dead(2, 3000), dead(2, 3000, columns=2), np.zeros((24, 18), np.uint16), dead(0, 65535)):

@@ -70,6 +70,20 @@ def test_a_fall_back_passes_over_another_product(store, nut, digests):
     assert store.load().bundle.digest == digests[1]
 
 
+def test_gc_keeps_what_each_product_can_go_back_to(store, nut, digests, tmp_path):
+    later = Path(shutil.copytree(nut, tmp_path / "later"))
+    change_json(later / "manifest.json", lambda facts: facts.update(serial=4))
+    nuts = [store.add(bundle, product="nut").digest for bundle in (nut, later)]
+    # nut 0, bar 1, bar 0, nut 1: what was active last is another product's
+    store.activate(nuts[0], product="nut")
+    store.activate(digests[1], product="bar")
+    store.activate(digests[0])
+    store.activate(nuts[1], product="nut")
+    assert store.gc() == [digests[1]]
+    assert store.state.history == (nuts[0], digests[0])
+    assert store.rollback().digest == nuts[0]
+
+
 def test_a_state_of_an_older_version_belongs_to_its_active_product(store, nut):
     path = store.folder / "state.json"
     facts = json.loads(path.read_text())

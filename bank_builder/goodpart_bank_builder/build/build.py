@@ -24,6 +24,7 @@ from goodpart_bank_builder.data.good_folder import GoodFolder, read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
+from goodpart_bank_builder.learn.frame_checks import learn_checks
 from goodpart_bank_builder.learn.learn import Learned, learn
 from goodpart_bank_builder.learn.teach import Taught
 
@@ -138,6 +139,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         excess=learned.excess,
         atlas=ATLAS if settings.thumbnails else None,
         threshold_range=threshold_range(learned.calibration, defect_score=golden_frames[-1].score),
+        checks=learn_checks(learned.frames, [fold.images for fold in folds], backbone.spec, any_size=settings.any_size),
     )
     images = image_list(learned, found, settings.good_dir)
     digest = _publish(settings, manifest, chosen=chosen, learned=learned, golden=golden, images=images)

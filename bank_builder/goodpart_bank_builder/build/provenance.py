@@ -41,7 +41,7 @@ def provenance(settings: BuildSettings, learned: Learned, found: GoodFolder, dia
             **{name: importlib.metadata.version(name) for name in _PACKAGES},
         },
         excluded_images=len(found.excluded),
-        examination=_examination(diagnosis, learned, settings.good_dir),
+        examination=_examination(diagnosis),
     )
 
 
@@ -112,12 +112,8 @@ def _name(path: Path, folder: Path) -> str:
     return shown(path.relative_to(folder).as_posix())
 
 
-def _examination(diagnosis: Diagnosis, learned: Learned, folder: Path) -> Examination:
-    calibration, support = learned.calibration, diagnosis.threshold
-    scores = {
-        path.relative_to(folder).as_posix(): (raw - calibration.mean) / calibration.std
-        for path, raw in zip(learned.held_out, learned.worst, strict=True)
-    }
+def _examination(diagnosis: Diagnosis) -> Examination:
+    support = diagnosis.threshold
     odd: dict[str, list[str]] = {name: [] for name in diagnosis.names}
     for found in diagnosis.findings:
         for image in found.images:
@@ -133,7 +129,8 @@ def _examination(diagnosis: Diagnosis, learned: Learned, folder: Path) -> Examin
     return Examination(
         look_at=diagnosis.look_at,
         images=tuple(
-            OddImage(name=shown(name), score=scores.get(name), findings=tuple(kinds)) for name, kinds in odd.items()
+            OddImage(name=shown(name), score=diagnosis.held_out.get(name), findings=tuple(kinds))
+            for name, kinds in odd.items()
         ),
         warning=warning,
     )

@@ -62,6 +62,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--thumbnails", action=argparse.BooleanOptionalAction, default=BuildSettings.thumbnails,
         help="put small pictures of the learned images into the bundle, to show beside a defect (default: yes)",
     )  # fmt: skip
+    parser.add_argument(
+        "--any-size", action="store_true",
+        help="judge frames of every size (default: refuse frames of another size than the good images)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.add_argument(
         "--findings", type=Path, metavar="FILE",

@@ -9,7 +9,7 @@ from typing import Any
 from goodpart.cli.rows import tell
 from goodpart.frames.listing import list_folder
 from goodpart_bank_builder.doctor.doctor import Diagnosis
-from goodpart_bank_builder.doctor.finding import OF_IMAGES, FindingKind, OddImage, counted
+from goodpart_bank_builder.doctor.finding import LISTED, OF_IMAGES, FindingKind, OddImage, counted
 
 _SHOWN = 5
 _INDENT = " " * 12
@@ -115,9 +115,10 @@ def all_lines(diagnosis: Diagnosis) -> list[str]:
     lines.append(f"threshold   {support.threshold:.3f} sigmas; {how_many} {stand} as high or higher:")
     lines += [
         f"{_INDENT}  {part.image}  {part.score:.3f}{', unlike the others' if part.is_outlier else ''}"
-        for part in support.parts
+        for part in support.parts[:LISTED]
     ]
-    return lines
+    more = len(support.parts) - LISTED
+    return [*lines, f"{_INDENT}  and {more} more"] if more > 0 else lines
 
 
 def _described(image: OddImage) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from goodpart._host.atomic import check_target, staged_folder, write_file
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.names import OWN_FILES
+from goodpart.bundle.term import load_term
 from goodpart.cli.rows import tell
 from goodpart.errors import FrameError, UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
@@ -24,6 +25,7 @@ from goodpart_bank_builder.data.dataset import Category
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.finding import FindingKind
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.evaluate.figures import CategoryResult
 from goodpart_bank_builder.evaluate.held_out import HeldOut
@@ -196,8 +198,9 @@ def _write(
         [],
         bundles={name: build.out / BUNDLE},
         doctor_page=f"../{DOCTOR}/{INDEX}",
+        near_identical=sum(each.count for each in report.diagnosis.findings if each.kind is FindingKind.LOOKALIKES),
     )
-    closer = Closer(build, inspector.backbone, inspector.bank.vectors)
+    closer = Closer(build, inspector.backbone, inspector.bank.vectors, load_term(inspector.bundle))
     write_suspects(staging / DOCTOR, build, report.diagnosis, closer, inspector.calibration)
     plain = significant_plain(to_plain(report.diagnosis), FIGURE_DIGITS)
     write_file(staging / FINDINGS, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())

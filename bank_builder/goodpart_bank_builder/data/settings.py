@@ -93,6 +93,7 @@ class BuildSettings(FolderSettings):
             bundles; at least 0.
         force: whether to replace an existing bundle.
         thumbnails: whether the bundle gets small pictures of the learned images.
+        any_size: whether the bundle judges frames of every size, and not only of the sizes of the good images.
     """
 
     out: Path
@@ -100,6 +101,7 @@ class BuildSettings(FolderSettings):
     serial: int = 0
     force: bool = False
     thumbnails: bool = True
+    any_size: bool = False
 
     def __post_init__(self) -> None:
         FolderSettings.__post_init__(self)

@@ -26,6 +26,7 @@ class Diagnosis:
         findings: what was found, one for each kind.
         pairs: at most 20 pairs of nearly identical images, by name, the nearest first.
         threshold: what the threshold rests on.
+        held_out: held-out scores of `names`, in sigmas, by name; without those that were not scored.
     """
 
     images: int
@@ -34,6 +35,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     pairs: tuple[tuple[str, str], ...]
     threshold: ThresholdSupport
+    held_out: dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,13 +130,19 @@ def examine(
         *(also or []),
     ]
     names = dict.fromkeys(image.name for one in findings if one.kind in OF_IMAGES for image in one.images)
+    listed, calibration = tuple(names)[:LISTED], learned.calibration
+    held_out = {
+        _name(path, folder): (raw - calibration.mean) / calibration.std
+        for path, raw in zip(learned.held_out, learned.worst, strict=True)
+    }
     return Diagnosis(
         images=len(learned.images) + len(learned.unreadable),
         look_at=len(names),
-        names=tuple(names)[:LISTED],
+        names=listed,
         findings=tuple(dataclasses.replace(one, images=one.images[:LISTED]) for one in findings),
         pairs=tuple((_name(one, folder), _name(other, folder)) for one, other in learned.lookalikes.nearest),
         threshold=threshold_support(learned, parts, settings, scores, folder),
+        held_out={name: held_out[name] for name in listed if name in held_out},
     )
 
 

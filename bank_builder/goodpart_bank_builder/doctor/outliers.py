@@ -8,7 +8,7 @@ import numpy as np
 
 from goodpart.facts.calibration import Calibration, RateUnit
 from goodpart_bank_builder.data.settings import LearnSettings
-from goodpart_bank_builder.doctor.finding import LISTED, Finding, FindingKind, OddImage, finding
+from goodpart_bank_builder.doctor.finding import Finding, FindingKind, OddImage, finding
 from goodpart_bank_builder.doctor.robust import upper_z
 from goodpart_bank_builder.learn.calibrate import make_calibration
 from goodpart_bank_builder.learn.learn import Learned
@@ -47,7 +47,7 @@ class ThresholdSupport:
         threshold: image score, in sigmas.
         unit: what the rate is a share of.
         count: how many held-out parts or images, as the unit says, score as high or higher.
-        parts: at most 20 of them, the highest first.
+        parts: all of them, the highest first.
         carried_by: the one to three highest outliers, by name, if the threshold is more than 20 % lower without them;
             otherwise empty.
         threshold_without: the threshold without the images of `carried_by`, in the sigmas of `threshold`; None where
@@ -140,7 +140,7 @@ def threshold_support(
                 score=(raw[path] - calibration.mean) / calibration.std,
                 is_outlier=is_outlier(scores[path]),
             )
-            for path in above[:LISTED]
+            for path in above
         ),
         carried_by=tuple(path.relative_to(folder).as_posix() for path in carriers) if carried else (),
         threshold_without=without if carried else None,

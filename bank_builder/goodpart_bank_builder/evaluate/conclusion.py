@@ -16,8 +16,16 @@ from pathlib import Path
 from goodpart_bank_builder.evaluate.by_part import PartResult
 from goodpart_bank_builder.evaluate.chance import could_be_chance, fewest_that_prove
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, judged_parts, parts_in_words
-from goodpart_bank_builder.evaluate.reasons import counts, good_counts, limits, not_tried, overlap, what_to_try
+from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, judged_parts
+from goodpart_bank_builder.evaluate.reasons import (
+    counts,
+    good_counts,
+    limits,
+    not_tried,
+    overlap,
+    too_few_to_tell,
+    what_to_try,
+)
 
 NEARLY_ALL = 0.95
 """The share of defective parts found from which the bundle "finds them"."""
@@ -29,6 +37,8 @@ SEEN_INPUT_PX = 16
 """Input pixels that a defect should measure: two strides of the finest stage, one patch and its neighbour."""
 
 _NAMED = 3
+
+_TOO_FEW = "too few to tell: test more defective parts, photograph more good ones"
 
 
 class ConclusionKind(enum.Enum):
@@ -108,7 +118,7 @@ def _can_tell(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
 
 def _nothing_to_judge(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
     if seen.unknown:
-        headline = f"cannot tell: none of {parts_in_words(seen.unknown, 'defective')} can be judged (UNKNOWN)"
+        headline = f"cannot tell: none of {seen.in_words(seen.unknown, 'defective')} can be judged (UNKNOWN)"
         return Conclusion(
             kind=ConclusionKind.CANNOT_TELL,
             headline=headline,
@@ -135,6 +145,10 @@ def _cannot_tell(figures: CategoryFigures, seen: JudgedParts, *, proven: bool) -
         because = [
             f"too few images: even if all of {defective} were found, chance could have done it; give {needed} or more"
         ]
+    elif too_few_to_tell(seen) and seen.share < MOST:
+        most = "most of these" if proven else "these"
+        headline = f"cannot tell {most} from good parts: {_TOO_FEW}"
+        because = [overlap(seen)]
     elif proven:
         headline = "cannot tell most of these from good parts: the method does not fit, because their scores overlap"
         because = [overlap(seen)]

@@ -45,6 +45,8 @@ class CostCurve:
         costs: the expected cost at each threshold, at least 0.
         best_threshold, best_cost: the lowest threshold with the least expected cost, and this cost.
         cost_at_threshold: the expected cost at the threshold in use.
+        cost_of_no_inspection: the cost where every part passes, so that every defect escapes: `r * escape_cost`.
+        cost_of_rejecting_all: the cost where every part is rejected: `1 - r`.
     """
 
     escape_cost: float
@@ -54,6 +56,8 @@ class CostCurve:
     best_threshold: float
     best_cost: float
     cost_at_threshold: float
+    cost_of_no_inspection: float
+    cost_of_rejecting_all: float
 
 
 def cost_curve(
@@ -90,6 +94,8 @@ def cost_curve(
         best_threshold=float(thresholds[best]),
         best_cost=float(cost[best]),
         cost_at_threshold=float(_cost(defective, judged, np.array([threshold]), costs)[0]),
+        cost_of_no_inspection=costs.defect_rate * costs.escape_cost,
+        cost_of_rejecting_all=1.0 - costs.defect_rate,
     )
 
 

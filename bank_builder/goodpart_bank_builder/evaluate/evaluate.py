@@ -1,7 +1,6 @@
 """Evaluation of a bundle on an MVTec-style category."""
 
 import dataclasses
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.evaluate.held_out import NOTE, HeldOut
-from goodpart_bank_builder.evaluate.masks import OddMasks, levels_of
+from goodpart_bank_builder.evaluate.kind_pixels import KindPixels
 from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 from goodpart_bank_builder.evaluate.without_head import DistanceAlone
@@ -90,7 +89,7 @@ def evaluate_category(
     """
     check_threads(workers)
     alone = DistanceAlone.of(inspector, category)
-    pixels = _Pixels(reader, alone)
+    pixels = KindPixels(reader, alone)
     images = []
     sizes_px: list[tuple[int, int]] = []
 
@@ -108,7 +107,7 @@ def evaluate_category(
     inspected = in_order(inspect, category.images, workers=workers)
     for image, (inspection, without_head) in progress(inspected, doing=category.name, total=total, unit="images"):
         sizes_px.append((inspection.frame_height_px, inspection.frame_width_px))
-        marked_px = pixels.add(image, inspection, without_head)
+        defect_px, on_mark = pixels.add(image, inspection, without_head)
         images.append(
             ImageResult(
                 path=image.path,
@@ -119,7 +118,8 @@ def evaluate_category(
                 score=inspection.score,
                 p_value=inspection.p_value,
                 verdict=inspection.verdict,
-                defect_px=None if marked_px is None else marked_px**0.5,
+                defect_px=defect_px,
+                on_mark=on_mark,
                 held_out=inspection if held_out is not None and image.path in held_out else None,
             )
         )
@@ -135,42 +135,7 @@ def evaluate_category(
     return CategoryResult(figures=figures, images=tuple(images))
 
 
-class _Pixels:
-    """Counted pixels by kind, and odd masks; also scores and pixels without the head."""
-
-    def __init__(self, reader: ImageReader, alone: DistanceAlone | None) -> None:
-        self._reader, self._alone = reader, alone
-        self._counts: defaultdict[str, PixelCounts] = defaultdict(PixelCounts)
-        self.odd_masks = OddMasks()
-
-    def add(self, image: TestImage, inspection: Inspection, without_head: Inspection | None) -> int | None:
-        """Counts the pixels of an image, unless it is defective and has no mask; returns how many are marked."""
-        if self._alone is not None and without_head is not None:
-            self._alone.add_score(without_head)
-        if image.is_defective and image.mask is None:
-            return None
-        # the sigmoid saturates in float32, so pixel metrics use the calibrated scores
-        calibrated = inspection.calibrated_map()
-        levels, counted = levels_of(image, calibrated.shape, self._reader), ~inspection.ignored_map()
-        self.odd_masks.look_at(image, levels, counted)
-        self._counts[image.kind].add(calibrated, levels > 0, counted)
-        if self._alone is not None and without_head is not None:
-            self._alone.add_pixels(without_head, levels > 0, counted)
-        return int((levels > 0).sum()) if image.is_defective else None
-
-    def all(self) -> PixelCounts:
-        return PixelCounts.sum_of(self._counts.values())
-
-    def of_defects(self) -> PixelCounts:
-        """Those of all defective images."""
-        return PixelCounts.sum_of(counts for kind, counts in self._counts.items() if kind != GOOD)
-
-    def of_kind(self, kind: str) -> PixelCounts:
-        """The pixels of one kind of defect and of all good images."""
-        return PixelCounts.sum_of(self._counts[name] for name in (GOOD, kind) if name in self._counts)
-
-
-def _figures(inspector: Inspector, images: list[ImageResult], pixels: _Pixels, costs: Costs) -> CategoryFigures:
+def _figures(inspector: Inspector, images: list[ImageResult], pixels: KindPixels, costs: Costs) -> CategoryFigures:
     defective = np.array([image.is_defective for image in images])
     scores = np.array([image.score for image in images])
     parts = parts_of(images)
@@ -242,7 +207,7 @@ def _cost(parts: list[PartResult], threshold: float, costs: Costs) -> CostCurve 
 
 
 def _kinds(
-    images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: _Pixels, unit: RateUnit
+    images: list[ImageResult], scores: npt.NDArray[np.float64], pixels: KindPixels, unit: RateUnit
 ) -> dict[str, KindFigures]:
     """Figures of every kind of defect against all good images."""
     of = np.array([image.kind for image in images])

@@ -10,9 +10,9 @@ from goodpart_bank_builder.evaluate.metrics import Rate
 
 MEAN_OF = (
     "image_auroc", "image_auprc", "image_best_f1", "pixel_auroc", "pixel_auprc", "pixel_best_f1", "aupro_30",
-    "aupro_05", "false_reject_rate", "escape_rate",
+    "aupro_05",
 )  # fmt: skip
-"""The figures that are averaged over categories."""
+"""The figures that are averaged over categories: areas and F1. A mean of the rates of unlike products means nothing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class ImageResult:
         verdict: GOOD, DEFECT or UNKNOWN.
         held_out: what a bank without the part said of a good image of the build; None if the bundle judged the image.
         defect_px: side of a square as large as the marked defect, in frame pixels; None without a mask.
+        on_mark: whether the patch with the highest score touches the marked defect; None without a mask.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class ImageResult:
     verdict: Verdict
     defect_px: float | None = None
     held_out: Inspection | None = None
+    on_mark: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,8 +168,13 @@ class CategoryFigures:
 
     @property
     def counted(self) -> str:
-        """What rates count, in a word: `part`, also where every image shows a part of its own, or `image`."""
-        return RateUnit.PART.value if self.other_unit is None else self.rate_unit.value
+        """What rates count, in a word: `part`, or `image`."""
+        return self.rate_unit.value
+
+    @property
+    def is_ungrouped(self) -> bool:
+        """Whether every image counts as a part of its own, because no images were named as those of one part."""
+        return self.other_unit is None
 
     @property
     def target_in_words(self) -> str:

@@ -68,6 +68,7 @@ class HeldOut:
             score=score,
             threshold=inspector.threshold,
             threshold_moved=False,
+            checks_moved=False,
             pixel_threshold=inspector.pixel_threshold,
             p_value=inspector.calibration.p_value(score),
             grid=self._grid(scores),
@@ -78,6 +79,7 @@ class HeldOut:
             frame_spec=spec.frame,
             timings_ms={"embed": 0.0, "search": 0.0, "score": 0.0},
             recomputed_patches=0,
+            statistics={},
         )
 
     def _grid(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

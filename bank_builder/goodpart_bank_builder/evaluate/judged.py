@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from goodpart.facts.calibration import RateUnit
+from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.evaluate.by_part import PartResult, false_rejects, parts_of, units_of
 from goodpart_bank_builder.evaluate.chance import auroc_interval
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
@@ -12,6 +13,9 @@ from goodpart_bank_builder.evaluate.metrics import Rate, auroc, rate_of
 
 MOST = 0.5
 """The share of defective parts found below which nobody can tell them from good ones."""
+
+BY_CONSTRUCTION = "from the scores that set the threshold: near the target by construction"
+"""What false rejects are whose scores are the held-out ones of the build."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,9 @@ class JudgedParts:
         escapes: judged defective parts that pass.
         found: number of judged defective parts that are rejected.
         interval: AUROC of the scores of parts and its 95 % interval, None without both kinds of parts.
+        unit: what a part is called: an image, where every image is counted as a part of its own.
+        found_on_mark, found_beside: numbers of found defective images that score highest on their marked defect, and
+            beside it. Those without a mask are in neither.
     """
 
     good: tuple[PartResult, ...]
@@ -37,6 +44,9 @@ class JudgedParts:
     escapes: Rate
     found: int
     interval: tuple[float, float, float] | None
+    unit: RateUnit
+    found_on_mark: int
+    found_beside: int
 
     @property
     def share(self) -> float:
@@ -46,7 +56,11 @@ class JudgedParts:
     @property
     def defective(self) -> str:
         """The judged defective parts in words: `10 defective parts`."""
-        return parts_in_words(len(self.judged), "defective")
+        return self.in_words(len(self.judged), "defective")
+
+    def in_words(self, number: int, kind: str) -> str:
+        """A number of parts of a kind: `1 good part`, `2 good images`."""
+        return counted(number, kind, self.unit.value)
 
     def rejects_too_many(self, figures: CategoryFigures) -> bool:
         """Whether the whole 95 % interval of the false-reject rate lies above the target."""
@@ -69,6 +83,8 @@ def judged_parts(result: CategoryResult) -> JudgedParts:
     # a part of which any image was called DEFECT is found, whatever its other images are
     judged = tuple(part for part in defective if not part.is_unknown or part.is_found)
     compared = (*good, *judged)
+    several = any(len(part.images) > 1 for part in parts)
+    on_mark = [image.on_mark for part in judged for image in part.images if image.verdict is Verdict.DEFECT]
     value = auroc(np.array([part.is_defective for part in compared]), np.array([part.score for part in compared]))
     return JudgedParts(
         good=good,
@@ -79,12 +95,10 @@ def judged_parts(result: CategoryResult) -> JudgedParts:
         escapes=rate_of(np.array([not part.is_rejected for part in judged], np.bool_)),
         found=sum(part.is_rejected for part in judged),
         interval=None if value is None else (value, *auroc_interval(value, good=len(good), defective=len(judged))),
+        unit=RateUnit.PART if several else result.figures.rate_unit,
+        found_on_mark=sum(on is True for on in on_mark),
+        found_beside=sum(on is False for on in on_mark),
     )
-
-
-def parts_in_words(number: int, kind: str) -> str:
-    """A number of parts of a kind: `1 good part`, `2 good parts`."""
-    return counted(number, kind, RateUnit.PART.value)
 
 
 def counted(number: int, kind: str, unit: str) -> str:

@@ -1,12 +1,32 @@
 """Reasons of a conclusion: what it rests on, what limits it, and what to try; one sentence each."""
 
 from goodpart_bank_builder.evaluate.figures import CategoryFigures
-from goodpart_bank_builder.evaluate.judged import JudgedParts, counted, parts_in_words
+from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, JudgedParts, counted
 
 _WELL_APART = 0.8
 """A lower end of the AUROC's interval from which the scores are fine, and the threshold is to blame."""
 
 _FEW = 20
+
+_WIDE = 0.2
+"""A width of the AUROC's interval beyond which nobody knows how well the scores separate."""
+
+FEW_LEARNED = 100
+"""The good images learned below which more of them may find more defects."""
+
+
+def too_few_to_tell(seen: JudgedParts) -> bool:
+    """Whether the sample is too small to say that the method does not fit."""
+    wide = seen.interval is not None and seen.interval[2] - seen.interval[1] > _WIDE
+    return len(seen.judged) < _FEW or wide
+
+
+def more_good_images(figures: CategoryFigures) -> str:
+    """A remedy for escapes of a bundle that has learned few good images."""
+    return (
+        f"Photograph more good parts, {FEW_LEARNED} or more, and build again: the bundle has learned only "
+        f"{figures.train_images}, and a narrower scatter of good scores allows a lower threshold."
+    )
 
 
 def overlap(seen: JudgedParts) -> str:
@@ -23,9 +43,24 @@ def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
     if seen.unknown:
         lines.append(
-            f"{parts_in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
+            f"{seen.in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
         )
-    return lines + good_counts(figures, seen)
+    return lines + on_mark(seen) + good_counts(figures, seen)
+
+
+def on_mark(seen: JudgedParts) -> list[str]:
+    """How many found defects score highest on the marked place, and what it means if some do not."""
+    known = seen.found_on_mark + seen.found_beside
+    if not known:
+        return []
+    line = f"{seen.found_on_mark} of {counted(known, 'found', 'defect')} with a mask score highest on the marked place"
+    if not seen.found_beside:
+        return [line]
+    one = seen.found_beside == 1
+    return [
+        f"{line}; {'the other was' if one else f'the other {seen.found_beside} were'} found for another reason (dirt, "
+        f"light, an edge), so {'it does' if one else 'they do'} not show that such a defect is found on a clean part"
+    ]
 
 
 def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
@@ -37,6 +72,8 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     held_out = ", held out of the build," if figures.held_out_images else ""
     good = counted(of, "good", figures.counted)
     lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){target}"]
+    if held_out:
+        lines.append(f"the false rejects are {BY_CONSTRUCTION}; test other good parts")
     if (other := figures.other_unit) is not None:
         rejected = other.false_rejects
         lines.append(f"by {other.unit.value}: {rejected.events} of {counted(rejected.of, 'good', other.unit.value)}")
@@ -46,6 +83,8 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
 def what_to_try(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     """Causes that can be mended."""
     lines = []
+    if seen.found < len(seen.judged) and figures.train_images < FEW_LEARNED:
+        lines.append(more_good_images(figures).rstrip("."))
     if seen.interval is not None and seen.interval[1] > _WELL_APART and not seen.rejects_too_many(figures):
         lines.append(
             "the scores separate better than the threshold does: look at the good images that the threshold rests on, "

@@ -68,4 +68,5 @@ def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any
         "score": rounded(image.score, decimals),
         "p_value": significant(image.p_value, FIGURE_DIGITS),
         "verdict": image.verdict.value,
+        "on_mark": image.on_mark,
     }

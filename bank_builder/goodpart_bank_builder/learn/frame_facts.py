@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.facts.spec import Channels, FrameSpec
+from goodpart.frames.statistics import frame_statistics
 
 _TOP = 255
 
@@ -23,6 +24,7 @@ class FrameFacts:
         sharpness: `log(var(Laplacian of grey) / (var(grey) + 1))`; lower is more blurred.
         colour: mean difference between the outer channels and the middle one, in levels; 0 for grey.
         red_over_blue: mean of red less that of blue, in levels.
+        statistics: what frames are checked by at run time; unlike the others, a local defect does not move them.
     """
 
     height_px: int
@@ -34,6 +36,7 @@ class FrameFacts:
     sharpness: float
     colour: float
     red_over_blue: float
+    statistics: dict[str, float]
 
 
 def frame_facts(frame: npt.NDArray[np.generic], spec: FrameSpec) -> FrameFacts:
@@ -69,6 +72,7 @@ def frame_facts(frame: npt.NDArray[np.generic], spec: FrameSpec) -> FrameFacts:
         sharpness=float(np.log((spread + 1e-6) / (variance + 1.0))),
         colour=colour,
         red_over_blue=red_over_blue,
+        statistics=frame_statistics(frame, spec),
     )
 
 

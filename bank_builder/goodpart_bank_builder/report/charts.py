@@ -59,10 +59,10 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
         figure = Figure(figsize=(_WIDTH_IN, 2.4 + 0.32 * len(rows)), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.7, 0.32 * len(rows) + 0.1])
         edges = _edges([image.score for image in result.images], threshold)
-        for defective, colour, parts in ((False, GOOD_COLOUR, "good"), (True, DEFECT_COLOUR, "defective")):
+        for defective, colour, kind in ((False, GOOD_COLOUR, "good"), (True, DEFECT_COLOUR, "defective")):
             scores = [image.score for image in result.images if image.is_defective is defective]
             if scores:
-                upper.hist(scores, edges, color=colour, alpha=0.65, label=f"{parts} parts ({len(scores)})")
+                upper.hist(scores, edges, color=colour, alpha=0.65, label=f"{kind} images ({len(scores)})")
         upper.set_ylabel("images")
         for row, (_, images) in enumerate(reversed(rows)):
             _draw_dots(lower, row, images)
@@ -120,7 +120,7 @@ def precision_recall_chart(result: CategoryResult) -> str | None:
 
 
 def cost_chart(cost: CostCurve, threshold: float) -> str:
-    """Draws the expected cost per part by threshold, with the threshold in use and the cheapest one."""
+    """Draws the cost per part by threshold, the threshold in use, the cheapest one, and the cost of no inspection."""
     with _style():
         figure = Figure(figsize=(_WIDTH_IN, 4.0), layout="constrained")
         axes = figure.subplots()
@@ -133,6 +133,14 @@ def cost_chart(cost: CostCurve, threshold: float) -> str:
             axes.plot(
                 marked, value, "o", color=TEXT_COLOUR, mfc=inside, markersize=7, label=label, clip_on=False, zorder=5
             )
+        nothing = cost.cost_of_no_inspection
+        axes.axhline(
+            nothing,
+            color=DEFECT_COLOUR,
+            linewidth=1.2,
+            linestyle=(0, (4, 2)),
+            label=f"no inspection, cost {nothing:.3f}",
+        )
         axes.set_xlabel("threshold in sigmas")
         axes.set_ylabel("cost per part")
         axes.set_ylim(0, None)

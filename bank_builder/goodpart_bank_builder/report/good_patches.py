@@ -44,7 +44,7 @@ class Strip:
     """What a patch should look like.
 
     Attributes:
-        place: the hottest patch, in a box, with its surroundings.
+        place: the patch, in a box, with its surroundings.
         nearest: the nearest good patches, in the same way and at the same scale.
         gain: all of these were made so many times brighter; 1 where they are not dark.
     """
@@ -115,14 +115,23 @@ class GoodPatches:
         except UsageError:
             return None
 
-    def strip(self, frame: npt.NDArray[Any], whole: Pixels, image: ImageResult, inspection: Inspection) -> DrawnStrip:
-        """Draws the hottest patch of an image and the nearest good ones of other parts.
+    def strip(
+        self,
+        frame: npt.NDArray[Any],
+        whole: Pixels,
+        image: ImageResult,
+        inspection: Inspection,
+        *,
+        patch: tuple[int, int] | None = None,
+    ) -> DrawnStrip:
+        """Draws a patch of an image and the nearest good ones of other parts.
 
         Args:
             frame: the image as the bundle takes it.
             whole: it as a person sees it.
             image: its result. Where the bank has learned the very image, all of its part is left out.
             inspection: what was said of it.
+            patch: row and column in the grid, None for the hottest patch.
 
         Raises:
             UsageError: the bundle holds no small pictures.
@@ -130,7 +139,8 @@ class GoodPatches:
         """
         area = inspection.roi or Roi(y_px=0, x_px=0, height_px=whole.shape[0], width_px=whole.shape[1])
         inside = whole[area.y_px : area.y_px + area.height_px, area.x_px : area.x_px + area.width_px]
-        patch = divmod(int(inspection.grid.argmax()), inspection.grid.shape[1])
+        if patch is None:
+            patch = divmod(int(inspection.grid.argmax()), inspection.grid.shape[1])
         box = patch_box(patch[0], patch[1], inspection.grid.shape, dataclasses.replace(area, y_px=0, x_px=0))
         atlas = self._inspector.atlas
         own = crop(inside, box, context=CONTEXT)
@@ -159,7 +169,7 @@ class GoodPatches:
             row = patch[0] * inspection.grid.shape[1] + patch[1]
             found = self._inspector.nearest_good(self._inspector.embed(frame)[[row]], count=count)[0]
         else:
-            found = inspection.explain([patch], nearest=count)[0].nearest
+            found = inspection.explain([patch], nearest=count, frame=frame)[0].nearest
         return [good for good in found if good.image not in same_part][:NEAREST]
 
 

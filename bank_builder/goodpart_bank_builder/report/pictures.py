@@ -14,31 +14,29 @@ from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Inspection, Verdict
 from goodpart.scoring.overlay import ColourScale, draw_scale, visible
 from goodpart_bank_builder.evaluate.figures import ImageResult
+from goodpart_bank_builder.evaluate.marked import Seen, look_where
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.report.choice import is_wrong
 from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
-from goodpart_bank_builder.report.small_picture import Pixels, address, boxed, brightened, gain_of, jpeg, resized
+from goodpart_bank_builder.report.small_picture import (
+    SIDE_PX,
+    Pixels,
+    address,
+    boxed,
+    brightened,
+    gain_of,
+    jpeg,
+    resized,
+)
 
 _CLOSE_UP_PX, _CLOSE_UP_PATCHES = 200, 5.0
 _BUDGET_BYTES = 3_900_000
+LARGE_PX, _FEW = 560, 48
+"""The longer side of pictures on a page with at most so many images; more images get smaller pictures."""
+
 _QUALITIES = (90, 82, 70, 55, 40, 25)
 _OUTLINE, _HALO = (0, 230, 255), (0, 0, 0)
 _LEGEND_PX, _LEGEND_BEYOND = (20, 560), 1.15
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
-    """Where an image scored highest.
-
-    Attributes:
-        peak: highest score of its patches, in sigmas.
-        in_truth: whether that patch touches the marked defect, None without a mask.
-        truth_peak: highest score within the marked defect, None without a mask.
-    """
-
-    peak: float
-    in_truth: bool | None
-    truth_peak: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +54,7 @@ class Pictures:
         seen: where the image scored highest.
         strip: what the patch with the highest score should look like, for a defective or wrongly judged image; None
             where the bundle holds no small pictures.
+        on_defect: the same for the highest patch on the marked defect, where the highest of all lies beside it.
         learned: the name of the learned image that this very file is; None if it is new, or was held out.
     """
 
@@ -68,6 +67,7 @@ class Pictures:
     height_px: int
     seen: Seen
     strip: Strip | None
+    on_defect: Strip | None
     learned: str | None
 
 
@@ -87,7 +87,7 @@ class Legend:
 
 
 def draw_pictures(inspector: Inspector, images: list[ImageResult], *, doing: str) -> dict[Path, Pictures]:
-    """Inspects images again and draws their pictures. Wrongly judged images get a close-up.
+    """Inspects images again and draws their pictures, larger ones where they are few.
 
     Args:
         inspector: the inspector that judged the images.
@@ -97,9 +97,9 @@ def draw_pictures(inspector: Inspector, images: list[ImageResult], *, doing: str
     Raises:
         FrameError: an image or mask can no longer be read.
     """
-    good = GoodPatches(inspector)
+    good, side_px = GoodPatches(inspector), LARGE_PX if len(images) <= _FEW else SIDE_PX
     drawn = {
-        image.path: _draw(inspector, good, image)
+        image.path: _draw(inspector, good, image, side_px)
         for image in progress(images, doing=doing, total=len(images), unit="pictures")
     }
     flat = [picture for each in drawn.values() for picture in each.all()]
@@ -126,12 +126,16 @@ class _Drawn:
     gain: float
     seen: Seen
     strip: DrawnStrip | None
+    on_defect: DrawnStrip | None
     learned: str | None
 
     def all(self) -> list[Pixels]:
         """Those that there are."""
         own = [each for each in (self.picture, self.heat_map, self.truth, self.close_up) if each is not None]
-        return own if self.strip is None else [*own, *self.strip.all()]
+        return [
+            *own,
+            *(picture for strip in (self.strip, self.on_defect) if strip is not None for picture in strip.all()),
+        ]
 
     def encoded(self, quality: int) -> Pictures:
         """All of them as JPEG of this quality."""
@@ -145,11 +149,12 @@ class _Drawn:
             height_px=self.picture.shape[0],
             seen=self.seen,
             strip=None if self.strip is None else self.strip.encoded(quality),
+            on_defect=None if self.on_defect is None else self.on_defect.encoded(quality),
             learned=self.learned,
         )
 
 
-def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn:
+def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: int) -> _Drawn:
     spec = inspector.backbone.spec.frame
     # the evaluation has read them under its own limit
     reader = ImageReader(max_megapixels=math.inf)
@@ -157,10 +162,12 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn
     # the bundle has learned the good images of its build, and would call them better than they are
     inspection = inspector.inspect(frame) if image.held_out is None else image.held_out
     whole = np.rint(visible(frame, spec)).astype(np.uint8)
-    picture = resized(whole)
+    picture = resized(whole, side_px=side_px)
     mask = None if image.mask is None else reader.levels(image.mask) > 0
     has_strip = good.has_pictures and (image.is_defective or is_wrong(image))
     learned = None if image.held_out is not None else good.learned(image.path)
+    seen = look_where(inspection, mask)
+    beside = seen.truth_patch if has_strip and seen.in_truth is False else None
     close_up, gain = _close_up(whole, inspection) if is_wrong(image) and not has_strip else (None, 1.0)
     return _Drawn(
         picture=picture,
@@ -168,8 +175,9 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult) -> _Drawn
         truth=None if mask is None else _outlined(picture, mask),
         close_up=close_up,
         gain=gain,
-        seen=_seen(inspection, mask),
+        seen=seen,
         strip=good.strip(frame, whole, image, inspection) if has_strip else None,
+        on_defect=None if beside is None else good.strip(frame, whole, image, inspection, patch=beside),
         learned=None if learned is None else learned.name,
     )
 
@@ -219,22 +227,6 @@ def _close_up(whole: Pixels, inspection: Inspection) -> tuple[Pixels, float]:
         width_px=max(1, round(patch.width_px * scale)),
     )
     return boxed(np.asarray(large, np.uint8), box), gain
-
-
-def _seen(inspection: Inspection, mask: npt.NDArray[np.bool_] | None) -> Seen:
-    patch = inspection.strongest
-    if mask is None or not mask.any():
-        return Seen(peak=patch.peak, in_truth=None, truth_peak=None)
-    rows = slice(patch.y_px, patch.y_px + patch.height_px)
-    in_truth = bool(mask[rows, patch.x_px : patch.x_px + patch.width_px].any())
-    # the middle of a patch may lie beside a thin mask, so all patches that it touches count
-    (rows_of, columns_of), grid = np.nonzero(mask), inspection.grid
-    area = inspection.roi or Roi(y_px=0, x_px=0, height_px=mask.shape[0], width_px=mask.shape[1])
-    row = (rows_of - area.y_px) * grid.shape[0] // area.height_px
-    column = (columns_of - area.x_px) * grid.shape[1] // area.width_px
-    inside = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
-    scores = grid[row[inside], column[inside]]
-    return Seen(peak=patch.peak, in_truth=in_truth, truth_peak=float(scores.max()) if scores.size else None)
 
 
 def _outlined(picture: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:

@@ -15,18 +15,21 @@ from goodpart.scoring.inspection import Verdict
 from goodpart.scoring.overlay import ColourScale
 from goodpart_bank_builder.evaluate.conclusion import conclude
 from goodpart_bank_builder.evaluate.figures import MEAN_OF, CategoryResult, ImageResult
+from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, judged_parts
 from goodpart_bank_builder.evaluate.metrics import mean_of
-from goodpart_bank_builder.report.advice import next_steps
+from goodpart_bank_builder.evaluate.reasons import on_mark
+from goodpart_bank_builder.report.advice import near_identical_words, next_steps
 from goodpart_bank_builder.report.charts import cost_chart, precision_recall_chart, roc_chart, score_chart
 from goodpart_bank_builder.report.choice import choose_images
 from goodpart_bank_builder.report.good_patches import GoodPatches
+from goodpart_bank_builder.report.line import prices, right_of_rejected, worse_than_no_inspection
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
 from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
 from goodpart_bank_builder.report.text import printable
-from goodpart_bank_builder.report.thresholds import broken_promise, lower_threshold_step, threshold_rows
+from goodpart_bank_builder.report.thresholds import broken_promise, gap_step, lower_threshold_step, threshold_rows
 from goodpart_bank_builder.report.training import look_at_training
 
 _PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
@@ -48,6 +51,7 @@ def write_report(
     *,
     bundles: dict[str, Path] | None = None,
     doctor_page: str | None = None,
+    near_identical: int = 0,
 ) -> Path:
     """Writes a page for every category and, for several categories, an overview; all pages appear at once.
 
@@ -57,6 +61,7 @@ def write_report(
         missing: categories without a bundle.
         bundles: by category, the folders that the pages name in commands; None for those that were loaded.
         doctor_page: link from the pages to the doctor's page of the same build, None without one.
+        near_identical: how many pairs of near-identical images the doctor found in that build.
 
     Returns:
         the page to open.
@@ -78,6 +83,7 @@ def write_report(
             alone=names[name] == INDEX,
             bundle=inspector.bundle.folder if bundles is None else bundles[name],
             doctor_page=doctor_page,
+            near_identical=near_identical,
         )
         for name, (inspector, result) in results.items()
     }
@@ -125,6 +131,7 @@ def _category_page(
     alone: bool,
     bundle: Path,
     doctor_page: str | None,
+    near_identical: int,
 ) -> str:
     return pages_of.get_template("category.html.j2").render(
         name=name,
@@ -132,6 +139,8 @@ def _category_page(
         bundle=inspector.bundle,
         bundle_folder=bundle,
         doctor_page=doctor_page,
+        near_identical=near_identical_words(near_identical),
+        by_construction=BY_CONSTRUCTION,
         calibration=inspector.calibration,
         figures=result.figures,
         unit=result.figures.counted,
@@ -141,7 +150,7 @@ def _category_page(
         match=published.match(name),
         published=published,
         **_tables(inspector, result),
-        **_pictures(name, inspector, result, bundle),
+        **_pictures(name, inspector, result, bundle, near_identical),
     )
 
 
@@ -156,6 +165,9 @@ def _tables(inspector: Inspector, result: CategoryResult) -> dict[str, Any]:
     }
     return {
         "broken_promise": broken_promise(inspector, result.figures),
+        "right_of_rejected": right_of_rejected(result.figures),
+        "prices": None if cost is None else prices(cost),
+        "worse_than_no_inspection": worse_than_no_inspection(cost),
         "figure_rows": figure_rows(result.figures),
         "kind_rows": kind_rows(result),
         "kind_columns": kind_columns(result),
@@ -165,19 +177,25 @@ def _tables(inspector: Inspector, result: CategoryResult) -> dict[str, Any]:
     }
 
 
-def _pictures(name: str, inspector: Inspector, result: CategoryResult, bundle: Path) -> dict[str, Any]:
+def _pictures(
+    name: str, inspector: Inspector, result: CategoryResult, bundle: Path, near_identical: int
+) -> dict[str, Any]:
     """The pictures of a category, and the words that follow from them."""
     choice, conclusion = choose_images(result.images, result.figures.rate_unit), conclude(result)
     good = GoodPatches(inspector)
     pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
     passed = [pictures[image.path].seen for image in choice.escapes.shown]
-    lower = lower_threshold_step(inspector, result, bundle)
+    lower = gap_step(inspector, result, bundle) or lower_threshold_step(inspector, result, bundle)
     return {
         "choice": choice,
         "pictures": pictures,
         "anchors": _anchors(choice.shown()),
         "conclusion": conclusion,
-        "steps": next_steps(inspector.bundle, result, conclusion, passed, lower_threshold=lower),
+        "on_mark": on_mark(judged_parts(result)),
+        "beside": [image for image in result.images if image.verdict is Verdict.DEFECT and image.on_mark is False],
+        "steps": next_steps(
+            inspector.bundle, result, conclusion, passed, lower_threshold=lower, near_identical=near_identical
+        ),
         "examination": inspector.bundle.manifest.provenance.examination,
         "good": good,
         "training": look_at_training(inspector, result, good),

@@ -53,7 +53,9 @@ class KindRow:
 def figure_rows(figures: CategoryFigures) -> list[FigureRow]:
     """Rows of the figures of a category that can be computed, without the two rates."""
     auroc = "chance that a defective {0} scores higher than a good one"
-    precision = "mean precision over all recalls: the share of {0}s called defective that are defective"
+    precision = (
+        "mean precision over all recalls, in this test set: the share of {0}s called defective that are defective"
+    )
     overlap = "mean share of each defect's area that is found, at false-positive rates of pixels up to {0}"
     f1 = "best balance of precision and recall at any threshold"
     rows = [

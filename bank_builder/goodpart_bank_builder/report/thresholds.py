@@ -2,13 +2,15 @@
 
 import dataclasses
 import math
+import shlex
 from pathlib import Path
 
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, units_of
-from goodpart_bank_builder.evaluate.conclusion import NEARLY_ALL
+from goodpart_bank_builder.evaluate.conclusion import NEARLY_ALL, ConclusionKind, conclude
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
 from goodpart_bank_builder.evaluate.metrics import Rate
+from goodpart_bank_builder.report.line import prices
 
 MORE, NEARLY = "Finds more", f"Finds {100 * NEARLY_ALL:.0f} %"
 """Names of the thresholds below the one in use."""
@@ -103,8 +105,15 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
         f"rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
         for row in rows
     )
-    usable = [row for row in rows if row.name == MORE or (row.false_rejects.value or 0.0) <= _USABLE]
-    if not usable:
+    # the passed defects that a choice finds must be a tenth of all, or another threshold is no way out
+    passed_now = escapes(units_of(result.images, result.figures.rate_unit), threshold=result.figures.threshold).events
+    usable = [
+        row
+        for row in rows
+        if (row.name == MORE or (row.false_rejects.value or 0.0) <= _USABLE)
+        and passed_now - row.escapes.events >= _WORTH * row.escapes.of
+    ]
+    if not usable or conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return f"Another threshold is no way out: {choices}."
     allowed = inspector.bundle.manifest.threshold_range
     settable = [row for row in usable if allowed is None or row.threshold in allowed]
@@ -115,8 +124,40 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
         )
     return (
         f"A lower threshold than {result.figures.threshold:.2f} finds more: {choices}. This is tuned on these defects, "
-        f"no promise for others. To set it on a device: `goodpart threshold {bundle} --value {settable[0].threshold:g}`"
+        f"no promise for others. On the device: {_command(bundle, settable[0].threshold)}"
     )
+
+
+def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str | None:
+    """That an empty gap separates good and defective parts, and the threshold in its middle; None without a gap.
+
+    Args:
+        inspector: the bundle.
+        result: of one category.
+        bundle: the folder that the command names.
+    """
+    unit, counted = result.figures.counted, units_of(result.images, result.figures.rate_unit)
+    good = [part.score for part in counted if not part.is_defective and not part.is_unknown]
+    bad = [part.score for part in counted if part.is_defective and not part.is_unknown]
+    if not good or not bad or max(good) >= min(bad):
+        return None
+    middle = _between(max(good), counted, below=min(bad))
+    said = (
+        f"No score lies between {max(good):.2f}, the highest of the good {unit}s, and {min(bad):.2f}, the lowest of "
+        f"the defective {unit}s. The threshold in the middle of this gap is {middle:g}, the one in use is "
+        f"{inspector.threshold:.2f}. The middle is tuned on these {unit}s, no promise for others."
+    )
+    if conclude(result).kind is ConclusionKind.CANNOT_TELL:
+        return said
+    allowed = inspector.bundle.manifest.threshold_range
+    if allowed is not None and middle not in allowed:
+        return f"{said} The bundle lets a device set {allowed} only."
+    return f"{said} On the device: {_command(bundle, middle)}"
+
+
+def _command(bundle: Path, threshold: float) -> str:
+    """The command that sets a threshold, with the name of the bundle's folder: its path here is none there."""
+    return f"`goodpart threshold {shlex.quote(bundle.resolve().name)} --value {threshold:g}`"
 
 
 def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[ThresholdRow]:
@@ -134,9 +175,7 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
     if figures.image_best_f1_threshold is not None:
         choices.append(("Best F1", figures.image_best_f1_threshold, "the best balance of precision and recall", True))
     if (cost := figures.cost) is not None:
-        basis = (
-            f"an escape costs {cost.escape_cost:g} false rejects, {100 * cost.defect_rate:g} % of parts are defective"
-        )
+        basis = f"costs {cost.best_cost:.3g} per part, the one in use {cost.cost_at_threshold:.3g}, {prices(cost)}"
         choices.append(("Cheapest", cost.best_threshold, basis, True))
     for name, threshold in lower_thresholds(result).items():
         share = f"{100 * NEARLY_ALL:.0f} % of these defects" if name == NEARLY else "more, with few false rejects"

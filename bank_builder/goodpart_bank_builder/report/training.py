@@ -6,25 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from goodpart.errors import FrameError
-from goodpart.facts.learned import OddImage
 from goodpart.frames.images import ImageReader
 from goodpart.inspector import Inspector
 from goodpart.scoring.overlay import visible
+from goodpart_bank_builder.doctor.reasons import reason_in_words
 from goodpart_bank_builder.evaluate.figures import CategoryResult, ImageResult
 from goodpart_bank_builder.report.good_patches import THUMBNAIL_PX, GoodPatches
 from goodpart_bank_builder.report.small_picture import Picture, picture_of
-
-FINDINGS = {
-    "outlier": "unlike the other good parts",
-    "blur": "more blurred than the others",
-    "exposure": "lighter or darker than the others",
-    "size": "another size than the others",
-    "rotated": "turned by a quarter",
-    "grey": "grey among colour, or colour among grey",
-    "channels": "red and blue exchanged",
-    "unreadable": "cannot be read",
-}
-"""What the words of a bundle's examination mean."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,7 +40,7 @@ class Training:
         suspects: those that want a look.
         above: how many held-out good parts, or images, of the build score above the threshold.
         of: how many were held out.
-        named: those of them that the report shows as false rejects.
+        named: those of them that the report shows as false rejects, the highest score first.
     """
 
     suspects: tuple[Suspect, ...]
@@ -81,7 +69,7 @@ def look_at_training(inspector: Inspector, result: CategoryResult, good: GoodPat
             Suspect(
                 name=odd.name,
                 score=odd.score,
-                why=_why(odd, calibration.threshold),
+                why=reason_in_words(odd.findings, odd.score, calibration.threshold),
                 picture=_file(inspector, good, odd.name, _candidates(odd.name, folders, held_out))
                 or good.thumbnail(odd.name),
             )
@@ -89,17 +77,10 @@ def look_at_training(inspector: Inspector, result: CategoryResult, good: GoodPat
         ),
         above=sum(score > calibration.threshold for score in calibration.scores),
         of=len(calibration.scores),
-        named=tuple(image for image in held_out if image.score > calibration.threshold),
+        named=tuple(
+            sorted((image for image in held_out if image.score > calibration.threshold), key=lambda image: -image.score)
+        ),
     )
-
-
-def _why(odd: OddImage, threshold: float) -> str:
-    why = "; ".join(FINDINGS.get(word, word) for word in odd.findings)
-    if odd.score is None or odd.score > threshold:
-        return why
-    if "outlier" in odd.findings:
-        return f"{why}: below the threshold, but far above most good parts"
-    return f"{why}: listed for this alone, its score lies below the threshold"
 
 
 def _folders(path: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.names import IMAGES, ORIGINS
+from goodpart.facts.checks import FrameChecks
 from goodpart.facts.learned import Examination, OddImage, ThresholdWarning
 from goodpart.facts.manifest import Manifest
 from goodpart.facts.profile import Profile
@@ -45,6 +46,8 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
         "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
     }
+    if manifest.checks is not None:
+        found["checks"] = _checks(manifest.checks)
     if facts.frame.roi is not None:
         found["reduction"] = _reduction(facts.frame.roi, profile)
     if bundle.ignored is not None:
@@ -56,6 +59,17 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
     if off := _off(bundle):
         found["off"] = off
     return found
+
+
+def _checks(checks: FrameChecks) -> str:
+    size = "any size" if checks.size is None else str(checks.size)
+    if not checks.ranges:
+        return f"{size}; nothing else, because the good images are small or few"
+    ranges = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in checks.ranges.items())
+    return (
+        f"{size}; {ranges}; {checks.flagged} of {checks.frames} held-out good images lay outside, so at most "
+        f"{checks.sure_rate * 100:.2g} % of good frames do (95 % sure); extrapolated to {checks.rate:g}"
+    )
 
 
 def _warning(warning: ThresholdWarning) -> str:

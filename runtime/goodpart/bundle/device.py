@@ -10,12 +10,16 @@ from goodpart._host import strict_json
 from goodpart._host.atomic import write_file
 from goodpart.bundle.bundle import Bundle
 from goodpart.errors import DeviceFileError, ManifestError, UsageError
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.checks import FrameChecks, Ranges
 from goodpart.facts.manifest import Manifest
 from goodpart.scoring.rounding import decimals_that_tell_apart
 
 _LIMIT_BYTES = 1 << 16
 
 _SET_AGAIN = "set them again with goodpart threshold, or remove them with its --reset"
+
+_TAKE_AGAIN = "take them again with goodpart checks --retake, or remove them with its --reset"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class DeviceSettings:
         pixel_threshold: calibrated score above which a patch belongs to a region, in sigmas; set with the threshold.
         threads: for one frame, 1 to 256; set by `goodpart tune`.
         spinning: whether threads wait busily for their next piece of work; set with the threads.
+        ranges: wider ranges of frame checks, by the name of the statistic; set by `goodpart checks --retake`.
     """
 
     bundle: str
@@ -35,6 +40,7 @@ class DeviceSettings:
     pixel_threshold: float | None = None
     threads: int | None = None
     spinning: bool | None = None
+    ranges: Ranges | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         thresholds = [value for value in (self.threshold, self.pixel_threshold) if value is not None]
@@ -46,6 +52,26 @@ class DeviceSettings:
             raise UsageError(f"tuning: expected threads and spinning or neither, found {self.threads}, {self.spinning}")
         if self.threads is not None and not 1 <= self.threads <= 256:
             raise UsageError(f"threads: expected 1 to 256, found {self.threads}")
+        if self.ranges is not None and not self.ranges:
+            raise UsageError("ranges: expected at least one, or none at all")
+
+    def thresholds(self, calibration: Calibration) -> tuple[float, float]:
+        """The threshold and the pixel threshold that hold on this device, in sigmas."""
+        if self.threshold is None or self.pixel_threshold is None:
+            return calibration.threshold, calibration.pixel_threshold
+        return self.threshold, self.pixel_threshold
+
+    def checks(self, manifest: Manifest) -> FrameChecks | None:
+        """The frame checks that hold on this device; None for a bundle without.
+
+        Raises:
+            UsageError: the bundle does not allow the ranges, or has none.
+        """
+        if self.ranges is None:
+            return manifest.checks
+        if manifest.checks is None:
+            raise UsageError("ranges: expected none for a bundle without frame checks")
+        return manifest.checks.widened(self.ranges)
 
 
 def device_path(folder: Path) -> Path:
@@ -59,7 +85,7 @@ def read_device(bundle: Bundle) -> DeviceSettings | None:
 
     Raises:
         DeviceFileError: the file cannot be read, is malformed, was made for another bundle, whose threshold may not fit
-            this one, or sets a threshold outside the range that the bundle states.
+            this one, or sets a threshold or range of a frame check beyond what the bundle allows.
     """
     return read_settings(bundle.folder, bundle.manifest, digest=bundle.digest)
 
@@ -88,7 +114,35 @@ def read_settings(folder: Path, manifest: Manifest, *, digest: str) -> DeviceSet
             f"{path}: expected a threshold of {allowed}, as the bundle allows, found {settings.threshold:g}; "
             f"{_SET_AGAIN}"
         )
+    if settings.ranges is not None:
+        try:
+            settings.checks(manifest)
+        except UsageError as error:
+            raise DeviceFileError(f"{path}: {error}; {_TAKE_AGAIN}") from error
     return settings
+
+
+def moved_lines(bundle: Bundle, settings: DeviceSettings | None) -> dict[str, str]:
+    """What a device has changed of a bundle's own answers, in words, by label; nothing for None.
+
+    Args:
+        bundle, settings: of the bundle, and of this device.
+    """
+    found, own = {}, bundle.calibration.threshold
+    if settings is not None and settings.threshold not in (None, own):
+        found["THRESHOLD"] = moved_words(settings.threshold, own)
+    if settings is not None and settings.ranges and bundle.manifest.checks is not None:
+        found["CHECKS"] = widened_words(settings.ranges, bundle.manifest.checks)
+    return found
+
+
+def widened_words(ranges: Ranges, own: FrameChecks) -> str:
+    """Says that a device uses wider ranges of statistics than the bundle's own."""
+    each = (
+        f"{name} {low:.4g} to {high:.4g} (the bundle's own {own.ranges[name][0]:.4g} to {own.ranges[name][1]:.4g})"
+        for name, (low, high) in ranges.items()
+    )
+    return f"frame checks WIDENED on this device: {', '.join(each)}"
 
 
 def moved_words(threshold: float, own: float) -> str:

@@ -5,7 +5,7 @@ import argparse
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.description import bundle_facts
-from goodpart.bundle.device import DeviceSettings, moved_words, read_device
+from goodpart.bundle.device import DeviceSettings, moved_lines, read_device
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
 from goodpart.cli.rows import say
@@ -26,9 +26,8 @@ def run(options: argparse.Namespace) -> int:
         stated = {**to_plain(bundle.manifest), "calibration": to_plain(bundle.calibration)}
         print_json({"digest": bundle.digest, **stated, "device": to_plain(read_device(bundle))})
         return 0
-    settings, facts = read_device(bundle), bundle_facts(bundle)
-    if settings is not None and settings.threshold not in (None, bundle.calibration.threshold):
-        facts = {"THRESHOLD": moved_words(settings.threshold, bundle.calibration.threshold)} | facts
+    settings = read_device(bundle)
+    facts = moved_lines(bundle, settings) | bundle_facts(bundle)
     if settings is not None:
         facts["this device"] = _describe_device(settings)
     for label, text in facts.items():
@@ -44,4 +43,6 @@ def _describe_device(settings: DeviceSettings) -> str:
         found.append(f"threshold {settings.threshold:.3f} sigmas instead of the bundle's")
     if settings.threads is not None:
         found.append(f"tuned to {settings.threads} threads, {'spinning' if settings.spinning else 'not spinning'}")
+    if settings.ranges is not None:
+        found.append(f"wider frame checks: {', '.join(settings.ranges)}")
     return ", ".join(found)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import goodpart
-from goodpart.cli import bench, info, score, selftest, threshold, tune, verify
+from goodpart.cli import bench, checks, info, score, selftest, threshold, tune, verify
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
 from goodpart.cli.store import activate, add, gc, listing, rollback
 
@@ -15,6 +15,7 @@ COMMANDS: dict[str, Command] = {
     "selftest": selftest,
     "score": score,
     "threshold": threshold,
+    "checks": checks,
     "tune": tune,
     "bench": bench,
 }

@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         # only two digits of an error are significant
         rounded = {file: float(f"{error:.2g}") for file, error in errors.items()}
-        moved = inspector.threshold_moved
-        print_json({"bundle": str(folder), "errors_sigmas": rounded, "threshold_moved": moved})
+        moved = {"threshold_moved": inspector.threshold_moved, "checks_moved": inspector.checks_moved}
+        print_json({"bundle": str(folder), "errors_sigmas": rounded, **moved})
     else:
         say(f"{folder}: {len(errors)} golden frames, scores differ by at most {max(errors.values()):.2g} sigmas")
     return 0

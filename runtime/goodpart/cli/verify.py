@@ -3,7 +3,7 @@
 import argparse
 
 from goodpart.bundle.bundle import read_bundle
-from goodpart.bundle.device import moved_words, read_device
+from goodpart.bundle.device import moved_lines, read_device
 from goodpart.bundle.whole import check_whole
 from goodpart.cli.common import print_json
 from goodpart.cli.options import add_bundle_argument, add_json_option, bundle_folder, trust
@@ -27,9 +27,7 @@ def run(options: argparse.Namespace) -> int:
     folder = bundle_folder(options)
     bundle = read_bundle(folder, keep=True, **trust(options))
     check_whole(bundle)
-    settings, own = read_device(bundle), bundle.calibration.threshold
-    threshold = own if settings is None or settings.threshold is None else settings.threshold
-    moved = threshold != own
+    moved = moved_lines(bundle, read_device(bundle))
     files, serial = bundle.manifest.files, bundle.manifest.serial
     if options.json:
         signed_by = None if options.public_key is None else str(options.public_key)
@@ -38,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
             "files": len(files),
             "serial": serial,
             "signed_by": signed_by,
-            "threshold_moved": moved,
+            "threshold_moved": "THRESHOLD" in moved,
+            "checks_moved": "CHECKS" in moved,
         }
         print_json({"bundle": str(folder), **facts})
         return 0
@@ -48,6 +47,5 @@ def run(options: argparse.Namespace) -> int:
         f"{folder}: whole, {len(files)} files, {size_bytes / 1e6:.1f} MB, serial {serial}, {signed}, "
         f"digest {bundle.digest}"
     )
-    if moved:
-        say(moved_words(threshold, own))
+    say(*moved.values())
     return 0

@@ -8,9 +8,11 @@ import enum
 import math
 
 from goodpart.errors import UsageError
+from goodpart.facts.checks import FrameChecks
 from goodpart.facts.excess import ExcessSpec
 from goodpart.facts.head import HeadSpec
 from goodpart.facts.learned import AtlasSpec, Examination
+from goodpart.facts.no_signal import SignalRule
 from goodpart.facts.spec import SHA256, BackboneSpec
 
 FORMAT_VERSION = 2
@@ -161,6 +163,7 @@ class Manifest:
         excess: its weight, None if the profile has no excess.
         atlas: how small pictures of the learned images are laid out; None without them, and in format 1.
         threshold_range: in which a device may move the threshold; None in format 1, where it may set any.
+        checks: what a frame must be like to be judged; None in format 1, which checks none.
     """
 
     format_version: int
@@ -176,6 +179,12 @@ class Manifest:
     excess: ExcessSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     atlas: AtlasSpec | None = dataclasses.field(default=None, metadata={"optional": True})
     threshold_range: ThresholdRange | None = dataclasses.field(default=None, metadata={"optional": True})
+    checks: FrameChecks | None = dataclasses.field(default=None, metadata={"optional": True})
+
+    @property
+    def signal_rule(self) -> SignalRule:
+        """What tells whether a frame has a signal."""
+        return SignalRule.RANGE if self.format_version == 1 else SignalRule.NOISE
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -203,3 +212,5 @@ class Manifest:
             raise UsageError("atlas, bank candidates: expected none in format version 1")
         if (self.format_version == 1) != (self.threshold_range is None):
             raise UsageError("threshold_range: expected one in format version 2, and none in format version 1")
+        if (self.format_version == 1) != (self.checks is None):
+            raise UsageError("checks: expected some in format version 2, and none in format version 1")

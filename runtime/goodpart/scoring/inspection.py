@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
+from goodpart.scoring.caption import describe_overlay
 from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
 from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
 from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
@@ -45,7 +46,7 @@ class Inspection:
         verdict, reason: the answer, and why it is UNKNOWN, else None.
         score: image score in sigmas of good patches, finite, higher is more anomalous.
         threshold: image score above which the verdict is DEFECT.
-        threshold_moved: whether this device or program uses another threshold than the bundle's own.
+        threshold_moved, checks_moved: whether another threshold, or other frame checks than the bundle's own are used.
         pixel_threshold: calibrated score above which a patch belongs to a region.
         p_value: share of good parts expected to score at least this high, from `1 / (n + 1)` to 1, low is anomalous.
         grid: `(rows, columns) float32` calibrated scores of the patches, read-only, higher is more anomalous. Patches
@@ -57,6 +58,7 @@ class Inspection:
         timings_ms: "embed", "search" and "score".
         recomputed_patches: number of patches whose distance was recomputed exactly, so that the image score and the
             regions are exact.
+        statistics: what the frame is like as a picture, as `frame_statistics` says; empty if nothing is checked by it.
     """
 
     verdict: Verdict
@@ -64,6 +66,7 @@ class Inspection:
     score: float
     threshold: float
     threshold_moved: bool
+    checks_moved: bool
     pixel_threshold: float
     p_value: float
     grid: npt.NDArray[np.float32]
@@ -74,6 +77,7 @@ class Inspection:
     frame_spec: FrameSpec
     timings_ms: dict[str, float]
     recomputed_patches: int
+    statistics: Mapping[str, float]
     _hot: HotPatches | None = None
     _link: Link = NO_LINK
 
@@ -92,6 +96,11 @@ class Inspection:
     def margin(self) -> float:
         """The severity: `score - threshold` in sigmas, above 0 for a DEFECT and near 0 for a close call."""
         return self.score - self.threshold
+
+    @property
+    def score_above_threshold(self) -> bool:
+        """Whether the score alone would make the frame a DEFECT, also where it is UNKNOWN."""
+        return not self.score <= self.threshold
 
     @property
     def roi(self) -> Roi | None:
@@ -171,20 +180,10 @@ class Inspection:
     @property
     def caption(self) -> tuple[str, ...]:
         """What belongs beside an overlay: verdict, score and threshold, then what its colour and lines mean. ASCII."""
-        decimals = decimals_that_tell_apart([(self.score, self.threshold)], at_least=2)
-        scale = self.colour_scale
-        score = f"score {self.score:.{decimals}f}, threshold {self.threshold:.{decimals}f} sigmas"
-        colour = f"colour from {scale.begin:.{decimals}f} to {scale.full:.2f} sigmas"
-        if self.regions:
-            marked = f"; contour at {self.pixel_threshold:.2f}"
-        elif self.verdict is Verdict.DEFECT:
-            marked = f"; corners: highest patch, {self.strongest.peak:.{decimals}f}"
-        else:
-            marked = ""
-        if self.verdict is Verdict.GOOD and self.strongest.peak > self.threshold:
-            marked += f"; highest patch {self.strongest.peak:.2f}, but the score is the mean of several"
-        reason = () if self.reason is None else (self.reason,)
-        return f"{self.verdict.value}  {score}", *reason, colour + marked
+        return describe_overlay(
+            self.verdict.value, self.reason, score=self.score, peak=self.strongest.peak, marked=bool(self.regions),
+            threshold=self.threshold, scale=self.colour_scale, pixel_threshold=self.pixel_threshold,
+        )  # fmt: skip
 
     def explain(
         self,
@@ -238,13 +237,12 @@ class Inspection:
         - `verdict`: "GOOD", "DEFECT" or "UNKNOWN".
         - `reason`: why the verdict is UNKNOWN, else None.
         - `score`, `threshold`, `pixel_threshold`: sigmas, 4 decimals.
-        - `threshold_moved`: whether it is another than the bundle's own.
+        - `threshold_moved`, `checks_moved`, `score_above_threshold`: as the attributes.
         - `margin`: the rounded score minus the rounded threshold.
         - `p_value`: 0 to 1, 6 significant digits.
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
           `area_share` 6 significant digits.
-        - `frame_height_px`, `frame_width_px`: size of the frame.
-        - `timings_ms`: "embed", "search" and "score", 3 decimals.
+        - `frame_height_px`, `frame_width_px`: size of the frame; `timings_ms`: "embed", "search", "score", 3 decimals.
         - `grid`: with `grid=True`, a list of rows of calibrated scores, 4 decimals, None for patches that never count.
         - `roi`: with `grid=True`, `y_px`, `x_px`, `height_px` and `width_px` of what the grid covers, None for the
           whole frame.
@@ -265,6 +263,8 @@ class Inspection:
             "score": score,
             "threshold": threshold,
             "threshold_moved": self.threshold_moved,
+            "checks_moved": self.checks_moved,
+            "score_above_threshold": self.score_above_threshold,
             "margin": rounded(score - threshold, decimals),
             "p_value": significant(self.p_value, FIGURE_DIGITS),
             "pixel_threshold": rounded(self.pixel_threshold, decimals),

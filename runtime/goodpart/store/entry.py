@@ -21,6 +21,7 @@ class StoredBundle:
         signed: whether the bundle holds a signature (not whether the signature is valid).
         active, last_good: whether the bundle is active, and whether a rollback would activate it.
         threshold: that this device uses instead of the bundle's own, in sigmas, None if it uses that.
+        checks_moved: whether this device has widened the bundle's frame checks.
         error: why the bundle or this device's settings for it are refused, or None. Only the manifest is read for this;
             activation checks every byte.
     """
@@ -33,6 +34,7 @@ class StoredBundle:
     active: bool
     last_good: bool
     threshold: float | None
+    checks_moved: bool
     error: str | None
 
 
@@ -64,5 +66,6 @@ def stored_bundle(folder: Path, state: StoreState, *, public_key: Path | None, m
         active=digest == state.active,
         last_good=digest == (state.history[-1] if state.history else None),
         threshold=None if settings is None else settings.threshold,
+        checks_moved=settings is not None and settings.ranges is not None,
         error=error,
     )

@@ -207,7 +207,7 @@ class Store(StoreFolder):
         """Removes old bundles, their device files, and leftovers of killed processes.
 
         Args:
-            keep: number of earlier active bundles to keep, at least 1; the active bundle is always kept.
+            keep: number of earlier active bundles of each product to keep, at least 1; the active one is always kept.
 
         Returns:
             digests of the removed bundles.
@@ -221,7 +221,7 @@ class Store(StoreFolder):
             raise UsageError(f"{self.folder}: expected a store, found none; goodpart store add makes one")
         with self.locked():
             state = self.state
-            history = tuple(digest for digest in state.history if self.is_whole(self.path(digest)))[-keep:]
+            history = self._last_of_each_product(state.history, keep)
             removed = [folder for folder in self.folders() if folder.name not in (state.active, *history)]
             for folder in removed:
                 device_path(folder).unlink(missing_ok=True)
@@ -235,6 +235,15 @@ class Store(StoreFolder):
             if history != state.history:
                 self.write_state(dataclasses.replace(state, history=history))
             return [folder.name for folder in removed]
+
+    def _last_of_each_product(self, history: tuple[str, ...], keep: int) -> tuple[str, ...]:
+        """The bundles to go back to: what another product leaves behind must not take their place."""
+        names = {digest: manifest.name for digest, manifest in self.manifests().items()}
+        kept: list[str] = []
+        for digest in reversed(history):
+            if self.is_whole(self.path(digest)) and [names[one] for one in kept].count(names[digest]) < keep:
+                kept.append(digest)
+        return tuple(reversed(kept))
 
     def _trial(self, digest: str) -> Bundle:
         """Checks every byte of a bundle, and self-tests it in a child process."""

@@ -39,4 +39,6 @@ def _row(entry: StoredBundle) -> str:
     size_mb = (entry.size_bytes or 0) / 1e6
     signed = "signed" if entry.signed else "unsigned"
     moved = "" if entry.threshold is None else f"  threshold MOVED on this device: {entry.threshold:.3f} sigmas"
+    if entry.checks_moved:
+        moved += "  frame checks WIDENED on this device"
     return f"{mark:<8}{entry.digest[:12]}  serial {entry.serial:<10} {signed:<9}{size_mb:>8.1f} MB  {entry.name}{moved}"
