@@ -59,9 +59,9 @@ def test_the_truth_is_an_outline_around_the_defect(inspector, category):
     ]
     drawn = draw_pictures(inspector, images[:1], doing="test")[images[0].path]
     picture, truth = decoded(drawn.picture), decoded(drawn.truth)
-    assert (drawn.height_px, drawn.width_px) == picture.shape[:2] == (320, 249)
+    assert (drawn.height_px, drawn.width_px) == picture.shape[:2] == (560, 436)
     changed = np.abs(truth - picture).max(axis=2) > 80
-    scale = 320 / 90
+    scale = 560 / 90
     rows, columns = np.flatnonzero(changed.any(axis=1)) / scale, np.flatnonzero(changed.any(axis=0)) / scale
     assert 27 < rows.min() < 30 < 44 < rows.max() < 47
     assert 37 < columns.min() < 40 < 52 < columns.max() < 55
