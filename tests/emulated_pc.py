@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 QEMU = "qemu-aarch64-static"
-PACKAGES = ("python3.11", "dash", "coreutils", "grep", "sed", "findutils")
+PACKAGES = ("python3.11", "libstdc++6", "dash", "coreutils", "grep", "sed", "findutils")
 
 # the first 20 bytes of an ARM64 program and which of their bits count, as QEMU's own qemu-binfmt-conf.sh has them
 _MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
@@ -49,7 +49,7 @@ def run_on_pc(root: Path, mounts: Mapping[str, Path], *command: str) -> subproce
         mounts: folders of this machine, by the absolute path that they have there.
         command: what to run there.
     """
-    places = {"/proc": Path("/proc"), "/dev": Path("/dev"), **mounts}
+    places = {**{place: Path(place) for place in ("/proc", "/sys", "/dev")}, **mounts}
     binds = []
     for place, given in places.items():
         there = root / place[1:]
