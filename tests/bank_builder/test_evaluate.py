@@ -92,7 +92,11 @@ def test_an_image_that_cannot_be_judged_counts_as_rejected(inspector, category):
     assert (after.escapes.events, after.escapes.of) == (before.escapes.events, 6)
     # whatever the threshold: also the highest one does not accept them
     assert after.cost.costs[-1] == pytest.approx(0.99 * 1 / 7 + 0.01 * 10 * 5 / 6)
-    assert "images that cannot be judged (UNKNOWN) count as rejected: 2, such as block/100.png" in after.notes
+    note = next(
+        note for note in after.notes if note.startswith("images that cannot be judged (UNKNOWN) count as rejected")
+    )
+    assert "rejected: 2: block/100.png (no signal: " in note
+    assert "; good/100.png (no signal: " in note
 
 
 def test_verdicts_and_costs_are_those_of_the_threshold_on_this_device(bundle, category):

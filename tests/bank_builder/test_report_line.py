@@ -1,6 +1,7 @@
 """The line: precision and cost where fewer parts are defective than in the test set, beside no inspection."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -72,20 +73,20 @@ def test_where_nothing_is_found_nothing_is_said_of_precision(evaluated):
 def test_a_threshold_dearer_than_no_inspection_says_so_and_what_the_cheapest_costs(inspector, evaluated):
     # an escape costs as much as a false reject: 0.99 * 0.03 + 0.01 * 0.2 against 0.01
     dear = consistent(judged(evaluated, found=80, passed=20), Costs(escape_cost=1.0))
-    said = worse_than_no_inspection(dear.figures.cost)
+    said = worse_than_no_inspection(dear)
     assert said is not None
     assert said.startswith("The threshold in use costs 0.0317 per part, no inspection at all 0.01,")
     assert "The cheapest threshold in this test set" in said
+    assert re.search(r"costs \S+ and lets \d+ of 100 defective images pass\.", said)
     assert said in next_steps(inspector.bundle, dear, conclude(dear), [], lower_threshold=None)
     cheap = consistent(judged(evaluated, found=80, passed=20), Costs())
-    assert worse_than_no_inspection(cheap.figures.cost) is None
-    assert worse_than_no_inspection(None) is None
+    assert worse_than_no_inspection(cheap) is None
 
 
 def test_where_no_threshold_is_cheaper_than_no_inspection_it_is_said(evaluated):
     # defective parts score below all good ones
     upside_down = consistent(judged(evaluated, found=0, passed=20, passed_from=-9.0), Costs())
-    said = worse_than_no_inspection(upside_down.figures.cost)
+    said = worse_than_no_inspection(upside_down)
     assert said is not None
     assert "No other threshold is cheaper than no inspection either." in said
 

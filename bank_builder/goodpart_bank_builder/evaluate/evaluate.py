@@ -26,6 +26,9 @@ from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
 from goodpart_bank_builder.evaluate.without_head import DistanceAlone
 from goodpart_bank_builder.progress import progress
 
+_NAMED = 10
+"""So many images that cannot be judged are named with their reason."""
+
 _DEFAULT_COSTS = Costs()
 _DEFAULT_READER = ImageReader()
 
@@ -120,6 +123,7 @@ def evaluate_category(
                 verdict=inspection.verdict,
                 defect_px=defect_px,
                 on_mark=on_mark,
+                reason=inspection.reason,
                 held_out=inspection if held_out is not None and image.path in held_out else None,
             )
         )
@@ -240,7 +244,7 @@ def _notes(inspector: Inspector, images: list[ImageResult]) -> list[str]:
     """Notes on figures that are missing, and on facts that the figures do not show."""
     defective = [image for image in images if image.is_defective]
     without_mask = sorted({image.kind for image in defective if image.mask is None})
-    unknown = [image.path for image in images if image.verdict is Verdict.UNKNOWN]
+    unknown = [image for image in images if image.verdict is Verdict.UNKNOWN]
     notes = []
     if not defective:
         notes.append("no defective images: no AUROC, AUPRC, AUPRO, F1, cost or escape rate")
@@ -249,8 +253,11 @@ def _notes(inspector: Inspector, images: list[ImageResult]) -> list[str]:
     if without_mask:
         notes.append(f"images without a mask do not count in pixel metrics: {', '.join(without_mask)}")
     if unknown:
-        example = f"{unknown[0].parent.name}/{unknown[0].name}"
-        notes.append(f"images that cannot be judged (UNKNOWN) count as rejected: {len(unknown)}, such as {example}")
+        named = [f"{image.path.parent.name}/{image.path.name} ({image.reason})" for image in unknown[:_NAMED]]
+        more = [f"{len(unknown) - _NAMED} more"] if len(unknown) > _NAMED else []
+        notes.append(
+            f"images that cannot be judged (UNKNOWN) count as rejected: {len(unknown)}: {'; '.join([*named, *more])}"
+        )
     if inspector.threshold != inspector.calibration.threshold:
         own = inspector.calibration.threshold
         notes.append(f"the threshold was moved on this device to {inspector.threshold:g}; the bundle's own is {own:g}")

@@ -30,7 +30,9 @@ class ImageResult:
         verdict: GOOD, DEFECT or UNKNOWN.
         held_out: what a bank without the part said of a good image of the build; None if the bundle judged the image.
         defect_px: side of a square as large as the marked defect, in frame pixels; None without a mask.
-        on_mark: whether the patch with the highest score touches the marked defect; None without a mask.
+        on_mark: whether the patch with the highest score, or one next to it, touches the marked defect; None without a
+            mask.
+        reason: why the verdict is UNKNOWN, else None.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class ImageResult:
     defect_px: float | None = None
     held_out: Inspection | None = None
     on_mark: bool | None = None
+    reason: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ def on_mark(seen: JudgedParts) -> list[str]:
         return [line]
     one = seen.found_beside == 1
     return [
-        f"{line}; {'the other was' if one else f'the other {seen.found_beside} were'} found for another reason (dirt, "
+        f"{line}; {'the other scores' if one else f'the other {seen.found_beside} score'} highest elsewhere (dirt, "
         f"light, an edge), so {'it does' if one else 'they do'} not show that such a defect is found on a clean part"
     ]
 

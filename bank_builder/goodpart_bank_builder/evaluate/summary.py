@@ -69,4 +69,5 @@ def _plain_image(image: ImageResult, data: Path, decimals: int) -> dict[str, Any
         "p_value": significant(image.p_value, FIGURE_DIGITS),
         "verdict": image.verdict.value,
         "on_mark": image.on_mark,
+        "reason": image.reason,
     }

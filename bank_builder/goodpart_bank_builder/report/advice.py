@@ -45,7 +45,7 @@ def next_steps(
         steps.append(f"{ucfirst(near_identical_words(near_identical) or '')}; see the doctor's page.")
     steps += _escape_steps(figures, passed)
     steps += [] if lower_threshold is None else [lower_threshold]
-    worse = worse_than_no_inspection(figures.cost)
+    worse = worse_than_no_inspection(result)
     steps += [] if worse is None else [worse]
     if figures.false_rejects.events:
         steps.append(
@@ -113,6 +113,12 @@ def _escape_steps(figures: CategoryFigures, passed: list[Seen]) -> list[str]:
 
 def _sample_steps(figures: CategoryFigures) -> list[str]:
     steps = []
+    if figures.is_ungrouped:
+        steps.append(
+            "If several images show one part, name the parts in build and evaluate, for example with "
+            "--group 'part(\\d+)' for part07_057.png: otherwise the threshold may be too low and all intervals are too "
+            "narrow."
+        )
     if figures.held_out_images and figures.false_rejects.of:
         steps.append(f"Test other good parts: the false rejects here are {BY_CONSTRUCTION}.")
     for rate, what, parts in (

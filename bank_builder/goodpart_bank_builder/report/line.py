@@ -1,7 +1,9 @@
 """On the line: what verdicts and costs are where fewer parts are defective than in the test set."""
 
+from goodpart_bank_builder.evaluate.by_part import escapes, units_of
 from goodpart_bank_builder.evaluate.costs import CostCurve
-from goodpart_bank_builder.evaluate.figures import CategoryFigures
+from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
+from goodpart_bank_builder.evaluate.judged import counted
 
 
 def right_of_rejected(figures: CategoryFigures) -> str | None:
@@ -13,10 +15,10 @@ def right_of_rejected(figures: CategoryFigures) -> str | None:
     Args:
         figures: of one category.
     """
-    cost, escapes, rejects = figures.cost, figures.escapes, figures.false_rejects
-    if cost is None or escapes.value is None or rejects.value is None or rejects.high is None:
+    cost, passed, rejects = figures.cost, figures.escapes, figures.false_rejects
+    if cost is None or passed.value is None or rejects.value is None or rejects.high is None:
         return None
-    found, rejected = 1.0 - escapes.value, rejects.value or rejects.high
+    found, rejected = 1.0 - passed.value, rejects.value or rejects.high
     right = cost.defect_rate * found
     if not right:
         return None
@@ -28,7 +30,7 @@ def right_of_rejected(figures: CategoryFigures) -> str | None:
         if rejects.events
         else f" No good {figures.counted} was rejected here; this is the upper end of the interval."
     )
-    tested = escapes.of / (escapes.of + rejects.of)
+    tested = passed.of / (passed.of + rejects.of)
     return (
         f"On a line with {100 * cost.defect_rate:g} % defective parts, {about if share >= 1.0 else ''}{number} of 100 "
         f"rejected parts {'is' if number == '1' else 'are'} defective.{why} In this test set {100 * tested:.0f} % are "
@@ -46,12 +48,13 @@ def prices(cost: CostCurve) -> str:
     )
 
 
-def worse_than_no_inspection(cost: CostCurve | None) -> str | None:
+def worse_than_no_inspection(result: CategoryResult) -> str | None:
     """That a threshold costs more than letting every part pass; None where the one in use costs less.
 
     Args:
-        cost: of one category, None where there is none.
+        result: of one category.
     """
+    cost = result.figures.cost
     if cost is None or cost.cost_at_threshold < cost.cost_of_no_inspection:
         return None
     assumed = (
@@ -65,5 +68,9 @@ def worse_than_no_inspection(cost: CostCurve | None) -> str | None:
     if cost.best_cost >= cost.cost_of_no_inspection:
         costs += " No other threshold is cheaper than no inspection either."
     else:
-        costs += f" The cheapest threshold in this test set, {cost.best_threshold:.2f}, costs {cost.best_cost:.3g}."
+        passed = escapes(units_of(result.images, result.figures.rate_unit), threshold=cost.best_threshold)
+        costs += (
+            f" The cheapest threshold in this test set, {cost.best_threshold:.2f}, costs {cost.best_cost:.3g} and lets "
+            f"{passed.events} of {counted(passed.of, 'defective', result.figures.counted)} pass."
+        )
     return f"{costs} Give your own prices: --escape-cost and --defect-rate of goodpart-bank evaluate."

@@ -167,7 +167,7 @@ def _tables(inspector: Inspector, result: CategoryResult) -> dict[str, Any]:
         "broken_promise": broken_promise(inspector, result.figures),
         "right_of_rejected": right_of_rejected(result.figures),
         "prices": None if cost is None else prices(cost),
-        "worse_than_no_inspection": worse_than_no_inspection(cost),
+        "worse_than_no_inspection": worse_than_no_inspection(result),
         "figure_rows": figure_rows(result.figures),
         "kind_rows": kind_rows(result),
         "kind_columns": kind_columns(result),

@@ -143,9 +143,10 @@ def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str 
         return None
     middle = _between(max(good), counted, below=min(bad))
     said = (
-        f"No score lies between {max(good):.2f}, the highest of the good {unit}s, and {min(bad):.2f}, the lowest of "
-        f"the defective {unit}s. The threshold in the middle of this gap is {middle:g}, the one in use is "
-        f"{inspector.threshold:.2f}. The middle is tuned on these {unit}s, no promise for others."
+        f"No score lies between {max(good):.2f}, the highest of the {len(good)} good {unit}s tested, and "
+        f"{min(bad):.2f}, the lowest of the {len(bad)} defective {unit}s tested. The threshold in the middle of this "
+        f"gap is {middle:g}, the one in use is {inspector.threshold:.2f}. The middle is tuned on these {unit}s, no "
+        "promise for others."
     )
     if conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return said
