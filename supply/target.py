@@ -4,6 +4,7 @@ import dataclasses
 import platform
 import shlex
 import shutil
+import subprocess
 import sysconfig
 from collections.abc import Mapping
 
@@ -58,7 +59,7 @@ class Target:
             environment: of this process; its CXX names the cross compiler, if it has one.
 
         Raises:
-            UsageError: the machine is another and the compiler for it is missing.
+            UsageError: the machine is another, and the compiler is missing or makes code for another machine.
         """
         # All flags are set here, so that the user's own (such as -march=native) and paths of this machine have no
         # effect.
@@ -77,6 +78,13 @@ class Target:
             raise UsageError(
                 f"--platform {self.machine}: expected the compiler {compiler}, found none; install it (Debian: apt "
                 f"install g++-{self.machine.replace('_', '-')}-linux-gnu) or name another with CXX"
+            )
+        # a CXX that is set for this machine would give a library that no PC of the other kind loads
+        asked = subprocess.run([*shlex.split(compiler), "-dumpmachine"], capture_output=True, text=True, check=False)
+        if not asked.stdout.startswith(f"{self.machine}-"):
+            raise UsageError(
+                f"--platform {self.machine}: expected a compiler for it, found {compiler} for "
+                f"{asked.stdout.strip() or 'an unknown machine'}; unset CXX or name the cross compiler with it"
             )
         suffix = str(sysconfig.get_config_var("EXT_SUFFIX")).replace(platform.machine(), self.machine)
         linker = f"{compiler} -shared"

@@ -77,12 +77,19 @@ def test_install_sh_refuses_it_here(wheelhouse, tmp_path):
     assert re.search(r"expected Python 3.11 on aarch64, found 3.11 x86_64", done.stderr)
 
 
-def test_a_missing_compiler_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("compiler", "words"),
+    [
+        ("no-such-g++", "expected the compiler no-such-g++, found none; install it"),
+        ("g++", "expected a compiler for it, found g++ for x86_64-"),
+    ],
+)
+def test_a_compiler_that_is_missing_or_for_this_machine_is_refused(tmp_path, compiler, words):
     command = [sys.executable, str(SCRIPT), str(tmp_path / "wheelhouse"), "--platform", "aarch64"]
-    environment = {**os.environ, "CXX": "no-such-g++"}
+    environment = {**os.environ, "CXX": compiler}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "expected the compiler no-such-g++, found none; install it" in done.stderr
+    assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
