@@ -54,6 +54,11 @@ class JudgedParts:
         return self.found / len(self.judged)
 
     @property
+    def found_in_words(self) -> str:
+        """How many of the defective parts are found: `10 of 10 defective images found`."""
+        return f"{self.found} of {self.defective} found"
+
+    @property
     def defective(self) -> str:
         """The judged defective parts in words: `10 defective parts`."""
         return self.in_words(len(self.judged), "defective")

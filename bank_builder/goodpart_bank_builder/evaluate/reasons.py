@@ -11,6 +11,9 @@ _FEW = 20
 _WIDE = 0.2
 """A width of the AUROC's interval beyond which nobody knows how well the scores separate."""
 
+_WIDE_RATE = 0.1
+"""A width of the interval of a rate beyond which the rate is hardly known."""
+
 FEW_LEARNED = 100
 """The good images learned below which more of them may find more defects."""
 
@@ -74,10 +77,27 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){target}"]
     if held_out:
         lines.append(f"the false rejects are {BY_CONSTRUCTION}; test other good parts")
+    else:
+        lines += _how_sure(figures, seen)
     if (other := figures.other_unit) is not None:
         rejected = other.false_rejects
         lines.append(f"by {other.unit.value}: {rejected.events} of {counted(rejected.of, 'good', other.unit.value)}")
     return lines
+
+
+def _how_sure(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """What the 95 % interval of the false rejects proves."""
+    rate, target = seen.false_rejects, figures.target_rate
+    if rate.low is None or rate.high is None:
+        return []
+    if target is not None and rate.low > target:
+        return [f"that is more than chance: the whole 95 % interval, {rate.interval}, lies above the target"]
+    if rate.high - rate.low <= _WIDE_RATE:
+        return []
+    return [
+        f"{counted(rate.of, 'good', figures.counted)} prove little: on the line anything from {rate.interval} may be "
+        "rejected; test more"
+    ]
 
 
 def what_to_try(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
