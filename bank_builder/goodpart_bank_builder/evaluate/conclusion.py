@@ -166,7 +166,7 @@ def _nothing_to_judge(figures: CategoryFigures, seen: JudgedParts) -> Conclusion
 
 
 def _cannot_tell(figures: CategoryFigures, seen: JudgedParts, *, proven: bool) -> Conclusion:
-    defective = seen.defective
+    defective = seen.judged_in_words
     needed = fewest_that_prove(seen.rejected, len(seen.good), target=seen.target_per_part(figures))
     if len(seen.judged) < needed:
         prove = "proves" if len(seen.judged) == 1 else "prove"

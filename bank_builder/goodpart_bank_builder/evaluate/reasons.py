@@ -45,9 +45,7 @@ def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     """How many defective and good parts are rejected."""
     lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
     if seen.unknown:
-        lines.append(
-            f"{seen.in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
-        )
+        lines = [f"{seen.sorted_in_words}: an UNKNOWN part is rejected, but its defect was not found"]
     return lines + on_mark(seen) + good_counts(figures, seen)
 
 
@@ -74,7 +72,8 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     events, of = seen.false_rejects.events, seen.false_rejects.of
     held_out = ", held out of the build," if figures.held_out_images else ""
     good = counted(of, "good", figures.counted)
-    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){target}"]
+    unknown = f", {figures.unknown_good} of them as UNKNOWN" if figures.unknown_good else ""
+    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){unknown}{target}"]
     if held_out:
         lines.append(f"the false rejects are {BY_CONSTRUCTION}; test other good parts")
     else:

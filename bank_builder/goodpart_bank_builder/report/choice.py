@@ -34,18 +34,20 @@ class Wrong:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Examples of correctly judged images of one kind.
+    """Examples of images of one kind with the right verdict.
 
     Attributes:
         kind: "good", or the kind of defect.
         images: number of all images of this kind.
-        right: number of correctly judged images of this kind.
+        right: number of images of this kind with the right verdict.
+        unknown: number of images of this kind that cannot be judged.
         shown: label ("lowest score", ...) and image of each example.
     """
 
     kind: str
     images: int
     right: int
+    unknown: int
     shown: tuple[tuple[str, ImageResult], ...]
 
 
@@ -55,7 +57,8 @@ class Choice:
 
     Attributes:
         escapes: images of defective parts that passed, lowest score first.
-        false_rejects: good images that were not called good, highest score first.
+        false_rejects: good images that were called DEFECT, highest score first.
+        unknown: images that cannot be judged, good ones first, then by kind and name.
         kinds: galleries of found defects.
         left_out_kinds: kinds without a gallery, because there are more than 24.
         good: gallery of good images that were called good, None if the category has no good images.
@@ -63,6 +66,7 @@ class Choice:
 
     escapes: Wrong
     false_rejects: Wrong
+    unknown: Wrong
     kinds: tuple[Gallery, ...]
     left_out_kinds: tuple[str, ...]
     good: Gallery | None
@@ -73,6 +77,7 @@ class Choice:
         return [
             *self.escapes.shown,
             *self.false_rejects.shown,
+            *self.unknown.shown,
             *(image for gallery in galleries for _, image in gallery.shown),
         ]
 
@@ -98,7 +103,8 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
     good = [image for image in ordered if not image.is_defective]
     return Choice(
         escapes=_wrong([image for image in ordered if image.is_defective and image.path in passed]),
-        false_rejects=_wrong([image for image in reversed(good) if is_wrong(image)]),
+        false_rejects=_wrong([image for image in reversed(good) if image.verdict is Verdict.DEFECT]),
+        unknown=_wrong(sorted((image for image in images if image.verdict is Verdict.UNKNOWN), key=_by_kind)),
         kinds=tuple(
             _gallery(kind, [image for image in ordered if image.is_defective and image.kind == kind])
             for kind in kinds[:_MOST_KINDS]
@@ -108,13 +114,17 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
     )
 
 
+def _by_kind(image: ImageResult) -> tuple[bool, str, str]:
+    return image.is_defective, image.kind, image.path.as_posix()
+
+
 def _wrong(images: list[ImageResult]) -> Wrong:
     return Wrong(shown=tuple(images[:MOST_WRONG]), listed=tuple(images[MOST_WRONG:]))
 
 
 def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
     """Chooses examples of correctly judged images of one kind; `ordered` has the lowest score first."""
-    right = [image for image in ordered if not is_wrong(image)]
+    right = [image for image in ordered if not is_wrong(image) and image.verdict is not Verdict.UNKNOWN]
     last = len(right) - 1
     # images near the threshold tell most: low scores of defects, high scores of good parts
     wanted = (
@@ -130,5 +140,6 @@ def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
         kind=kind,
         images=len(ordered),
         right=len(right),
+        unknown=sum(image.verdict is Verdict.UNKNOWN for image in ordered),
         shown=tuple((label, right[rank]) for rank, label in sorted(shown.items())),
     )

@@ -18,6 +18,7 @@ from goodpart_bank_builder.evaluate.marked import Seen, look_where
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.report.choice import is_wrong
 from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
+from goodpart_bank_builder.report.outside import Outside, outside_of
 from goodpart_bank_builder.report.small_picture import (
     SIDE_PX,
     Pixels,
@@ -56,6 +57,7 @@ class Pictures:
             where the bundle holds no small pictures.
         on_defect: the same for the highest patch on the marked defect, where the highest of all lies beside it.
         learned: the name of the learned image that this very file is; None if it is new, or was held out.
+        outside: what makes an UNKNOWN image unlike good ones as a picture; empty for others.
     """
 
     picture: str
@@ -69,6 +71,7 @@ class Pictures:
     strip: Strip | None
     on_defect: Strip | None
     learned: str | None
+    outside: tuple[Outside, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,7 @@ class _Drawn:
     strip: DrawnStrip | None
     on_defect: DrawnStrip | None
     learned: str | None
+    outside: tuple[Outside, ...]
 
     def all(self) -> list[Pixels]:
         """Those that there are."""
@@ -151,6 +155,7 @@ class _Drawn:
             strip=None if self.strip is None else self.strip.encoded(quality),
             on_defect=None if self.on_defect is None else self.on_defect.encoded(quality),
             learned=self.learned,
+            outside=self.outside,
         )
 
 
@@ -179,6 +184,7 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: 
         strip=good.strip(frame, whole, image, inspection) if has_strip else None,
         on_defect=None if beside is None else good.strip(frame, whole, image, inspection, patch=beside),
         learned=None if learned is None else learned.name,
+        outside=outside_of(inspector.checks, inspection),
     )
 
 

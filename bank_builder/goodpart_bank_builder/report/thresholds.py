@@ -100,11 +100,14 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
     if not rows:
         return None
     unit = result.figures.counted
+    unknown = result.figures.unknown_defective
     choices = "; ".join(
-        f"{row.threshold:g} finds {row.escapes.of - row.escapes.events} of {row.escapes.of} defective {unit}s and "
-        f"rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
+        f"{row.threshold:g} finds {row.escapes.of - row.escapes.events - unknown} of {row.escapes.of} defective "
+        f"{unit}s and rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
         for row in rows
     )
+    if unknown:
+        choices += f" ({unknown} of the defective {unit}s are UNKNOWN at any threshold)"
     # the passed defects that a choice finds must be a tenth of all, or another threshold is no way out
     passed_now = escapes(units_of(result.images, result.figures.rate_unit), threshold=result.figures.threshold).events
     usable = [
@@ -141,12 +144,13 @@ def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str 
     bad = [part.score for part in counted if part.is_defective and not part.is_unknown]
     if not good or not bad or max(good) >= min(bad):
         return None
+    judged = " that can be judged" if result.figures.unknown_good or result.figures.unknown_defective else ""
     middle = _between(max(good), counted, below=min(bad))
     said = (
-        f"No score lies between {max(good):.2f}, the highest of the {len(good)} good {unit}s tested, and "
-        f"{min(bad):.2f}, the lowest of the {len(bad)} defective {unit}s tested. The threshold in the middle of this "
-        f"gap is {middle:g}, the one in use is {inspector.threshold:.2f}. The middle is tuned on these {unit}s, no "
-        "promise for others."
+        f"No score lies between {max(good):.2f}, the highest of the {len(good)} good {unit}s tested{judged}, "
+        f"and {min(bad):.2f}, the lowest of the {len(bad)} defective {unit}s tested{judged}. The threshold in the "
+        f"middle of this gap is {middle:g}, the one in use is {inspector.threshold:.2f}. The middle is tuned on these "
+        f"{unit}s, no promise for others."
     )
     if conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return said
