@@ -13,13 +13,16 @@ MOST_WRONG = 24
 
 _MOST_KINDS = 24
 
+_EACH_KIND = 2
+"""So many escapes of every kind of defect are shown before others of any kind."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wrong:
-    """Wrongly judged images, worst first.
+    """Wrongly judged images, or those that cannot be judged.
 
     Attributes:
-        shown: images shown as pictures.
+        shown: images shown as pictures, the most telling first.
         listed: images listed by name only.
     """
 
@@ -56,7 +59,9 @@ class Choice:
     """The images of one category that a report shows; no image appears twice.
 
     Attributes:
-        escapes: images of defective parts that passed, lowest score first.
+        escapes: images of defective parts that passed: two of every kind of defect first, then the others; the lowest
+            score first in both. Where images show several parts, a part's second image comes after the first of all
+            other parts.
         false_rejects: good images that were called DEFECT, highest score first.
         unknown: images that cannot be judged, good ones first, then by kind and name.
         kinds: galleries of found defects.
@@ -102,7 +107,7 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
     kinds = sorted({image.kind for image in images if image.is_defective})
     good = [image for image in ordered if not image.is_defective]
     return Choice(
-        escapes=_wrong([image for image in ordered if image.is_defective and image.path in passed]),
+        escapes=_wrong(_spread([image for image in ordered if image.is_defective and image.path in passed])),
         false_rejects=_wrong([image for image in reversed(good) if image.verdict is Verdict.DEFECT]),
         unknown=_wrong(sorted((image for image in images if image.verdict is Verdict.UNKNOWN), key=_by_kind)),
         kinds=tuple(
@@ -116,6 +121,27 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
 
 def _by_kind(image: ImageResult) -> tuple[bool, str, str]:
     return image.is_defective, image.kind, image.path.as_posix()
+
+
+def _spread(ordered: list[ImageResult]) -> list[ImageResult]:
+    """Escapes in the order of the page: the lowest scores alone would show one kind of defect, or one part, for all.
+
+    Args:
+        ordered: the lowest score first.
+    """
+    of_part: dict[str, int] = {}
+    turns = []
+    for image in ordered:
+        turns.append(of_part.get(image.part, 0))
+        of_part[image.part] = turns[-1] + 1
+    # one image of each part, then the second of each; sorting keeps the order of scores
+    by_part = [image for _, image in sorted(zip(turns, ordered, strict=True), key=lambda pair: pair[0])]
+    of_kind: dict[str, list[ImageResult]] = {}
+    for image in by_part:
+        of_kind.setdefault(image.kind, []).append(image)
+    first = [image for kind in sorted(of_kind) for image in of_kind[kind][:_EACH_KIND]]
+    chosen = {image.path for image in first}
+    return [*first, *(image for image in by_part if image.path not in chosen)]
 
 
 def _wrong(images: list[ImageResult]) -> Wrong:
