@@ -176,7 +176,7 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: 
     close_up, gain = _close_up(whole, inspection) if is_wrong(image) and not has_strip else (None, 1.0)
     return _Drawn(
         picture=picture,
-        heat_map=_heat_map(inspection, picture, wrong=is_wrong(image)),
+        heat_map=draw_heat_map(inspection, picture, corners=is_wrong(image)),
         truth=None if mask is None else _outlined(picture, mask),
         close_up=close_up,
         gain=gain,
@@ -188,8 +188,14 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: 
     )
 
 
-def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels:
-    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp."""
+def draw_heat_map(inspection: Inspection, picture: Pixels, *, corners: bool) -> Pixels:
+    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp.
+
+    Args:
+        inspection: of the image.
+        picture: the image as a person sees it, made small.
+        corners: whether corners mark the highest patch of an image that is no DEFECT, too.
+    """
     height_px, width_px = picture.shape[:2]
     scale_y, scale_x = height_px / inspection.frame_height_px, width_px / inspection.frame_width_px
     roi = inspection.roi
@@ -204,7 +210,7 @@ def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels
     small = dataclasses.replace(
         inspection,
         # corners show what was looked at in a defect that passed, too
-        verdict=Verdict.DEFECT if wrong else inspection.verdict,
+        verdict=Verdict.DEFECT if corners else inspection.verdict,
         frame_height_px=height_px,
         frame_width_px=width_px,
         frame_spec=FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=roi),
