@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
+from goodpart.bundle.term import load_term
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
@@ -28,7 +29,7 @@ from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
 from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
-from goodpart_bank_builder.report.text import printable
+from goodpart_bank_builder.report.text import distance_scale, printable
 from goodpart_bank_builder.report.thresholds import broken_promise, gap_step, lower_threshold_step, threshold_rows
 from goodpart_bank_builder.report.training import look_at_training
 
@@ -142,6 +143,11 @@ def _category_page(
         near_identical=near_identical_words(near_identical),
         by_construction=BY_CONSTRUCTION,
         calibration=inspector.calibration,
+        distance_scale=distance_scale(
+            inspector.calibration,
+            pixel_threshold=inspector.pixel_threshold,
+            has_term=load_term(inspector.bundle) is not None,
+        ),
         figures=result.figures,
         unit=result.figures.counted,
         verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],

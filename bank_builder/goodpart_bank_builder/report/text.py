@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from goodpart.facts.calibration import Calibration
 from goodpart.scoring.rounding import decimals_that_tell_apart
 from goodpart_bank_builder.evaluate.metrics import Rate
 
@@ -59,6 +60,24 @@ def apart(value: float, other: float, digits: int = 2) -> str:
 def percent_text(value: float | None) -> str:
     """A share of 0 to 1 as a percentage; n/a for None."""
     return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def distance_scale(calibration: Calibration, *, pixel_threshold: float, has_term: bool) -> str:
+    """What a distance is to be compared with: the mean of held-out good patches, and that of the pixel threshold.
+
+    A bundle holds mean and standard deviation of these distances, and no percentiles.
+
+    Args:
+        calibration: of the bundle.
+        pixel_threshold: in sigmas.
+        has_term: whether these distances hold what a head, or the excess of a thermogram, adds.
+    """
+    added = ", with what the head or the excess adds," if has_term else ""
+    at = calibration.mean + pixel_threshold * calibration.std
+    return (
+        f"good patches held out of the build have {calibration.mean:.3f} on average{added} and the pixel threshold is "
+        f"{at:.3f}"
+    )
 
 
 def interval_text(rate: Rate) -> str:
