@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+from pathlib import Path
 
 import cv2
 import pytest
@@ -15,7 +16,7 @@ from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.report.good_patches import GoodPatches
 from goodpart_bank_builder.report.report import write_report
 from goodpart_bank_builder.report.training import _without_part as without_part
-from goodpart_bank_builder.report.training import look_at_training
+from goodpart_bank_builder.report.training import doctor_command, look_at_training
 
 
 @pytest.fixture
@@ -96,7 +97,18 @@ def test_without_any_picture_the_page_says_how_to_get_it(inspector, evaluated, l
     assert name in text
     assert "not at hand" in text
     assert "goodpart-bank doctor GOOD_DIR" in re.sub("<[^>]*>", "", text)
-    assert f"{inspector.bundle.folder}/backbone.onnx" in text
+    assert "BUNDLE/backbone.onnx" in text
+    assert str(inspector.bundle.folder.parent) not in text
+
+
+def test_the_command_names_the_folder_as_it_was_given(tmp_path):
+    said = doctor_command(Path("bundles/my bottle"))
+    assert said.startswith("`goodpart-bank doctor GOOD_DIR --backbone 'bundles/my bottle/backbone.onnx' --report DIR`")
+    assert "BUNDLE" not in said
+    absolute = doctor_command(tmp_path)
+    assert str(tmp_path) not in absolute
+    assert "--backbone BUNDLE/backbone.onnx" in absolute
+    assert absolute.endswith("BUNDLE this bundle's folder")
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,17 @@ from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
+from goodpart_bank_builder.report.recommend import recommend
 from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
 from goodpart_bank_builder.report.text import distance_scale, printable
-from goodpart_bank_builder.report.thresholds import broken_promise, gap_step, lower_threshold_step, threshold_rows
-from goodpart_bank_builder.report.training import look_at_training
+from goodpart_bank_builder.report.thresholds import (
+    broken_promise,
+    gap_step,
+    lower_threshold_step,
+    middle_of_gap,
+    threshold_rows,
+)
+from goodpart_bank_builder.report.training import doctor_command, look_at_training
 
 _PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
 
@@ -138,7 +145,7 @@ def _category_page(
         name=name,
         alone=alone,
         bundle=inspector.bundle,
-        bundle_folder=bundle,
+        doctor_command=doctor_command(bundle),
         doctor_page=doctor_page,
         near_identical=near_identical_words(near_identical),
         by_construction=BY_CONSTRUCTION,
@@ -191,7 +198,14 @@ def _pictures(
     good = GoodPatches(inspector)
     pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
     passed = [pictures[image.path].seen for image in choice.escapes.shown]
+    recommended = recommend(inspector, result)
     lower = gap_step(inspector, result, bundle) or lower_threshold_step(inspector, result, bundle)
+    if recommended.threshold == result.figures.threshold and middle_of_gap(result) is not None:
+        # the command for another one would contradict it
+        lower = None
+    if lower is not None or result.figures.escapes.events or result.figures.false_rejects.events:
+        # one recommendation before all that could be chosen
+        lower = " ".join([recommended.says, *([] if lower is None else [lower])])
     return {
         "choice": choice,
         "pictures": pictures,
@@ -202,6 +216,7 @@ def _pictures(
         "steps": next_steps(
             inspector.bundle, result, conclusion, passed, lower_threshold=lower, near_identical=near_identical
         ),
+        "recommended": recommended,
         "examination": inspector.bundle.manifest.provenance.examination,
         "good": good,
         "training": look_at_training(inspector, result, good),

@@ -1,6 +1,7 @@
 """Training pictures in a report: those that want a look, and how many good ones lie above the threshold."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def look_at_training(inspector: Inspector, result: CategoryResult, good: GoodPat
         named=tuple(
             sorted((image for image in held_out if image.score > calibration.threshold), key=lambda image: -image.score)
         ),
+    )
+
+
+def doctor_command(bundle: Path) -> str:
+    """The command that shows all good images that want a look, in words.
+
+    Args:
+        bundle: the folder as it was given. An absolute one is a place of the computer that wrote the report, and none
+            where it is read.
+    """
+    folder, also = (
+        (bundle.as_posix(), "") if not bundle.is_absolute() else ("BUNDLE", " and BUNDLE this bundle's folder")
+    )
+    backbone = shlex.quote(f"{folder}/backbone.onnx")
+    return (
+        f"`goodpart-bank doctor GOOD_DIR --backbone {backbone} --report DIR`, where GOOD_DIR is the folder of good "
+        f"images{also}"
     )
 
 
