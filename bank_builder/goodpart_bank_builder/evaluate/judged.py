@@ -6,10 +6,10 @@ import numpy as np
 
 from goodpart.facts.calibration import RateUnit
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.by_part import PartResult, false_rejects, parts_of, units_of
+from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of, units_of
 from goodpart_bank_builder.evaluate.chance import auroc_interval
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.metrics import Rate, auroc, rate_of
+from goodpart_bank_builder.evaluate.metrics import Rate, auroc
 
 MOST = 0.5
 """The share of defective parts found below which nobody can tell them from good ones."""
@@ -106,7 +106,7 @@ def judged_parts(result: CategoryResult) -> JudgedParts:
         unknown=len(defective) - len(judged),
         rejected=sum(part.is_rejected for part in good),
         false_rejects=false_rejects(units_of(result.images, result.figures.rate_unit)),
-        escapes=rate_of(np.array([not part.is_rejected for part in defective], np.bool_)),
+        escapes=escapes(defective if several else units_of(result.images, result.figures.rate_unit)),
         found=sum(part.is_rejected for part in judged),
         interval=None if value is None else (value, *auroc_interval(value, good=len(good), defective=len(judged))),
         unit=RateUnit.PART if several else result.figures.rate_unit,

@@ -90,7 +90,8 @@ def _how_sure(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     if rate.low is None or rate.high is None:
         return []
     if target is not None and rate.low > target:
-        return [f"that is more than chance: the whole 95 % interval, {rate.interval}, lies above the target"]
+        if_alone = ", if no two images show one part" if figures.is_ungrouped else ""
+        return [f"that is more than chance: the whole 95 % interval, {rate.interval}, lies above the target{if_alone}"]
     if rate.high - rate.low <= _WIDE_RATE:
         return []
     return [
