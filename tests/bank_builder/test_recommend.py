@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from broken_bundles import change_json
+from goodpart.inspector import Inspector
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
 from goodpart_bank_builder.report.recommend import recommend
@@ -19,12 +21,10 @@ def evaluated(inspector, category):
 
 
 @pytest.fixture
-def free(inspector, monkeypatch):
-    """The bundle with a range that every threshold lies in."""
-    manifest = dataclasses.replace(inspector.bundle.manifest, threshold_range=None)
-    bundle = dataclasses.replace(inspector.bundle, manifest=manifest)
-    monkeypatch.setattr(type(inspector), "bundle", property(lambda _: bundle))
-    return inspector
+def free(bundle):
+    """The inspector of a bundle that allows any threshold."""
+    change_json(bundle / "manifest.json", lambda facts: facts["threshold_range"].update(lowest=-99.0, highest=999.0))
+    return Inspector.load(bundle)
 
 
 def at_cost(like, *, escape_cost=10.0, at_threshold=0.1, best=0.05, none=0.1):
