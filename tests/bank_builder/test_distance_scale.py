@@ -10,18 +10,16 @@ from goodpart_bank_builder.report.text import distance_scale
 
 def test_the_scale_is_the_mean_of_good_patches_and_the_threshold(inspector):
     calibration = inspector.calibration
-    said = distance_scale(calibration, pixel_threshold=2.0, has_term=False)
+    said = distance_scale(calibration, pixel_threshold=2.0)
     mean, at = (float(each) for each in re.findall(r"\d\.\d{3}", said))
     assert mean == round(calibration.mean, 3)
     assert at == round(calibration.mean + 2.0 * calibration.std, 3)
-    assert "head" not in said
-    assert "with what the head or the excess adds" in distance_scale(calibration, pixel_threshold=2.0, has_term=True)
 
 
 def test_every_row_of_places_has_its_scale(inspector, category, tmp_path):
     result = evaluate_category(inspector, read_categories(category)[0])
     text = write_report(tmp_path / "report", {"washer": (inspector, result)}, []).read_text(encoding="utf-8")
     rows = text.count('<div class="places">')
-    said = distance_scale(inspector.calibration, pixel_threshold=inspector.pixel_threshold, has_term=False)
+    said = distance_scale(inspector.calibration, pixel_threshold=inspector.pixel_threshold)
     assert rows
     assert text.count(f'<p class="scale-of">Distances: {said}.</p>') == rows

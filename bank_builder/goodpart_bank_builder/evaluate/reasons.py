@@ -45,7 +45,7 @@ def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     """How many defective and good parts are rejected."""
     lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
     if seen.unknown:
-        lines = [f"{seen.sorted_in_words}: an UNKNOWN part is rejected, but its defect was not found"]
+        lines = [f"{seen.sorted_in_words}: UNKNOWN is rejected, but no defect was found in it"]
     return lines + on_mark(seen) + good_counts(figures, seen)
 
 

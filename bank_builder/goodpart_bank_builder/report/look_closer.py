@@ -109,11 +109,6 @@ class Closer:
             mask = read_ignore_mask(settings.ignore, max_megapixels=settings.max_megapixels)
             self._counted = np.flatnonzero(~ignored_patches(mask, spec.frame, spec.grid))
 
-    @property
-    def has_term(self) -> bool:
-        """Whether distances carry something besides."""
-        return self._term is not None
-
     def visible(self, path: Path) -> Pixels:
         """`(H, W, 3) uint8` RGB, an image as a person sees it."""
         spec = self._backbone.spec.frame

@@ -87,8 +87,7 @@ def _in_gap(inspector: Inspector, result: CategoryResult, middle: float) -> Reco
     return Recommendation(
         threshold=middle,
         says=f"Recommended threshold: {middle:g}, because it lies in the middle of the empty gap between the good and "
-        "the defective scores, as far from both as can be. It is tuned on these defects: confirm it on parts that "
-        "were not used here.",
+        "the defective scores; confirm it on parts that were not used here.",
     )
 
 

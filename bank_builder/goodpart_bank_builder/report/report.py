@@ -150,11 +150,8 @@ def _category_page(
         near_identical=near_identical_words(near_identical),
         by_construction=BY_CONSTRUCTION,
         calibration=inspector.calibration,
-        distance_scale=distance_scale(
-            inspector.calibration,
-            pixel_threshold=inspector.pixel_threshold,
-            has_term=load_term(inspector.bundle) is not None,
-        ),
+        distance_scale=distance_scale(inspector.calibration, pixel_threshold=inspector.pixel_threshold),
+        has_term=load_term(inspector.bundle) is not None,
         figures=result.figures,
         unit=result.figures.counted,
         verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],

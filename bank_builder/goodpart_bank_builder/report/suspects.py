@@ -96,9 +96,7 @@ def write_suspects(
         whole=[found for found in diagnosis.findings if found.kind not in OF_IMAGES],
         compared=closer.compared,
         pixel_threshold=closer.pixel_threshold,
-        distance_scale=distance_scale(
-            calibration, pixel_threshold=closer.pixel_threshold, has_term=closer.has_term
-        ),
+        distance_scale=distance_scale(calibration, pixel_threshold=closer.pixel_threshold),
         found_any=bool(names),
         painted=painted,
     )  # fmt: skip

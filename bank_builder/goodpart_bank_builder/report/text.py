@@ -62,7 +62,7 @@ def percent_text(value: float | None) -> str:
     return "n/a" if value is None else f"{100 * value:.1f} %"
 
 
-def distance_scale(calibration: Calibration, *, pixel_threshold: float, has_term: bool) -> str:
+def distance_scale(calibration: Calibration, *, pixel_threshold: float) -> str:
     """What a distance is to be compared with: the mean of held-out good patches, and that of the pixel threshold.
 
     A bundle holds mean and standard deviation of these distances, and no percentiles.
@@ -70,14 +70,9 @@ def distance_scale(calibration: Calibration, *, pixel_threshold: float, has_term
     Args:
         calibration: of the bundle.
         pixel_threshold: in sigmas.
-        has_term: whether these distances hold what a head, or the excess of a thermogram, adds.
     """
-    added = ", with what the head or the excess adds," if has_term else ""
     at = calibration.mean + pixel_threshold * calibration.std
-    return (
-        f"good patches held out of the build have {calibration.mean:.3f} on average{added} and the pixel threshold is "
-        f"{at:.3f}"
-    )
+    return f"held-out good patches have {calibration.mean:.3f} on average, the pixel threshold is {at:.3f}"
 
 
 def interval_text(rate: Rate) -> str:
