@@ -88,8 +88,9 @@ def _unknown_steps(figures: CategoryFigures) -> list[str]:
     if not unknown:
         return []
     all_of = counted(figures.false_rejects.of + figures.escapes.of, "tested", figures.counted)
+    each = "each" if unknown > 1 else "it"
     return [
-        f"Look at the {unknown} UNKNOWN of {all_of}: {'each' if unknown > 1 else 'it'} is, as a picture, unlike any good part (light, colour, "
+        f"Look at the {unknown} UNKNOWN of {all_of}: {each} is, as a picture, unlike any good part (light, colour, "
         "focus), so it is rejected unjudged. If light or camera differed, photograph it again like the good parts. If "
         "good parts may look so, photograph such good parts and build again. If the defect itself does it, nothing is "
         "wrong."
