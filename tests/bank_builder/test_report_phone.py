@@ -41,5 +41,5 @@ def test_words_and_provenance_are_folded(page):
         section = page[page.index(f'<section id="{name}">') :]
         section = section[: section.index("</section>")]
         assert "<details>" in section
-        assert section.index("<details>") < section.index("<d" if name == "words" else "<table")
+        assert section.index("<details>") < section.index("<dl" if name == "words" else "<table")
     assert f"{len(WORDS)} words explained" in page
