@@ -9,6 +9,7 @@ from pathlib import Path
 from goodpart._host import strict_json
 from goodpart._host.atomic import write_file
 from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.in_force import InForce
 from goodpart.errors import DeviceFileError, ManifestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.checks import FrameChecks, Ranges
@@ -72,6 +73,15 @@ class DeviceSettings:
         if manifest.checks is None:
             raise UsageError("ranges: expected none for a bundle without frame checks")
         return manifest.checks.widened(self.ranges)
+
+    def in_force(self, bundle: Bundle) -> InForce:
+        """What frames are judged by on this device.
+
+        Raises:
+            UsageError: the bundle does not allow the ranges, or has none.
+        """
+        threshold, pixel_threshold = self.thresholds(bundle.calibration)
+        return InForce(threshold=threshold, pixel_threshold=pixel_threshold, checks=self.checks(bundle.manifest))
 
 
 def device_path(folder: Path) -> Path:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
 from goodpart.scoring.caption import describe_overlay
-from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
-from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
+from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, explain_patches
+from goodpart.scoring.maps import counted_map, enlarge_flags, in_frame, to_display
 from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
 from goodpart.scoring.plain import SCHEMA, plain_grid, plain_region
 from goodpart.scoring.regions import Region, find_regions, inside_regions, peak_patch, strongest_patch
@@ -215,17 +215,8 @@ class Inspection:
             regions = self.regions
             if not regions and self.verdict is Verdict.DEFECT:
                 patches, regions = [divmod(int(self.grid.argmax()), self.grid.shape[1])], [None]
-        found = nearest_good(self._link, self._hot, self.grid.shape, patches, count=nearest, frame=frame)
-        return tuple(
-            Explanation(
-                region=region,
-                row=row,
-                column=column,
-                **dataclasses.asdict(patch_box(row, column, self.grid.shape, self._area)),
-                score=self.grid.item(row, column),
-                nearest=good,
-            )
-            for region, (row, column), good in zip(regions, patches, found, strict=True)
+        return explain_patches(
+            self._link, self._hot, self.grid, self._area, patches, regions, count=nearest, frame=frame
         )
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
@@ -280,12 +271,7 @@ class Inspection:
 
     def _map(self, smoothing: float) -> npt.NDArray[np.float32]:
         """`(H, W) float32` bilinear scores, in sigmas; the lowest of the grid where the frame never counts."""
-        size = self._area.height_px, self._area.width_px
-        if self.ignored is None or not self.ignored.any():
-            inside = enlarge(self.grid, *size, smoothing=smoothing)
-        else:
-            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=smoothing)
-        return self._in_frame(inside, outside=self.grid.min())
+        return self._in_frame(counted_map(self.grid, self.ignored, self._area, smoothing), outside=self.grid.min())
 
     @property
     def _area(self) -> Roi:
@@ -295,6 +281,4 @@ class Inspection:
 
     def _in_frame(self, inside: npt.NDArray[T], *, outside: T) -> npt.NDArray[T]:
         """The map of the area as a map of the frame."""
-        if self.roi is None:
-            return inside
-        return place(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
+        return in_frame(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
