@@ -90,6 +90,12 @@ def device_path(folder: Path) -> Path:
     return real.with_name(real.name + ".device.json")
 
 
+def drift_path(folder: Path) -> Path:
+    """Where the drift of a bundle lies: `<bundle folder>.drift.json`, beside the device file."""
+    real = folder.resolve()
+    return real.with_name(real.name + ".drift.json")
+
+
 def read_device(bundle: Bundle) -> DeviceSettings | None:
     """This device's settings for a bundle, or None if it has none.
 

@@ -18,6 +18,7 @@ from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
 from goodpart.scoring.plain import SCHEMA, plain_grid, plain_region
 from goodpart.scoring.regions import Region, find_regions, inside_regions, peak_patch, strongest_patch
 from goodpart.scoring.rounding import FIGURE_DIGITS, SCORE_DECIMALS, decimals_that_tell_apart, rounded, significant
+from goodpart.scoring.stats import frame_stats
 
 T = TypeVar("T", bound=np.generic)
 
@@ -106,6 +107,11 @@ class Inspection:
     def roi(self) -> Roi | None:
         """The part of the frame that the grid covers, or None for all of it."""
         return self.frame_spec.roi
+
+    @property
+    def stats(self) -> dict[str, float]:
+        """What `goodpart.drift` watches, each with 6 significant digits: see `frame_stats`."""
+        return frame_stats(self.score, self.grid, self.ignored, self.statistics)
 
     @functools.cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -234,6 +240,8 @@ class Inspection:
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
           `area_share` 6 significant digits.
         - `frame_height_px`, `frame_width_px`: size of the frame; `timings_ms`: "embed", "search", "score", 3 decimals.
+        - `stats`: what `goodpart drift` watches: "score" and "grid", and "grey", "sharpness", "row" and "column" if the
+          frame is measured as a picture; 6 significant digits.
         - `grid`: with `grid=True`, a list of rows of calibrated scores, 4 decimals, None for patches that never count.
         - `roi`: with `grid=True`, `y_px`, `x_px`, `height_px` and `width_px` of what the grid covers, None for the
           whole frame.
@@ -263,6 +271,7 @@ class Inspection:
             "frame_height_px": self.frame_height_px,
             "frame_width_px": self.frame_width_px,
             "timings_ms": {stage: round(ms, 3) for stage, ms in self.timings_ms.items()},
+            "stats": self.stats,
         }
         if grid:
             plain["grid"] = plain_grid(self.grid, self.ignored)
