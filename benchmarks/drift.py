@@ -42,6 +42,7 @@ _RUNS = 10
 _UNCHANGED = 20_000
 _PATIENCE = 5_000
 _SLOW = (5_000, 20_000)
+_COST_FRAMES = 96
 
 
 def _light(factor: float) -> Callable[[Frame], Frame]:
@@ -194,7 +195,7 @@ def _delays(streams: Streams, change: str, length: int, options: argparse.Namesp
     named, dated, words, blocks = Counter[str](), [], "", Counter[int]()
     for repeat in range(options.repeats):
         rng = np.random.default_rng([options.seed, length, repeat, 1])
-        before = LEARNED + _BEFORE
+        before = 2 * LEARNED + _BEFORE  # learned by then, also if blocks were doubled once
         rows, noise = streams.rows(rng, before + _PATIENCE, run=length)
         pieces = [(rows[:before], noise[:before], "none"), (rows[before:], noise[before:], change)]
         stream = streams.stream([(row, streams.values(row, own, name), name) for row, own, name in pieces])
@@ -208,8 +209,8 @@ def _delays(streams: Streams, change: str, length: int, options: argparse.Namesp
         score = stream.values[:, 0]
         for name, detect in (("psi", psi_alarm), ("cusum", cusum_alarm)):
             at = detect(score[:LEARNED], score[LEARNED:])
-            if at is not None and at > _BEFORE:
-                found[name].append(at - _BEFORE)
+            if at is not None and at > before - LEARNED:
+                found[name].append(at - before + LEARNED)
     return {
         **{name: {"found": len(each), "median": _median(each), "most": max(each, default=None)}
            for name, each in found.items()},
@@ -246,7 +247,7 @@ def _cost(inspector: Inspector, frames: list[Frame]) -> dict[str, Any]:
     drift = Drift(block=BLOCK)
     if checks is None:
         raise UsageError("cost: expected a bundle with frame checks, found none")
-    for number in range(320):
+    for number in range(_COST_FRAMES):
         frame = np.asarray(cv2.resize(frames[number % len(frames)], (256, 256)), np.uint8)
         inspector.checks = None
         found = inspector.inspect(frame)
@@ -260,7 +261,7 @@ def _cost(inspector: Inspector, frames: list[Frame]) -> dict[str, Any]:
     # the mean: one frame in 16 completes a block and takes longer
     ours = {"checks": float(np.median(spent["checks"])), "add": float(np.mean(spent["add"]))}
     return {
-        "frames": 320,
+        "frames": _COST_FRAMES,
         "backbone_p50_us": round(bare, 1),
         **{f"{name}_us": round(each, 1) for name, each in ours.items()},
         **{f"{name}_over_backbone": round(each / bare, 4) for name, each in ours.items()},

@@ -13,7 +13,7 @@ from goodpart._host import strict_json
 from goodpart._host.atomic import check_file
 from goodpart.bundle.manifest_file import read_manifest
 from goodpart.cli.common import print_json
-from goodpart.cli.options import add_json_option
+from goodpart.cli.options import add_json_option, bundle_folder
 from goodpart.cli.rows import say, tell
 from goodpart.drift import Drift, DriftAlarm, DriftPhase, DriftState
 from goodpart.errors import ManifestError, UsageError, found_at
@@ -38,7 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="go on from FILE if it exists, and write it at the end"
     )
-    parser.add_argument("--bundle", type=Path, metavar="BUNDLE", help="the bundle that judged; a state is bound to it")
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="BUNDLE",
+        help="bundle, or a store for its active one, that judged: a state is bound to it",
+    )
     parser.add_argument("--block", type=int, metavar="N", help=f"frames of a block (default: {_BLOCK})")
     parser.add_argument(
         "--false-alarm-every", type=int, metavar="N",
@@ -79,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _drift(options: argparse.Namespace) -> Drift:
-    bundle = None if options.bundle is None else read_manifest(options.bundle)[1]
+    bundle = None if options.bundle is None else read_manifest(bundle_folder(options))[1]
     if options.state is not None:
         check_file(options.state)
         if found_at(options.state) == "a file":

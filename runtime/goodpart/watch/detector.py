@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goodpart.errors import UsageError
+from goodpart.scoring.stats import PICTURE_STATS
 from goodpart.watch.reference import REFERENCE_BLOCKS, Floats, Reference, band
 
 _STAKES = np.array([0.0, 0.25, 0.5, 1.0])
@@ -25,6 +26,9 @@ _MOST = 1e12
 """The largest R: beyond it a float would overflow after some thousand blocks."""
 
 _DATING_STAKE = 0.5
+
+_ALMOST = 100.0
+"""How many times as much evidence a score may have as its cause: a lead of about eight blocks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,8 +130,14 @@ class Detector:
 
     @property
     def lead(self) -> Lead:
-        """The statistic with the most evidence; the first of equal ones."""
-        side = int(self._wealth.sum(axis=1).argmax())
+        """What has changed: the statistic with the most evidence, or a cause that has almost as much.
+
+        Light, focus and position move the scores as well. With the same evidence for both, the picture says why.
+        """
+        totals = self._wealth.sum(axis=1)
+        causes = np.tile([name in PICTURE_STATS for name in self.names], len(totals) // len(self.names))
+        near = np.where(causes & (totals * _ALMOST >= totals.max()), totals, 0.0)
+        side = int((near if near.any() else totals).argmax())
         which, name = divmod(side, len(self.names))
         return Lead(statistic=self.names[name], direction="lower" if which else "higher", since=int(self._since[side]))
 
