@@ -10,6 +10,7 @@ Every error is a `GoodpartError`.
 from goodpart.bank.search import Bank, PatchDistances
 from goodpart.bundle.bundle import Bundle, read_bundle
 from goodpart.bundle.device import DeviceSettings
+from goodpart.drift import Drift, DriftAlarm, DriftPhase, DriftReference, DriftState
 from goodpart.errors import (
     BundleError,
     BundleMissingError,
@@ -62,6 +63,11 @@ __all__ = [
     "ContractError",
     "DeviceFileError",
     "DeviceSettings",
+    "Drift",
+    "DriftAlarm",
+    "DriftPhase",
+    "DriftReference",
+    "DriftState",
     "Explanation",
     "ExportError",
     "FrameError",

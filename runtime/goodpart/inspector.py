@@ -4,33 +4,31 @@ import functools
 import logging
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from goodpart._host.lifetime import Lifetime
-from goodpart._host.machine import usable_cores
 from goodpart.bank.search import Bank
 from goodpart.bundle.atlas import Atlas
-from goodpart.bundle.bank import load_bank
-from goodpart.bundle.bundle import Bundle, read_bundle
-from goodpart.bundle.device import DeviceSettings, moved_lines, read_device
+from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.device import DeviceSettings, read_device
 from goodpart.bundle.golden import golden_errors
+from goodpart.bundle.in_force import InForce, Setting
 from goodpart.bundle.memory import good_patches, read_memory
-from goodpart.bundle.names import BACKBONE
-from goodpart.bundle.term import load_term
+from goodpart.bundle.parts import load_parts, tell_moved
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
+from goodpart.facts.checks import FrameChecks
 from goodpart.facts.no_signal import SignalRule
 from goodpart.frames.checks import check_size, look_at
-from goodpart.model.backbone import Backbone, check_backbone, check_threads
+from goodpart.model.backbone import Backbone
 from goodpart.model.seen import SeenFrame
 from goodpart.printable import printable
 from goodpart.scoring.explanation import NEAREST, GoodPatch, Link, Memory, hot_patches
-from goodpart.scoring.inspection import Inspection, Verdict
-from goodpart.scoring.no_features import no_features
+from goodpart.scoring.inspection import Inspection
+from goodpart.scoring.judge import judge
 from goodpart.scoring.scores import finite_scores, image_score, score_grid
 from goodpart.scoring.term import KnownTerm
 
@@ -47,7 +45,12 @@ class Inspector:
         backbone, bank, calibration: the parts.
         threshold, pixel_threshold: the bundle's own, or what this device has set instead, in sigmas.
         checks: what a frame must be like to be judged, as the bundle or this device says; None to check nothing.
+        in_force: these three in one piece; a frame is judged by those of the moment at which it came.
     """
+
+    threshold = Setting[float]()
+    pixel_threshold = Setting[float]()
+    checks = Setting[FrameChecks | None]()
 
     def __init__(
         self,
@@ -68,9 +71,8 @@ class Inspector:
             term: what every patch's distance carries besides, None for nothing.
         """
         self.backbone, self.bank, self.calibration = backbone, bank, calibration
-        self.threshold, self.pixel_threshold = calibration.threshold, calibration.pixel_threshold
+        self.in_force = InForce.own(calibration, None if bundle is None else bundle.manifest.checks)
         self._ignored, self._bundle, self._term = ignored, bundle, term
-        self.checks = None if bundle is None else bundle.manifest.checks
         self._signal_rule = SignalRule.NOISE if bundle is None else bundle.manifest.signal_rule
         self._lifetime = Lifetime(self._release)
         self._link = Link(self)
@@ -103,38 +105,36 @@ class Inspector:
             BundleError: the bundle, or the device file beside it, is refused; which of its kinds says why.
             UsageError: a thread count out of range, or no such key.
         """
-        key = None if public_key is None else Path(public_key)
-        bundle = read_bundle(Path(folder), public_key=key, minimum_serial=minimum_serial, keep=True)
-        settings = (read_device(bundle) if on_device else None) or DeviceSettings(bundle=bundle.digest)
-        if threads is None:
-            threads = settings.threads or usable_cores()
-        check_threads(threads)
-        # onnxruntime needs the most memory while it opens the model: by then the other files' bytes have been let go
-        bank = load_bank(bundle, threads=threads)
-        backbone = Backbone(
-            bundle.read_backbone(),
-            threads=threads,
-            spinning=bool(settings.spinning) if spinning is None else spinning,
-            where=str(Path(folder) / BACKBONE),
-        )
-        check_backbone(backbone.spec, bundle.manifest.backbone, str(folder))
+        parts = load_parts(
+            folder, threads=threads, spinning=spinning, public_key=public_key, minimum_serial=minimum_serial,
+            on_device=on_device,
+        )  # fmt: skip
+        bundle = parts.bundle
         inspector = cls(
-            backbone=backbone,
-            bank=bank,
-            calibration=bundle.calibration,
-            ignored=bundle.ignored,
-            bundle=bundle,
-            term=load_term(bundle),
-        )
-        inspector.threshold, inspector.pixel_threshold = settings.thresholds(bundle.calibration)
-        inspector.checks = settings.checks(bundle.manifest)
+            backbone=parts.backbone, bank=parts.bank, calibration=bundle.calibration, ignored=bundle.ignored,
+            bundle=bundle, term=parts.term,
+        )  # fmt: skip
+        inspector.in_force = parts.settings.in_force(bundle)
         # the first call allocates and tunes, which had better happen before the first part; and a bundle that does not
         # reproduce its scores here must not judge anything
         inspector.self_test()
         _log.info("loaded %s, digest %s", printable(folder), bundle.digest)
-        for words in moved_lines(bundle, settings).values():
-            _log.warning("%s: %s", printable(folder), words)
+        tell_moved(bundle, parts.settings)
         return inspector
+
+    def reload_settings(self) -> bool:
+        """Reads the device file again; its threshold and frame checks hold from the next frame on. Threads stay.
+
+        Returns:
+            whether frames are judged by anything else now.
+
+        Raises:
+            DeviceFileError, UsageError: the file is refused, or there is no bundle; frames are judged as before.
+        """
+        settings, before = read_device(self.bundle) or DeviceSettings(bundle=self.bundle.digest), self.in_force
+        self.in_force = settings.in_force(self.bundle)
+        tell_moved(self.bundle, settings)
+        return self.in_force != before
 
     def __repr__(self) -> str:
         profile = self.backbone.spec.profile
@@ -153,7 +153,7 @@ class Inspector:
     @property
     def checks_moved(self) -> bool:
         """Whether other frame checks than the bundle's own are in use."""
-        return self._bundle is not None and self.checks != self._bundle.manifest.checks
+        return self._moves(self.checks)
 
     @property
     def bundle(self) -> Bundle:
@@ -219,7 +219,7 @@ class Inspector:
     def see(self, frame: npt.NDArray[Any]) -> SeenFrame:
         """What the backbone gives for one frame, as `Backbone.see`; refuses as `inspect` does."""
         with self._lifetime.frame():
-            self._refuse_size(frame)
+            self._refuse_size(frame, self.checks)
             return self.backbone.see(frame)
 
     def close(self) -> None:
@@ -235,44 +235,44 @@ class Inspector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _moves(self, checks: FrameChecks | None) -> bool:
+        return self._bundle is not None and checks != self._bundle.manifest.checks
+
     def _release(self) -> None:
         self.backbone.close()
         self.bank.close()
 
-    def _refuse_size(self, frame: npt.NDArray[Any]) -> None:
-        if self.checks is not None:
-            check_size(self.checks, *self.backbone.spec.frame.check(frame).shape[:2])
+    def _refuse_size(self, frame: npt.NDArray[Any], checks: FrameChecks | None) -> None:
+        if checks is not None:
+            check_size(checks, *self.backbone.spec.frame.check(frame).shape[:2])
 
     def _inspect(self, frame: npt.NDArray[Any], seen: SeenFrame | None) -> Inspection:
-        began = time.perf_counter()
-        self._refuse_size(frame)
+        # read once: another thread may change the settings while this frame is judged
+        began, now = time.perf_counter(), self.in_force
+        self._refuse_size(frame, now.checks)
         seen = self.backbone.see(frame) if seen is None else self.backbone.checked(seen)
         embedded = time.perf_counter()
         kept = seen.only(self._counted)
         counted = kept.embeddings
         top_k = self.backbone.spec.profile.top_k(len(counted))
-        limit = self.calibration.mean + self.pixel_threshold * self.calibration.std
+        limit = self.calibration.mean + now.pixel_threshold * self.calibration.std
         term = None if self._term is None else self._term.of(kept)
         found = self.bank.search(counted, top_k=top_k, exact_above=limit, term=term)
         searched = time.perf_counter()
         scores = finite_scores(found.sums, self.calibration)
         score = image_score(scores, top_k)
-        reason, statistics = look_at(frame, self.backbone.spec.frame, self.checks, self._signal_rule)
-        # written so that NaN, for example, gives DEFECT
-        judged = Verdict.GOOD if score <= self.threshold else Verdict.DEFECT
-        verdict = Verdict.UNKNOWN if reason else judged
-        if verdict is Verdict.GOOD and (reason := no_features(counted, found.distances)):
-            verdict = Verdict.UNKNOWN
+        reason, statistics = look_at(frame, self.backbone.spec.frame, now.checks, self._signal_rule)
+        verdict, reason = judge(score, now.threshold, reason, counted, found.distances)
         grid = score_grid(scores, self._counted, self.backbone.spec.grid)
         times = began, embedded, searched, time.perf_counter()
         return Inspection(
             verdict=verdict,
             reason=reason,
             score=score,
-            threshold=self.threshold,
-            threshold_moved=self.threshold_moved,
-            checks_moved=self.checks_moved,
-            pixel_threshold=self.pixel_threshold,
+            threshold=now.threshold,
+            threshold_moved=now.threshold != self.calibration.threshold,
+            checks_moved=self._moves(now.checks),
+            pixel_threshold=now.pixel_threshold,
             p_value=self.calibration.p_value(score),
             grid=grid,
             ignored=self._ignored,
@@ -283,7 +283,7 @@ class Inspector:
             timings_ms=dict(zip(("embed", "search", "score"), (np.diff(times) * 1e3).tolist(), strict=True)),
             recomputed_patches=found.recomputed,
             statistics=statistics,
-            _hot=hot_patches(grid, seen.embeddings, pixel_threshold=self.pixel_threshold),
+            _hot=hot_patches(grid, seen.embeddings, pixel_threshold=now.pixel_threshold),
             _link=self._link,
         )
 

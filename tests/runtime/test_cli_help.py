@@ -10,7 +10,7 @@ from goodpart.cli.main import main
 @pytest.mark.parametrize(
     ("arguments", "commands"),
     [
-        ([], ["info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench", "store"]),
+        ([], ["info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench", "drift", "store"]),
         (["store"], ["add", "activate", "rollback", "list", "gc"]),
     ],
 )

@@ -19,7 +19,7 @@ from small_frames import draw_small
 
 KEYS = [
     "schema", "verdict", "reason", "score", "threshold", "threshold_moved", "checks_moved", "score_above_threshold",
-    "margin", "p_value", "pixel_threshold", "regions", "frame_height_px", "frame_width_px", "timings_ms",
+    "margin", "p_value", "pixel_threshold", "regions", "frame_height_px", "frame_width_px", "timings_ms", "stats",
 ]  # fmt: skip
 
 

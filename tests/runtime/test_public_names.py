@@ -15,7 +15,8 @@ from goodpart.errors import GoodpartError
 
 EXPECTED = {
     "Backbone", "Bank", "Bundle", "BundleError", "BundleMissingError", "Calibration", "CalibrationMethod", "Camera",
-    "ContractError", "DeviceFileError", "DeviceSettings", "Explanation", "ExportError", "FrameError",
+    "ContractError", "DeviceFileError", "DeviceSettings", "Drift", "DriftAlarm", "DriftPhase",
+    "DriftReference", "DriftState", "Explanation", "ExportError", "FrameError",
     "FrozenGuard", "GoodPatch",
     "GoodpartError", "ImageFileError", "InferenceError", "Inspection", "Inspector", "IntegrityError", "LiveInspector",
     "ManifestError", "MissingExtraError", "PatchDistances", "Region", "RollbackError", "SelfTestError",

@@ -9,6 +9,7 @@ from pathlib import Path
 from goodpart._host import strict_json
 from goodpart._host.atomic import write_file
 from goodpart.bundle.bundle import Bundle
+from goodpart.bundle.in_force import InForce
 from goodpart.errors import DeviceFileError, ManifestError, UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.checks import FrameChecks, Ranges
@@ -73,11 +74,26 @@ class DeviceSettings:
             raise UsageError("ranges: expected none for a bundle without frame checks")
         return manifest.checks.widened(self.ranges)
 
+    def in_force(self, bundle: Bundle) -> InForce:
+        """What frames are judged by on this device.
+
+        Raises:
+            UsageError: the bundle does not allow the ranges, or has none.
+        """
+        threshold, pixel_threshold = self.thresholds(bundle.calibration)
+        return InForce(threshold=threshold, pixel_threshold=pixel_threshold, checks=self.checks(bundle.manifest))
+
 
 def device_path(folder: Path) -> Path:
     """Where the device file of a bundle lies: `<bundle folder>.device.json`, beside the folder itself, not a link."""
     real = folder.resolve()
     return real.with_name(real.name + ".device.json")
+
+
+def drift_path(folder: Path) -> Path:
+    """Where the drift of a bundle lies: `<bundle folder>.drift.json`, beside the device file."""
+    real = folder.resolve()
+    return real.with_name(real.name + ".drift.json")
 
 
 def read_device(bundle: Bundle) -> DeviceSettings | None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import goodpart
-from goodpart.cli import bench, checks, info, score, selftest, threshold, tune, verify
+from goodpart.cli import bench, checks, drift, info, score, selftest, threshold, tune, verify
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
 from goodpart.cli.store import activate, add, gc, listing, rollback
 
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Command] = {
     "checks": checks,
     "tune": tune,
     "bench": bench,
+    "drift": drift,
 }
 
 STORE_COMMANDS: dict[str, Command] = {
@@ -38,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="goodpart",
         description="Find defects on a CPU, after seeing only good parts.",
-        epilog="Exit codes: 0 done or all good, 1 at least one DEFECT (score only), 2 wrong usage, 3 bundle refused, "
-        "4 frame refused, 5 at least one UNKNOWN.",
+        epilog="Exit codes: 0 done or all good, 1 at least one DEFECT (score) or an alarm (drift), 2 wrong usage, "
+        "3 bundle refused, 4 frame refused, 5 at least one UNKNOWN.",
     )
     parser.add_argument("--version", action="version", version=f"goodpart {goodpart.__version__}")
     commands = add_commands(parser, COMMANDS)

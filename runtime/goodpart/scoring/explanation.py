@@ -232,6 +232,38 @@ def nearest_good(
     return [] if embeddings is None else explainer.nearest_good(embeddings, count=count)
 
 
+def explain_patches(
+    link: Link,
+    hot: HotPatches | None,
+    grid: npt.NDArray[np.float32],
+    area: Roi,
+    patches: Sequence[tuple[int, int]],
+    regions: Sequence[Region | None],
+    *,
+    count: int,
+    frame: npt.NDArray[Any] | None,
+) -> tuple[Explanation, ...]:
+    """The explanations of these patches of one frame; arguments and errors as in `nearest_good`.
+
+    Args:
+        grid: `(rows, columns) float32` calibrated scores.
+        area: the part of the frame that the grid covers.
+        regions: the region whose peak each patch is, or None.
+    """
+    found = nearest_good(link, hot, grid.shape, patches, count=count, frame=frame)
+    return tuple(
+        Explanation(
+            region=region,
+            row=row,
+            column=column,
+            **dataclasses.asdict(patch_box(row, column, grid.shape, area)),
+            score=grid.item(row, column),
+            nearest=good,
+        )
+        for region, (row, column), good in zip(regions, patches, found, strict=True)
+    )
+
+
 def patch_box(row: int, column: int, shape: tuple[int, ...], area: Roi) -> Roi:
     """The smallest box of whole frame pixels that holds a patch.
 

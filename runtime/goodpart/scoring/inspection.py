@@ -12,12 +12,13 @@ import numpy.typing as npt
 from goodpart.errors import FrameError
 from goodpart.facts.spec import FrameSpec, Roi
 from goodpart.scoring.caption import describe_overlay
-from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, nearest_good, patch_box
-from goodpart.scoring.maps import enlarge, enlarge_counted, enlarge_flags, place, to_display
+from goodpart.scoring.explanation import NEAREST, NO_LINK, Explanation, HotPatches, Link, explain_patches
+from goodpart.scoring.maps import counted_map, enlarge_flags, in_frame, to_display
 from goodpart.scoring.overlay import ColourScale, Marks, draw_overlay, visible
 from goodpart.scoring.plain import SCHEMA, plain_grid, plain_region
 from goodpart.scoring.regions import Region, find_regions, inside_regions, peak_patch, strongest_patch
 from goodpart.scoring.rounding import FIGURE_DIGITS, SCORE_DECIMALS, decimals_that_tell_apart, rounded, significant
+from goodpart.scoring.stats import frame_stats
 
 T = TypeVar("T", bound=np.generic)
 
@@ -106,6 +107,11 @@ class Inspection:
     def roi(self) -> Roi | None:
         """The part of the frame that the grid covers, or None for all of it."""
         return self.frame_spec.roi
+
+    @property
+    def stats(self) -> dict[str, float]:
+        """What `goodpart.drift` watches, each with 6 significant digits: see `frame_stats`."""
+        return frame_stats(self.score, self.grid, self.ignored, self.statistics)
 
     @functools.cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -215,17 +221,8 @@ class Inspection:
             regions = self.regions
             if not regions and self.verdict is Verdict.DEFECT:
                 patches, regions = [divmod(int(self.grid.argmax()), self.grid.shape[1])], [None]
-        found = nearest_good(self._link, self._hot, self.grid.shape, patches, count=nearest, frame=frame)
-        return tuple(
-            Explanation(
-                region=region,
-                row=row,
-                column=column,
-                **dataclasses.asdict(patch_box(row, column, self.grid.shape, self._area)),
-                score=self.grid.item(row, column),
-                nearest=good,
-            )
-            for region, (row, column), good in zip(regions, patches, found, strict=True)
+        return explain_patches(
+            self._link, self._hot, self.grid, self._area, patches, regions, count=nearest, frame=frame
         )
 
     def to_dict(self, *, grid: bool = False) -> dict[str, Any]:
@@ -243,6 +240,8 @@ class Inspection:
         - `regions`: a list of dicts with the attributes of `Region`, strongest first; `peak` has 4 decimals,
           `area_share` 6 significant digits.
         - `frame_height_px`, `frame_width_px`: size of the frame; `timings_ms`: "embed", "search", "score", 3 decimals.
+        - `stats`: what `goodpart drift` watches: "score" and "grid", and "grey", "sharpness", "row" and "column" if the
+          frame is measured as a picture; 6 significant digits.
         - `grid`: with `grid=True`, a list of rows of calibrated scores, 4 decimals, None for patches that never count.
         - `roi`: with `grid=True`, `y_px`, `x_px`, `height_px` and `width_px` of what the grid covers, None for the
           whole frame.
@@ -272,6 +271,7 @@ class Inspection:
             "frame_height_px": self.frame_height_px,
             "frame_width_px": self.frame_width_px,
             "timings_ms": {stage: round(ms, 3) for stage, ms in self.timings_ms.items()},
+            "stats": self.stats,
         }
         if grid:
             plain["grid"] = plain_grid(self.grid, self.ignored)
@@ -280,12 +280,7 @@ class Inspection:
 
     def _map(self, smoothing: float) -> npt.NDArray[np.float32]:
         """`(H, W) float32` bilinear scores, in sigmas; the lowest of the grid where the frame never counts."""
-        size = self._area.height_px, self._area.width_px
-        if self.ignored is None or not self.ignored.any():
-            inside = enlarge(self.grid, *size, smoothing=smoothing)
-        else:
-            inside = enlarge_counted(self.grid, ~self.ignored, *size, smoothing=smoothing)
-        return self._in_frame(inside, outside=self.grid.min())
+        return self._in_frame(counted_map(self.grid, self.ignored, self._area, smoothing), outside=self.grid.min())
 
     @property
     def _area(self) -> Roi:
@@ -295,6 +290,4 @@ class Inspection:
 
     def _in_frame(self, inside: npt.NDArray[T], *, outside: T) -> npt.NDArray[T]:
         """The map of the area as a map of the frame."""
-        if self.roi is None:
-            return inside
-        return place(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)
+        return in_frame(inside, self.roi, self.frame_height_px, self.frame_width_px, outside=outside)

@@ -83,6 +83,31 @@ def enlarge_flags(flags: npt.NDArray[np.bool_], height_px: int, width_px: int) -
     return np.asarray(flags[row_of[:, np.newaxis], column_of])
 
 
+def counted_map(
+    grid: npt.NDArray[np.float32], ignored: npt.NDArray[np.bool_] | None, area: Roi, smoothing: float
+) -> npt.NDArray[np.float32]:
+    """The grid enlarged to the part of the frame that it covers.
+
+    Args:
+        grid: `(rows, columns) float32`.
+        ignored: `(rows, columns) bool` patches that never count, or None if all do.
+        area: the part of the frame that the grid covers.
+        smoothing: standard deviation of the Gaussian, in patches.
+
+    Returns:
+        `(area.height_px, area.width_px) float32`.
+    """
+    size = area.height_px, area.width_px
+    if ignored is None or not ignored.any():
+        return enlarge(grid, *size, smoothing=smoothing)
+    return enlarge_counted(grid, ~ignored, *size, smoothing=smoothing)
+
+
+def in_frame(inside: npt.NDArray[T], roi: Roi | None, height_px: int, width_px: int, *, outside: T) -> npt.NDArray[T]:
+    """The map of an area as a map of its frame; arguments as in `place`, without a region the map itself."""
+    return inside if roi is None else place(inside, roi, height_px, width_px, outside=outside)
+
+
 def place(inside: npt.NDArray[T], roi: Roi, height_px: int, width_px: int, *, outside: T) -> npt.NDArray[T]:
     """The map of a region of interest within the map of its frame.
 

@@ -53,8 +53,7 @@ class LiveInspector:
             BundleError, UsageError: as in `Store.load`; the old bundle continues to judge.
         """
         with self._refreshing:
-            if self._closing.is_set():
-                raise UsageError("live inspector: expected an open one, found a closed one; load the bundle again")
+            self._refuse_closed()
             if self._store.state.active == self._inspector.bundle.digest:
                 return False
             before, loaded = self._inspector.bundle.digest, self._load()
@@ -63,6 +62,23 @@ class LiveInspector:
             if self._closing.is_set():
                 loaded.close()  # closed while loading
             return loaded.bundle.digest != before
+
+    def reload_settings(self) -> bool:
+        """Reads the device file of the running bundle again, without loading model and bank.
+
+        From the next frame on its threshold and frame checks hold, all of them or none. Threads and spinning stay.
+
+        Returns:
+            whether frames are judged by anything else now.
+
+        Raises:
+            DeviceFileError: the file is refused; frames are judged as before.
+            UsageError: this is closed.
+        """
+        # not while `refresh` loads: the settings read then would be those of the old bundle
+        with self._refreshing:
+            self._refuse_closed()
+            return self._inspector.reload_settings()
 
     def close(self) -> None:
         """Ends the threads and frees the memory; frames under inspection still get their verdict.
@@ -77,6 +93,10 @@ class LiveInspector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closing.is_set():
+            raise UsageError("live inspector: expected an open one, found a closed one; load the bundle again")
 
     def _load(self) -> Inspector:
         return self._store.load(threads=self._threads, spinning=self._spinning)

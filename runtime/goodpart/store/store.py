@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from goodpart._host.atomic import leftover, remove, staged_folder, sweep
 from goodpart.bundle.bundle import Bundle
-from goodpart.bundle.device import device_path
+from goodpart.bundle.device import device_path, drift_path
 from goodpart.bundle.names import MANIFEST, MANIFEST_SHA256, OWN_FILES, SIGNATURE
 from goodpart.errors import (
     BundleError,
@@ -204,7 +204,7 @@ class Store(StoreFolder):
         return sorted(found, key=lambda entry: (entry.serial if entry.serial is not None else -1, entry.digest))
 
     def gc(self, *, keep: int = 1) -> list[str]:
-        """Removes old bundles, their device files, and leftovers of killed processes.
+        """Removes old bundles, their device and drift files, and leftovers of killed processes.
 
         Args:
             keep: number of earlier active bundles of each product to keep, at least 1; the active one is always kept.
@@ -224,7 +224,8 @@ class Store(StoreFolder):
             history = self._last_of_each_product(state.history, keep)
             removed = [folder for folder in self.folders() if folder.name not in (state.active, *history)]
             for folder in removed:
-                device_path(folder).unlink(missing_ok=True)
+                for beside in (device_path(folder), drift_path(folder)):
+                    beside.unlink(missing_ok=True)
                 # renamed first, so that a power cut cannot leave an incomplete bundle under its name
                 folder.rename(leftover(folder))
             sweep(self.folder)
