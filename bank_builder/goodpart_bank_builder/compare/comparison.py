@@ -17,6 +17,7 @@ from goodpart_bank_builder.compare.judge import JudgedPair, digests, judge, scor
 from goodpart_bank_builder.compare.known import KnownImages, known_images
 from goodpart_bank_builder.compare.paired import AreaChange, Change, area_change, mcnemar
 from goodpart_bank_builder.compare.pairs import Pair, PartPair, Said, parts_of
+from goodpart_bank_builder.compare.sides import Side, notes_on, side_of
 from goodpart_bank_builder.compare.speed import Speed, measure_speed
 from goodpart_bank_builder.data.dataset import Category, TestImage
 
@@ -53,36 +54,6 @@ class CompareSettings:
             raise UsageError(f"--latency-frames: expected 0 to 10000, found {self.latency_frames}")
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"--seed: expected 0 to {2**32 - 1}, found {self.seed}")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Side:
-    """What one bundle states of itself.
-
-    Attributes:
-        folder, name, digest, serial: which it is.
-        threshold: in use, in its sigmas.
-        threshold_moved: whether this device has moved it.
-        rate: the share of good images or parts that its held-out scores expect above the threshold.
-        promise: what its calibration promises, in words.
-        images: how many it has learned.
-        warning: that its weights are untrained, or None.
-        carried_by: good images unlike the others that carry its threshold alone.
-        lists_images: whether it says which images it has learned.
-    """
-
-    folder: str
-    name: str
-    digest: str
-    serial: int
-    threshold: float
-    threshold_moved: bool
-    rate: float
-    promise: str
-    images: int
-    warning: str | None
-    carried_by: tuple[str, ...]
-    lists_images: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -189,8 +160,8 @@ def compare(
     defective, good = ([part for part in parts_of(pairs) if part.is_defective is label] for label in (True, False))
     names = {image.path: image.path.relative_to(folder).as_posix() for image in category.images}
     return Comparison(
-        old=_side(old),
-        new=_side(new),
+        old=side_of(old),
+        new=side_of(new),
         pairs=pairs,
         left_out=tuple(names[image.path] for image in left_out),
         learned_defects=tuple(
@@ -209,7 +180,7 @@ def compare(
         golden=tuple(golden_pairs(old, new)),
         differences=tuple(differences(old.bundle, new.bundle)),
         recipe=tuple(recipe_lines(old.bundle, new.bundle)),
-        notes=(*_notes(old, new, pairs), *category.notes),
+        notes=(*notes_on(old, new, pairs), *category.notes),
     )
 
 
@@ -259,26 +230,6 @@ def _effect(judged: list[JudgedPair], settings: CompareSettings) -> AddedEffect 
     return AddedEffect(area=area, hidden={name: hides.count(name) for name in ordered})
 
 
-def _side(inspector: Inspector) -> Side:
-    bundle, calibration = inspector.bundle, inspector.calibration
-    manifest = bundle.manifest
-    examination = manifest.provenance.examination
-    return Side(
-        folder=str(bundle.folder),
-        name=manifest.name,
-        digest=bundle.digest,
-        serial=manifest.serial,
-        threshold=inspector.threshold,
-        threshold_moved=inspector.threshold_moved,
-        rate=calibration.rate_of(inspector.threshold),
-        promise=calibration.promise,
-        images=manifest.provenance.images,
-        warning=manifest.backbone.weights.warning,
-        carried_by=() if examination is None or examination.warning is None else examination.warning.images,
-        lists_images=bundle.read_images() is not None,
-    )
-
-
 def _timed(
     old: Inspector, new: Inspector, pairs: tuple[Pair, ...], settings: CompareSettings, reader: ImageReader
 ) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
@@ -291,24 +242,3 @@ def _timed(
         return [(reader.read(path, specs[0]), reader.read(path, specs[1])) for path in paths]
     except FrameError:  # removed since it was judged
         return []
-
-
-def _notes(old: Inspector, new: Inspector, pairs: tuple[Pair, ...]) -> list[str]:
-    notes = []
-    if old.bundle.manifest.name != new.bundle.manifest.name:
-        notes.append(f"the bundles have other names: {old.bundle.manifest.name} and {new.bundle.manifest.name}")
-    for word, inspector in (("OLD", old), ("NEW", new)):
-        if inspector.threshold_moved:
-            notes.append(
-                f"the threshold of {word} was moved on this device to {inspector.threshold:g}; the bundle's own is "
-                f"{inspector.calibration.threshold:g}"
-            )
-        if inspector.bundle.read_images() is None:
-            notes.append(
-                f"{word} has format {inspector.bundle.manifest.format_version} and does not say which images it has "
-                "learned: learned images may count as test images"
-            )
-    refused = sum(Said.REFUSED in (pair.old.said, pair.new.said) for pair in pairs)
-    if refused:
-        notes.append(f"images that a bundle refuses count as rejected, and not in the AUROC: {refused}")
-    return notes
