@@ -63,10 +63,16 @@ class AddedEffect:
     Attributes:
         area: AUROC of NEW without them (`old`) and with them (`new`).
         hidden: names of added images by how many defects have their hottest place nearest to them, most first.
+        hidden_defects, defects: defective images whose hottest place is nearest to an added image, and all of them.
+        hidden_good, good: the same of good images.
     """
 
     area: AreaChange
     hidden: dict[str, int]
+    hidden_defects: int
+    defects: int
+    hidden_good: int
+    good: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -227,7 +233,15 @@ def _effect(judged: list[JudgedPair], settings: CompareSettings) -> AddedEffect 
         return None
     hides = [each.hidden_by for each in judged if each.pair.is_defective and each.hidden_by is not None]
     ordered = sorted(set(hides), key=lambda name: (-hides.count(name), name))
-    return AddedEffect(area=area, hidden={name: hides.count(name) for name in ordered})
+    good = [each for each in judged if not each.pair.is_defective and each.without is not None]
+    return AddedEffect(
+        area=area,
+        hidden={name: hides.count(name) for name in ordered},
+        hidden_defects=len(hides),
+        defects=sum(each.pair.is_defective and each.without is not None for each in judged),
+        hidden_good=sum(each.hidden_by is not None for each in good),
+        good=len(good),
+    )
 
 
 def _timed(

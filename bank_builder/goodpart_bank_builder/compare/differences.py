@@ -58,8 +58,8 @@ def recipe_lines(old: Bundle, new: Bundle) -> list[str]:
     Raises:
         BundleError: a recipe has changed since the bundle was read.
     """
-    texts = [_recipe(bundle) for bundle in (old, new)]
-    return list(difflib.unified_diff(*(text.splitlines() for text in texts), "OLD", "NEW", n=1, lineterm=""))
+    before, after = (_recipe(bundle).splitlines() for bundle in (old, new))
+    return list(difflib.unified_diff(before, after, "OLD", "NEW", n=1, lineterm=""))
 
 
 def golden_pairs(old: Inspector, new: Inspector) -> list[Golden]:
