@@ -23,11 +23,12 @@ from common import RUNTIME_PACKAGES, count, headline, parser, tell
 from goodpart.cli.common import print_json, run
 from goodpart.frames.listing import find_images
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildSettings, build_bundle
+from goodpart_bank_builder.build.build import build_bundle
 from goodpart_bank_builder.cli.grouping import add_group_options
 from goodpart_bank_builder.compare.comparison import CompareSettings, compare
 from goodpart_bank_builder.compare.decide import decide
 from goodpart_bank_builder.data.dataset import GOOD, Category, read_categories
+from goodpart_bank_builder.data.settings import BuildSettings
 
 _PACKAGES = (*RUNTIME_PACKAGES, "goodpart-bank-builder")
 _LEARNED = 10

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from goodpart.inspector import Inspector
-from goodpart_bank_builder.build.build import BuildSettings, build_bundle
+from goodpart_bank_builder.build.build import build_bundle
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.compare.comparison import CompareSettings, compare
 from goodpart_bank_builder.compare.decide import Outcome, Reason, decide
 from goodpart_bank_builder.compare.paired import AreaChange, Change
 from goodpart_bank_builder.compare.speed import Speed
 from goodpart_bank_builder.data.dataset import read_categories
+from goodpart_bank_builder.data.settings import BuildSettings
 from small_frames import draw_small
 from small_network import small_backbone
 from small_parts import GRAY

@@ -15,6 +15,9 @@ from goodpart_bank_builder.compare.pairs import Judged, Said
 
 RECIPE = "recipe.toml"
 _LEFT_OUT = ("files", "golden", "golden_tolerance")
+_FOLLOWS = ("checks.limits.", "provenance.examination.")
+"""What follows from other facts, or is told elsewhere."""
+
 _LIST_LIMIT = 200
 
 
@@ -48,7 +51,7 @@ def differences(old: Bundle, new: Bundle) -> list[Difference]:
     return [
         Difference(what=name, old=pairs[0].get(name, "none"), new=pairs[1].get(name, "none"))
         for name in names
-        if pairs[0].get(name) != pairs[1].get(name)
+        if pairs[0].get(name) != pairs[1].get(name) and not name.startswith(_FOLLOWS)
     ]
 
 
