@@ -169,8 +169,9 @@ def _added(found: Comparison) -> list[Finding]:
         return []
     area, images = effect.area, counted(len(found.added), "image")
     is_against = area.high < 0
+    effect_in_words = "lower" if is_against else "do not provably lower"
     sentence = (
-        f"The {images} that NEW learned in addition {'lower' if is_against else 'do not lower'} its image AUROC: "
+        f"The {images} that NEW learned in addition {effect_in_words} its image AUROC: "
         f"without their patches it would be {area.old:.4f}, with them it is {area.new:.4f} (95 % interval of the "
         f"change {area.low:+.4f} to {area.high:+.4f})"
     )
