@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign, try_command
+from goodpart_bank_builder.cli import build, compare, demo_data, doctor, evaluate, keygen, sign, try_command
 
 COMMANDS: dict[str, Command] = {
     "try": try_command,
     "doctor": doctor,
     "build": build,
     "evaluate": evaluate,
+    "compare": compare,
     "sign": sign,
     "keygen": keygen,
     "demo-data": demo_data,
@@ -20,7 +21,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 1 `doctor` has findings, 2 usage, 3 or 4 refused)."""
+    """Runs one command; returns the exit code (0 done, 1 findings or no-go, 2 usage, 3 or 4 refused, 5 not decided)."""
     return run(run_command, _parser(), argv)
 
 
