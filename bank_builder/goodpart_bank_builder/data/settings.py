@@ -18,6 +18,7 @@ class LearnSettings:
         false_reject_rate: share of good images or parts that the threshold may reject, 0 to 1.
         rate_per: what the rate is a share of.
         calibration: how good parts are held out.
+        calibration_parts: the most parts whose scores set the threshold; None for all.
         ignore: picture as large as the frames, white where pixels never count; None if all pixels count.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
         threads: images embedded at a time, one thread each; 1 to 256.
@@ -29,6 +30,7 @@ class LearnSettings:
     false_reject_rate: float = 0.05
     rate_per: RateUnit = RateUnit.IMAGE
     calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
+    calibration_parts: int | None = None
     ignore: Path | None = None
     seed: int = 0
     threads: int = 1
@@ -40,6 +42,8 @@ class LearnSettings:
         # checked here, because a build uses some of the settings only after minutes of work
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+        if self.calibration_parts is not None and self.calibration_parts < 1:
+            raise UsageError(f"calibration_parts: expected 1 or more, found {self.calibration_parts}")
         check_threads(self.threads)
         if self.head is not None and not 0.0 <= self.head <= 4.0:
             raise UsageError(f"--head: expected off, auto or 0 to 4, found {self.head:g}")

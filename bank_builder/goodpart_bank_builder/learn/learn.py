@@ -1,7 +1,8 @@
 """Learning: one pass over the good images makes the bank, a second pass makes the calibration."""
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,6 @@ from goodpart_bank_builder.paint.album import Page
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
-
-_BATCH = 0
-"""The batch that all good images come from."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -158,24 +156,31 @@ def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings)
 def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
     """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
     coresets: list[Coreset] = []
-    chunk: list[npt.NDArray[np.float32]] = []
-    origins: list[npt.NDArray[np.int64]] = []
-    chunk_bytes = before = 0
-    for path, embeddings in images.read(watched(fold.images, f"embedding {fold.name}")):
-        chunk.append(embeddings)
-        origins.append(images.origins(path))
+    shown = iter(watched(fold.images, f"embedding {fold.name}"))
+    for batch, paths in fold.by_batch():
+        before = 0
+        for chunk in _chunks(images.read(itertools.islice(shown, len(paths)))):
+            embeddings = np.concatenate([found for _, found in chunk])
+            origins = np.concatenate([images.origins(path) for path, _ in chunk])
+            coresets.append(chooser.of(embeddings, place=(fold.number, batch, before), origins=origins))
+            before += len(embeddings)
+    return chooser.merged(coresets, name=fold.name) if coresets else None
+
+
+def _chunks(
+    found: Iterable[tuple[Path, npt.NDArray[np.float32]]],
+) -> Iterator[list[tuple[Path, npt.NDArray[np.float32]]]]:
+    """Images with their embeddings, in lists of about `_CHUNK_BYTES` of these."""
+    chunk: list[tuple[Path, npt.NDArray[np.float32]]] = []
+    chunk_bytes = 0
+    for path, embeddings in found:
+        chunk.append((path, embeddings))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(
-                chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
-            )
-            before += sum(map(len, chunk))
-            chunk, origins, chunk_bytes = [], [], 0
+            yield chunk
+            chunk, chunk_bytes = [], 0
     if chunk:
-        coresets.append(
-            chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
-        )
-    return chooser.merged(coresets, name=fold.name) if coresets else None
+        yield chunk
 
 
 def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int, name: str) -> Coreset:
