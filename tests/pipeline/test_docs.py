@@ -12,7 +12,9 @@ from goodpart_export.cli.export import main as goodpart_export
 from goodpart_export.cli.quantize import main as goodpart_quantize
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "docs" / name for name in ("workstation.md", "doctor.md", "device.md", "signing-and-store.md")]
+PAGES = [
+    ROOT / "docs" / name for name in ("workstation.md", "recipe.md", "doctor.md", "device.md", "signing-and-store.md")
+]
 STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc")]
 COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     *[(goodpart, [name]) for name in ("info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench")],

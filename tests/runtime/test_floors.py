@@ -33,9 +33,11 @@ FLOORS = {
     ],
     "bank_builder/goodpart_bank_builder": [
         {"progress", "data", "demo", "paint"},
+        {"recipe"},
         {"learn", "evaluate"},
         {"doctor"},
         {"build", "report"},
+        {"life"},
         {"__init__"},
         {"cli"},
     ],

@@ -89,15 +89,28 @@ def group_parts(paths: Sequence[Path], folder: Path, *, pattern: str | None, gap
     Raises:
         UsageError: the pattern is not a regular expression, does not match an image, or gives no number for `gap`.
     """
+    return group_named({path: path.relative_to(folder).as_posix() for path in paths}, pattern=pattern, gap=gap)
+
+
+def group_named(names: dict[Path, str], *, pattern: str | None, gap: int = 0) -> dict[Path, str]:
+    """Like `group_parts`, for images whose names are given.
+
+    Args:
+        names: of the images, as the pattern sees them.
+        pattern, gap: as in `group_parts`.
+
+    Raises:
+        UsageError: as in `group_parts`.
+    """
     if pattern is None:
         if gap:
             raise UsageError("--group-gap: expected a --group whose last group is a number, found no --group")
-        return {path: path.relative_to(folder).as_posix() for path in paths}
+        return dict(names)
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise UsageError(f"--group {pattern!r}: expected a regular expression, found {error}") from error
-    found = {path: _groups(compiled, path.relative_to(folder).as_posix()) for path in paths}
+    found = {path: _groups(compiled, name) for path, name in names.items()}
     if gap:
         return _chained(found, gap)
     return {path: _BETWEEN.join(groups) for path, groups in found.items()}

@@ -8,6 +8,7 @@ from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.facts.manifest import check_name, check_serial
 from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.model.backbone import check_threads
+from goodpart_bank_builder.data.batches import START, Batch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,9 @@ class FolderSettings(LearnSettings):
         backbone: an ONNX file from goodpart-export.
         group: regular expression that finds the part in an image's name; None for one part per image.
         group_gap: largest difference between the running numbers of one part; 0 if the last group is no such number.
-        exclude: images to leave out, by name below `good_dir`, or text files with one such name per line.
+        exclude: images to leave out, by name below `good_dir` or by `sha256:` and the sha256 of the file, or text
+            files with one such entry per line.
+        batches: where the images come from; empty for `good_dir` alone, else the first one lies in `good_dir`.
     """
 
     good_dir: Path
@@ -79,11 +82,27 @@ class FolderSettings(LearnSettings):
     group: str | None = None
     group_gap: int = 0
     exclude: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = ()
 
     def __post_init__(self) -> None:
         LearnSettings.__post_init__(self)
         if self.group_gap < 0:
             raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
+        names = [batch.name for batch in self.batches]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"batch {min(twice)!r}: expected a name of its own, found it twice; name one otherwise")
+
+    @property
+    def all_batches(self) -> tuple[Batch, ...]:
+        """The batches, at least one."""
+        return self.batches or (Batch(name=START, images=self.good_dir),)
+
+    def path_of(self, name: str) -> Path:
+        """The file of an image by what it is called, see `GoodFolder.names`."""
+        for batch in self.batches[1:]:
+            if name.startswith(f"{batch.name}/"):
+                return batch.folder / name.removeprefix(f"{batch.name}/")
+        return self.all_batches[0].folder / name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,6 +117,8 @@ class BuildSettings(FolderSettings):
         force: whether to replace an existing bundle.
         thumbnails: whether the bundle gets small pictures of the learned images.
         any_size: whether the bundle judges frames of every size, and not only of the sizes of the good images.
+        profile: the name that the profile of the backbone must have; None for any.
+        parent: digest of the bundle that this one replaces, or None.
     """
 
     out: Path
@@ -106,6 +127,8 @@ class BuildSettings(FolderSettings):
     force: bool = False
     thumbnails: bool = True
     any_size: bool = False
+    profile: str | None = None
+    parent: str | None = None
 
     def __post_init__(self) -> None:
         FolderSettings.__post_init__(self)

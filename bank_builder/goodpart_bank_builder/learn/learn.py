@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.learn.teach import Taught, teach
 from goodpart_bank_builder.learn.weigh import weigh_excess
 from goodpart_bank_builder.paint.album import Page
+
+T = TypeVar("T")
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
@@ -142,6 +145,32 @@ def learn(
         top_k=top_k,
         frames=images.frames,
         sketches=images.lookalikes.sketches,
+    )
+
+
+def renamed(learned: Learned, names: Mapping[Path, str]) -> Learned:
+    """What was learned, with paths that are only what the images are called.
+
+    Args:
+        learned: from the images.
+        names: what they are called.
+    """
+    path_of = {path: Path(name) for path, name in names.items()}
+
+    def by_name(found: dict[Path, T]) -> dict[Path, T]:
+        return {path_of[path]: value for path, value in found.items()}
+
+    nearest = tuple((path_of[one], path_of[other]) for one, other in learned.lookalikes.nearest)
+    return dataclasses.replace(
+        learned,
+        held_out=by_name(learned.held_out),
+        distances=by_name(learned.distances),
+        images=by_name(learned.images),
+        unreadable=by_name(learned.unreadable),
+        frames=by_name(learned.frames),
+        sketches=by_name(learned.sketches),
+        lookalikes=dataclasses.replace(learned.lookalikes, nearest=nearest),
+        painted=tuple(dataclasses.replace(page, path=path_of[page.path]) for page in learned.painted),
     )
 
 

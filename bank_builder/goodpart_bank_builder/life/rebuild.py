@@ -1,0 +1,147 @@
+"""A build from a recipe: serial, parent and digests are kept, and the bundle is signed where the recipe says so."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from goodpart._host.atomic import check_file, check_target, write_file
+from goodpart.bundle.manifest_file import read_manifest
+from goodpart.bundle.names import MANIFEST_SHA256, OWN_FILES
+from goodpart.errors import BundleError, UsageError
+from goodpart_bank_builder.build.build import BuildReport, build_and_keep
+from goodpart_bank_builder.build.sign import sign_bundle
+from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.learn.learn import Learned
+from goodpart_bank_builder.recipe.contents import with_digests
+from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, sha256_of
+from goodpart_bank_builder.recipe.stored import Pins, pinned
+
+BUILT = "built.json"
+"""The file of the workspace that holds serial and digest of the last bundle."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """What a recipe made.
+
+    Attributes:
+        report: of the build.
+        learned: from the images.
+        settings: of the build, with what was overridden.
+        serial: of the bundle.
+        parent: digest of the bundle that it replaced, or None.
+        signed: whether it was signed.
+    """
+
+    report: BuildReport
+    learned: Learned
+    settings: BuildSettings
+    serial: int
+    parent: str | None
+    signed: bool
+
+
+def workspace_of(recipe: Recipe) -> Path:
+    """The folder beside a recipe where builds of its product keep what makes the next one cheap."""
+    return recipe.file.parent / "workspace" / recipe.settings.product
+
+
+def build_recipe(
+    file: Path, overrides: Mapping[str, Any] | None = None, *, threads: int = 1, workspace: bool = True
+) -> Rebuilt:
+    """Builds the bundle of a recipe; it replaces an older bundle of the product.
+
+    The first build writes the digests of backbone, mask and batches into the recipe.
+
+    Args:
+        file: the recipe.
+        overrides: fields of `BuildSettings` that count instead of what the recipe says.
+        threads: images to work on at a time.
+        workspace: whether to use and fill the workspace.
+
+    Raises:
+        UsageError: the recipe cannot be used, or a backbone, a mask or a batch is no longer what it was.
+        FrameError: an image cannot be read and `skip_unreadable` is off.
+        BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
+    """
+    recipe = read_recipe(file)
+    given = dict(overrides or {})
+    check_pins(recipe, given)
+    folder = workspace_of(recipe) if workspace else None
+    settings = dataclasses.replace(recipe.settings, **{"threads": threads, "force": True, **given})
+    check_target(settings.out, force=True, mark=MANIFEST_SHA256, own=OWN_FILES)
+    parent, last = _older(settings.out, settings.product)
+    last = max(last, _last_serial(folder))
+    if "serial" not in given:
+        settings = dataclasses.replace(settings, serial=last + 1 if recipe.serial is None else recipe.serial)
+    settings = dataclasses.replace(settings, batches=with_digests(recipe, folder), parent=parent)
+    pins = Pins(
+        backbone_sha256=sha256_of(settings.backbone),
+        ignore_sha256=None if settings.ignore is None else sha256_of(settings.ignore),
+        digests=tuple(str(batch.digest) for batch in settings.batches),
+    )
+    text = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
+    if text != recipe.places.text:
+        check_file(file)
+    report, learned = build_and_keep(settings)
+    if recipe.key is not None:
+        sign_bundle(settings.out, recipe.key)
+    if text != recipe.places.text:
+        write_file(file, text.encode())
+    if folder is not None:
+        stated = {"digest": report.digest, "serial": settings.serial}
+        write_file(folder / BUILT, (json.dumps(stated) + "\n").encode())
+    return Rebuilt(
+        report=report,
+        learned=learned,
+        settings=settings,
+        serial=settings.serial,
+        parent=parent,
+        signed=recipe.key is not None,
+    )
+
+
+def check_pins(recipe: Recipe, given: Mapping[str, Any]) -> None:
+    """Refuses a changed backbone or mask, unless another one is given on the command line."""
+    pins = {
+        field: None
+        for option, field in (("backbone", "backbone_sha256"), ("ignore", "ignore_sha256"))
+        if option in given
+    }
+    dataclasses.replace(recipe, **pins).check_pins()  # type: ignore[arg-type]
+
+
+def _of_recipe(recipe: Recipe, pins: Pins) -> Pins:
+    """Pins of the files that the recipe names, where others were given."""
+    ignore = recipe.settings.ignore
+    return dataclasses.replace(
+        pins,
+        backbone_sha256=sha256_of(recipe.settings.backbone),
+        ignore_sha256=None if ignore is None else sha256_of(ignore),
+    )
+
+
+def _older(out: Path, product: str) -> tuple[str | None, int]:
+    """Digest and serial of the bundle that will be replaced; None and 0 without one."""
+    if not out.exists() or not any(out.iterdir()):
+        return None, 0
+    try:
+        manifest, digest = read_manifest(out)
+    except BundleError as error:
+        raise UsageError(f"{error}; move {out} away, or name another place with --out") from error
+    if manifest.name != product:
+        raise UsageError(
+            f"{out}: expected a bundle of {product}, found one of {manifest.name}; name another place with --out"
+        )
+    return digest, manifest.serial
+
+
+def _last_serial(folder: Path | None) -> int:
+    """Serial of the last bundle that the workspace knows; 0 if it knows none."""
+    if folder is not None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return int(json.loads((folder / BUILT).read_bytes())["serial"])
+    return 0
