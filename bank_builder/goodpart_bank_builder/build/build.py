@@ -29,6 +29,7 @@ from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.frame_checks import learn_checks
 from goodpart_bank_builder.learn.learn import Learned, learn, renamed
 from goodpart_bank_builder.learn.teach import Taught
+from goodpart_bank_builder.recipe.stored import stored_recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,15 @@ def _publish(
                 threads=settings.threads,
             )
         backbone = settings.backbone.read_bytes()
-        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration, images=images)
+        recipe = stored_recipe(
+            settings,
+            manifest.provenance.batches or (),
+            found.excluded,
+            profile=manifest.backbone.profile.name,
+        )
+        digest = write_bundle(
+            staging, manifest, backbone=backbone, calibration=learned.calibration, images=images, recipe=recipe
+        )
         # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
         with Inspector.load(staging, threads=settings.threads) as inspector:
             _ = inspector.memory
