@@ -25,6 +25,7 @@ from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES
 from goodpart_bank_builder.learn.learn import Learned
+from goodpart_bank_builder.learn.workspace import cpu_digest
 
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
@@ -47,6 +48,7 @@ def provenance(settings: BuildSettings, learned: Learned, found: GoodFolder, dia
         seed=settings.seed,
         versions={
             "python": platform.python_version(),
+            "cpu": f"{platform.machine()} {cpu_digest()}",
             **{name: importlib.metadata.version(name) for name in _PACKAGES},
         },
         excluded_images=len(found.excluded),

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from goodpart._host.atomic import check_file, check_target, write_file
 from goodpart.bundle.manifest_file import read_manifest
@@ -15,6 +18,7 @@ from goodpart_bank_builder.build.build import BuildReport, build_and_keep
 from goodpart_bank_builder.build.sign import sign_bundle
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.learn import Learned
+from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.recipe.contents import with_digests
 from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, sha256_of
 from goodpart_bank_builder.recipe.stored import Pins, pinned
@@ -34,6 +38,7 @@ class Rebuilt:
         serial: of the bundle.
         parent: digest of the bundle that it replaced, or None.
         signed: whether it was signed.
+        workspace: what was taken from the workspace, in words; None without one.
     """
 
     report: BuildReport
@@ -42,6 +47,7 @@ class Rebuilt:
     serial: int
     parent: str | None
     signed: bool
+    workspace: str | None
 
 
 def workspace_of(recipe: Recipe) -> Path:
@@ -86,12 +92,16 @@ def build_recipe(
     text = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
     if text != recipe.places.text:
         check_file(file)
-    report, learned = build_and_keep(settings)
+    kept = None if folder is None else _open(folder, settings, pins, recipe.embeddings_mb)
+    report, learned = build_and_keep(settings, kept)
     if recipe.key is not None:
         sign_bundle(settings.out, recipe.key)
     if text != recipe.places.text:
         write_file(file, text.encode())
-    if folder is not None:
+    words = None
+    if folder is not None and kept is not None:
+        _keep_scores(folder / "heldout" / f"{report.digest}.npz", learned)
+        words = _words(kept)
         stated = {"digest": report.digest, "serial": settings.serial}
         write_file(folder / BUILT, (json.dumps(stated) + "\n").encode())
     return Rebuilt(
@@ -101,7 +111,31 @@ def build_recipe(
         serial=settings.serial,
         parent=parent,
         signed=recipe.key is not None,
+        workspace=words,
     )
+
+
+def _open(folder: Path, settings: BuildSettings, pins: Pins, embeddings_mb: int) -> Workspace:
+    decides = (pins.backbone_sha256, pins.ignore_sha256, settings.max_megapixels)
+    return Workspace(folder, decides=decides, embeddings_bytes=embeddings_mb << 20)
+
+
+def _words(kept: Workspace) -> str:
+    found, made = kept.found, kept.made
+    return (
+        f"{kept.folder}, {kept.tidy() / 1e6:.0f} MB; taken from it: {found['coresets']} of "
+        f"{found['coresets'] + made['coresets']} coresets, {found['embeddings']} embeddings of images"
+    )
+
+
+def _keep_scores(path: Path, learned: Learned) -> None:
+    """Keeps score and peak of every held-out image, in sigmas, by the sha256 of its file."""
+    calibration = learned.calibration
+    peaks = [float(found.max()) for found in learned.held_out.values()]
+    scores, peaks_found = ((np.array(values) - calibration.mean) / calibration.std for values in (learned.worst, peaks))
+    data = io.BytesIO()
+    np.savez(data, sha256=[learned.images[each] for each in learned.held_out], scores=scores, peaks=peaks_found)
+    write_file(path, data.getvalue())
 
 
 def check_pins(recipe: Recipe, given: Mapping[str, Any]) -> None:

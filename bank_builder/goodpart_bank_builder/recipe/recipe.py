@@ -20,6 +20,9 @@ from goodpart_bank_builder.recipe.schema import NEEDED, TABLES
 
 SUFFIX = ".toml"
 _LIMIT_BYTES = 1 << 20
+EMBEDDINGS_MB = 1024
+"""What embeddings may take in the workspace, unless the recipe says otherwise."""
+
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
@@ -33,6 +36,7 @@ class Recipe:
         serial: of the bundle; None for one more than the last.
         backbone_sha256, ignore_sha256: what these files must be; None before the first build.
         key: private key to sign with, or None.
+        embeddings_mb: what embeddings may take in the workspace.
         places: file and line of tables and keys, for messages.
     """
 
@@ -42,6 +46,7 @@ class Recipe:
     backbone_sha256: str | None
     ignore_sha256: str | None
     key: Path | None
+    embeddings_mb: int
     places: "Places"
 
     def check_pins(self) -> None:
@@ -220,6 +225,7 @@ def _recipe(tables: dict[str, Any], batches: tuple[Batch, ...], places: Places) 
         serial=None if serial == "auto" else serial,
         backbone_sha256=backbone.get("sha256"),
         ignore_sha256=bank.get("ignore_sha256"),
+        embeddings_mb=tables.get("workspace", {}).get("embeddings_mb", EMBEDDINGS_MB),
         key=_existing(places, "sign", "key", tables.get("sign", {}).get("key")),
         places=places,
     )
