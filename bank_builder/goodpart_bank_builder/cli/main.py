@@ -6,12 +6,28 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign, try_command
+from goodpart_bank_builder.cli import (
+    build,
+    demo_data,
+    doctor,
+    evaluate,
+    exclude,
+    init,
+    keygen,
+    reproduce,
+    sign,
+    try_command,
+    update,
+)
 
 COMMANDS: dict[str, Command] = {
     "try": try_command,
     "doctor": doctor,
+    "init": init,
     "build": build,
+    "update": update,
+    "exclude": exclude,
+    "reproduce": reproduce,
     "evaluate": evaluate,
     "sign": sign,
     "keygen": keygen,
@@ -20,7 +36,10 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 1 `doctor` has findings, 2 usage, 3 or 4 refused)."""
+    """Runs one command; returns the exit code.
+
+    0 is done, 1 findings of `doctor` or differences of `reproduce`, 2 usage, 3 or 4 refused.
+    """
     return run(run_command, _parser(), argv)
 
 

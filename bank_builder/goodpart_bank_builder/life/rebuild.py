@@ -20,7 +20,7 @@ from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.learn import Learned
 from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.recipe.contents import with_digests
-from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, sha256_of
+from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, read_text, sha256_of
 from goodpart_bank_builder.recipe.stored import Pins, pinned
 
 BUILT = "built.json"
@@ -56,7 +56,12 @@ def workspace_of(recipe: Recipe) -> Path:
 
 
 def build_recipe(
-    file: Path, overrides: Mapping[str, Any] | None = None, *, threads: int = 1, workspace: bool = True
+    file: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    threads: int = 1,
+    workspace: bool = True,
+    text: str | None = None,
 ) -> Rebuilt:
     """Builds the bundle of a recipe; it replaces an older bundle of the product.
 
@@ -67,13 +72,15 @@ def build_recipe(
         overrides: fields of `BuildSettings` that count instead of what the recipe says.
         threads: images to work on at a time.
         workspace: whether to use and fill the workspace.
+        text: the recipe as it will be: it is written once the bundle is there. None for what the file holds.
 
     Raises:
         UsageError: the recipe cannot be used, or a backbone, a mask or a batch is no longer what it was.
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
-    recipe = read_recipe(file)
+    before = read_text(file)
+    recipe = read_recipe(file, text)
     given = dict(overrides or {})
     check_pins(recipe, given)
     folder = workspace_of(recipe) if workspace else None
@@ -89,15 +96,15 @@ def build_recipe(
         ignore_sha256=None if settings.ignore is None else sha256_of(settings.ignore),
         digests=tuple(str(batch.digest) for batch in settings.batches),
     )
-    text = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
-    if text != recipe.places.text:
+    after = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
+    if after != before:
         check_file(file)
-    kept = None if folder is None else _open(folder, settings, pins, recipe.embeddings_mb)
+    kept = None if folder is None else open_workspace(recipe, settings)
     report, learned = build_and_keep(settings, kept)
     if recipe.key is not None:
         sign_bundle(settings.out, recipe.key)
-    if text != recipe.places.text:
-        write_file(file, text.encode())
+    if after != before:
+        _write_recipe(file, after, before)
     words = None
     if folder is not None and kept is not None:
         _keep_scores(folder / "heldout" / f"{report.digest}.npz", learned)
@@ -115,9 +122,18 @@ def build_recipe(
     )
 
 
-def _open(folder: Path, settings: BuildSettings, pins: Pins, embeddings_mb: int) -> Workspace:
-    decides = (pins.backbone_sha256, pins.ignore_sha256, settings.max_megapixels)
-    return Workspace(folder, decides=decides, embeddings_bytes=embeddings_mb << 20)
+def _write_recipe(file: Path, text: str, before: str) -> None:
+    """Writes a recipe, unless somebody has changed it while the bundle was built."""
+    if read_text(file) != before:
+        raise UsageError(f"{file}: expected the recipe that was built, found it changed meanwhile; build again")
+    write_file(file, text.encode())
+
+
+def open_workspace(recipe: Recipe, settings: BuildSettings) -> Workspace:
+    """The workspace of a recipe, for a build with these settings."""
+    mask = None if settings.ignore is None else sha256_of(settings.ignore)
+    decides = (sha256_of(settings.backbone), mask, settings.max_megapixels)
+    return Workspace(workspace_of(recipe), decides=decides, embeddings_bytes=recipe.embeddings_mb << 20)
 
 
 def _words(kept: Workspace) -> str:

@@ -90,13 +90,17 @@ def is_recipe(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
-def read_recipe(file: Path) -> Recipe:
+def read_recipe(file: Path, text: str | None = None) -> Recipe:
     """Reads a recipe; its paths are relative to its folder.
+
+    Args:
+        file: the recipe.
+        text: what counts in place of what the file holds, for a recipe that is about to be written.
 
     Raises:
         UsageError: no such file, no TOML, an unknown, missing or wrong key, or a path that leads to nothing.
     """
-    places = Places(file=file, text=_text(file))
+    places = Places(file=file, text=read_text(file) if text is None else text)
     try:
         plain = tomllib.loads(places.text)
     except tomllib.TOMLDecodeError as error:
@@ -120,7 +124,12 @@ def sha256_of(path: Path) -> str:
         raise UsageError(f"{path}: expected a readable file, found none ({error.strerror})") from error
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a recipe file.
+
+    Raises:
+        UsageError: no such file, too large, or no UTF-8.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:
