@@ -19,7 +19,21 @@ STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc
 COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     *[(goodpart, [name]) for name in ("info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench")],
     *[(goodpart, names) for names in STORE],
-    *[(goodpart_bank, [name]) for name in ("build", "doctor", "evaluate", "sign", "keygen", "demo-data")],
+    *[
+        (goodpart_bank, [name])
+        for name in (
+            "build",
+            "init",
+            "update",
+            "exclude",
+            "reproduce",
+            "doctor",
+            "evaluate",
+            "sign",
+            "keygen",
+            "demo-data",
+        )
+    ],
     (goodpart_export, []),
     (goodpart_quantize, []),
 ]

@@ -12,6 +12,7 @@ import tomlkit
 from goodpart.errors import FrameError, UsageError
 from goodpart.frames.images import ImageReader
 from goodpart.frames.listing import list_folder, refuse_none
+from goodpart.frames.plain_files import load_npy
 from goodpart_bank_builder.data.batches import START
 from goodpart_bank_builder.data.dataset import refuse_category
 from goodpart_bank_builder.data.folders import refuse_classes
@@ -63,7 +64,7 @@ def look_at_folder(folder: Path) -> Look:
     reader, kinds = ImageReader(), collections.Counter[str]()
     for path in progress(paths[::step], doing="looking", total=len(paths[::step]), unit="images"):
         try:
-            levels = reader.levels(path)
+            levels = load_npy(path, where=str(path)) if path.suffix == ".npy" else reader.levels(path)
             kinds[f"{levels.shape[0]}x{levels.shape[1]} {levels.dtype}"] += 1
         except FrameError:
             kinds["unreadable"] += 1
