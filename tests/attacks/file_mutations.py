@@ -15,6 +15,18 @@ def flip(draft: Draft) -> None:
     _put(draft, name, bytes(data), f"bits {bits}")
 
 
+def recipe(draft: Draft) -> None:
+    """Other text in `recipe.toml`, or one in a bundle without it."""
+    odd = draft.dice.choice(
+        [b"\x1b[31m", b"\xff\xfe", b"\0", "\u202e".encode(), b"key = 1\n", b"/etc/passwd", b"[" * 9000]
+    )
+    before = draft.entries.get("recipe.toml", b"")
+    data = before if isinstance(before, bytes) else b""
+    place = draft.dice.randrange(len(data) + 1)
+    draft.entries["recipe.toml"] = data[:place] + odd + data[place:]
+    draft.words = f"recipe.toml: {odd[:20]!r} at {place}"
+
+
 def truncate(draft: Draft) -> None:
     """Without its end."""
     name = _file(draft)

@@ -123,17 +123,25 @@ class Judge:
 def _misremembered(folder: Path, bundle: Bundle) -> str | None:
     """What a bundle says of its images and the origins of its vectors that its files do not, or None."""
     try:
-        images, origins = bundle.read_images(), bundle.read_origins()
+        images, origins, recipe = bundle.read_images(), bundle.read_origins(), bundle.read_recipe()
     except BundleError:
         return None
     listed = json.loads((folder / "images.json").read_bytes()) if "images.json" in bundle.manifest.files else None
     if not says(listed, None if images is None else to_plain(images)):
         return "other images than images.json lists"
+    if recipe is not None and recipe.encode() != (folder / "recipe.toml").read_bytes():
+        return "another recipe than recipe.toml holds"
+    if images is not None and any(image.batch not in _batch_names(bundle) for image in images.images):
+        return "an image of a batch that is not there"
     if origins is None:
         return None if images is None or "origins.npy" not in bundle.manifest.files else "no origins"
     if listed is None or not np.array_equal(origins, np.load(folder / "origins.npy")):
         return "other origins than origins.npy holds"
     return None if origins.min() >= 0 and origins[:, 0].max() < len(listed["images"]) else "an origin that is not there"
+
+
+def _batch_names(bundle: Bundle) -> set[str | None]:
+    return {batch.name for batch in bundle.manifest.provenance.batches or ()} or {None}
 
 
 def _frames(base: Base) -> list[npt.NDArray[np.uint8]]:

@@ -24,6 +24,7 @@ KINDS = {
         (json_mutations.manifest, 10),
         (json_mutations.calibration, 8),
         (json_mutations.images, 4),
+        (file_mutations.recipe, 2),
         (json_mutations.facts, 6),
         (json_mutations.restated, 4),
         (json_mutations.golden, 4),

@@ -34,10 +34,11 @@ FLOORS = {
     ],
     "bank_builder/goodpart_bank_builder": [
         {"progress", "data", "demo", "paint"},
+        {"recipe"},
         {"learn", "evaluate"},
         {"doctor"},
         {"build"},
-        {"compare"},
+        {"compare", "life"},
         {"report"},
         {"__init__"},
         {"cli"},

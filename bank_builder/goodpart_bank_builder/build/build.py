@@ -1,6 +1,7 @@
 """Build: makes a bundle from good images and a backbone."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bank.search import Bank
 from goodpart.bundle.names import DIRECTIONS, HEAD, IGNORE, INDEX, MANIFEST_SHA256, ORIGINS, OWN_FILES, VECTORS
 from goodpart.bundle.write import write_bundle
+from goodpart.errors import UsageError
 from goodpart.facts.calibration import Calibration
 from goodpart.facts.learned import ImageList
 from goodpart.facts.manifest import FORMAT_VERSION, BankSpec, GoldenFrame, Manifest
@@ -25,8 +27,10 @@ from goodpart_bank_builder.data.parts import make_folds
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.frame_checks import learn_checks
-from goodpart_bank_builder.learn.learn import Learned, learn
+from goodpart_bank_builder.learn.learn import Learned, learn, renamed
 from goodpart_bank_builder.learn.teach import Taught
+from goodpart_bank_builder.learn.workspace import Workspace
+from goodpart_bank_builder.recipe.stored import stored_recipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,15 +92,26 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     return build_and_keep(settings)[0]
 
 
-def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
-    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
+def build_and_keep(settings: BuildSettings, workspace: Workspace | None = None) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images.
+
+    Args:
+        settings: of the build.
+        workspace: what earlier builds have computed; None for none.
+    """
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
-    folds = make_folds(parts, settings)
+    folds = make_folds(parts, settings, found.roles)
     backbone = Backbone.load(settings.backbone, threads=1)
-    learned = learn(backbone, parts, folds, settings)
-    diagnosis = examine(learned, parts, settings, settings.good_dir)
+    if settings.profile not in (None, backbone.spec.profile.name):
+        raise UsageError(
+            f"{settings.backbone}: expected the profile {settings.profile!r} of the recipe, found "
+            f"{backbone.spec.profile.name!r}; export the backbone with it, or correct the recipe"
+        )
+    learned = learn(backbone, parts, folds, settings, workspace)
+    named, parts_by_name = renamed(learned, found.names), {Path(found.names[path]): parts[path] for path in parts}
+    diagnosis = examine(named, parts_by_name, settings, Path())
     vectors, profile = learned.bank.vectors, backbone.spec.profile
     chosen = choose_index(vectors, learned.queries, profile, seed=settings.seed, threads=settings.threads)
     facts = BankSpec(
@@ -141,8 +156,8 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
         threshold_range=threshold_range(learned.calibration, defect_score=golden_frames[-1].score),
         checks=learn_checks(learned.frames, [fold.images for fold in folds], backbone.spec, any_size=settings.any_size),
     )
-    images = image_list(learned, found, settings.good_dir)
-    digest = _publish(settings, manifest, chosen=chosen, learned=learned, golden=golden, images=images)
+    images = image_list(learned, found)
+    digest = _publish(settings, manifest, chosen=chosen, learned=learned, golden=golden, images=images, found=found)
     return _report(settings, digest, learned, manifest, found=found, diagnosis=diagnosis), learned
 
 
@@ -154,6 +169,7 @@ def _publish(
     learned: Learned,
     golden: dict[str, npt.NDArray[Any]],
     images: ImageList,
+    found: GoodFolder,
 ) -> str:
     """Writes all files beside the target, reads them back, then moves them to the target; returns the digest."""
     with staged_folder(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES) as staging:
@@ -167,17 +183,25 @@ def _publish(
         save_index(chosen.index, staging / INDEX)
         if learned.taught is not None:
             np.save(staging / HEAD, learned.taught.head.flat, allow_pickle=False)
-        origins = bank_origins(learned, images, manifest.backbone.grid, settings.good_dir)
+        origins = bank_origins(learned, images, manifest.backbone.grid, found.names)
         np.save(staging / ORIGINS, origins, allow_pickle=False)
         if settings.thumbnails:
             write_atlas(
-                pictured(learned, images, origins, settings.good_dir),
+                pictured(learned, images, origins, found.names),
                 manifest.backbone.frame,
                 staging,
                 threads=settings.threads,
             )
         backbone = settings.backbone.read_bytes()
-        digest = write_bundle(staging, manifest, backbone=backbone, calibration=learned.calibration, images=images)
+        recipe = stored_recipe(
+            settings,
+            manifest.provenance.batches or (),
+            found.excluded,
+            profile=manifest.backbone.profile.name,
+        )
+        digest = write_bundle(
+            staging, manifest, backbone=backbone, calibration=learned.calibration, images=images, recipe=recipe
+        )
         # hnswlib reports success on a full disk; only reading all files back shows that the bundle is complete
         with Inspector.load(staging, threads=settings.threads) as inspector:
             _ = inspector.memory
@@ -203,7 +227,7 @@ def _report(
         lookalikes=tuple((str(one), str(other)) for one, other in learned.lookalikes.nearest),
         bank=(len(learned.bank.vectors), learned.bank.vectors.shape[1]),
         duplicates=learned.bank.duplicates,
-        passed_over=tuple(found.listing.passed_over()),
+        passed_over=tuple(found.passed_over()),
         frame_patches=manifest.backbone.grid.patches,
         ignored_patches=0 if learned.ignored is None else int(learned.ignored.sum()),
         recall=manifest.bank.recall,

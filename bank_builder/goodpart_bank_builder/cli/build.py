@@ -11,6 +11,7 @@ from goodpart._host.strict_json import to_plain
 from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
 from goodpart.cli.rows import say, tell
+from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod
 from goodpart.facts.manifest import SearchMethod
 from goodpart.inspector import Inspector
@@ -25,23 +26,46 @@ from goodpart_bank_builder.cli.diagnosis import (
     tell_passed_over,
     warning_lines,
 )
+from goodpart_bank_builder.cli.given import note_given
 from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
+from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.learn.learn import Learned, renamed
+from goodpart_bank_builder.life.rebuild import build_recipe
+from goodpart_bank_builder.recipe.recipe import is_recipe
 from goodpart_bank_builder.report.look_closer import Closer
 from goodpart_bank_builder.report.painted import read_painted, write_painted
 
-SUMMARY = "Build a bundle from photographs of good parts."
+SUMMARY = "Build a bundle from photographs of good parts, or from a recipe."
+
+_OF_FOLDER = ("backbone", "out")
+"""Options that a build from a folder needs."""
 
 _PAIRS_SHOWN = 5
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this command; each option of the build is called like its field of `BuildSettings`."""
-    parser.add_argument("good_dir", type=Path, metavar="GOOD_DIR", help="folder of good images, searched recursively")
-    parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="file from goodpart-export")
-    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="the bundle folder to make")
+    parser.description = (
+        f"{SUMMARY} With a recipe, an option counts instead of what the recipe says, and the bundle states it."
+    )
+    parser.add_argument(
+        "good_dir", type=Path, metavar="GOOD_DIR|RECIPE",
+        help="folder of good images, searched recursively, or a recipe (.toml) from goodpart-bank init",
+    )  # fmt: skip
+    parser.add_argument(
+        "--backbone", type=Path, metavar="FILE", help="file from goodpart-export; needed without a recipe"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="BUNDLE",
+        help="the bundle folder to make; needed without a recipe (default with one: bundles/NAME beside it)",
+    )  # fmt: skip
     parser.add_argument("--name", help="the product's name (default: the name of BUNDLE)")
     add_learning_options(parser)
+    parser.add_argument(
+        "--calibration-parts", type=int, metavar="N",
+        help="let at most N parts set the threshold, always the same ones (default: all)",
+    )  # fmt: skip
     methods = ", ".join(method.value for method in CalibrationMethod)
     parser.add_argument(
         "--calibration", type=_method, default=BuildSettings.calibration.value, metavar="METHOD",
@@ -72,7 +96,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="write what wants a look as JSON (default: BUNDLE.findings.json beside the bundle, if anything was found)",
     )  # fmt: skip
     add_report_option(parser)
+    parser.add_argument(
+        "--no-workspace", dest="workspace", action="store_false",
+        help="with a recipe: neither use nor fill the workspace beside it; the bundle is the same, and slower to make",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    note_given(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,11 +113,9 @@ def run(options: argparse.Namespace) -> int:
         from goodpart_bank_builder.report.suspects import check_suspects_folder
 
         check_suspects_folder(options.report)
-    tell_passed_over(options.good_dir, becomes="learned")
-    fields = dataclasses.fields(BuildSettings)
-    settings = BuildSettings(**{field.name: getattr(options, field.name) for field in fields})
-    report, learned = build_and_keep(settings)
-    painted = write_painted(settings.out, learned, digest=report.digest, good_dir=settings.good_dir)
+    settings, report, learned = _built(options)
+    named = renamed(learned, read_good_folder(settings).names)
+    painted = write_painted(settings.out, named, digest=report.digest, good_dir=Path())
     file = _write_findings(options.findings, settings, report)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
@@ -103,6 +130,24 @@ def run(options: argparse.Namespace) -> int:
     _print(report, painted)
     say(look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning)
     return 0
+
+
+def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Learned]:
+    """Builds from a recipe or from a folder."""
+    names = {field.name for field in dataclasses.fields(BuildSettings)}
+    if is_recipe(options.good_dir):
+        given = {name: getattr(options, name) for name in options.given & names - {"threads", "force"}}
+        rebuilt = build_recipe(options.good_dir, given, threads=options.threads, workspace=options.workspace)
+        tell(*([] if rebuilt.workspace is None else [f"workspace   {rebuilt.workspace}"]))
+        return rebuilt.settings, rebuilt.report, rebuilt.learned
+    if missing := [name for name in _OF_FOLDER if getattr(options, name) is None]:
+        raise UsageError(
+            f"{options.good_dir}: expected --{missing[0]} with a folder of good images, found none; give it, or a "
+            f"recipe (.toml)"
+        )
+    tell_passed_over(options.good_dir, becomes="learned")
+    settings = BuildSettings(**{name: getattr(options, name) for name in names if hasattr(options, name)})
+    return settings, *build_and_keep(settings)
 
 
 def _write_findings(file: Path | None, settings: BuildSettings, report: BuildReport) -> Path | None:

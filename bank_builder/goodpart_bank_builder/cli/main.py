@@ -6,12 +6,29 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, compare, demo_data, doctor, evaluate, keygen, sign, try_command
+from goodpart_bank_builder.cli import (
+    build,
+    compare,
+    demo_data,
+    doctor,
+    evaluate,
+    exclude,
+    init,
+    keygen,
+    reproduce,
+    sign,
+    try_command,
+    update,
+)
 
 COMMANDS: dict[str, Command] = {
     "try": try_command,
     "doctor": doctor,
+    "init": init,
     "build": build,
+    "update": update,
+    "exclude": exclude,
+    "reproduce": reproduce,
     "evaluate": evaluate,
     "compare": compare,
     "sign": sign,
@@ -21,7 +38,11 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 1 findings or no-go, 2 usage, 3 or 4 refused, 5 not decided)."""
+    """Runs one command; returns the exit code.
+
+    0 is done, 1 findings of `doctor`, differences of `reproduce` or no-go of `compare`, 2 usage, 3 or 4 refused, 5 not
+    decided.
+    """
     return run(run_command, _parser(), argv)
 
 

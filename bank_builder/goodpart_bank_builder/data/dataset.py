@@ -66,16 +66,15 @@ def refuse_category(folder: Path) -> None:
             )
 
 
-def dataset_digest(contents: dict[Path, str], folder: Path) -> str:
+def dataset_digest(contents: dict[str, str]) -> str:
     """sha256 over the relative names of images and the sha256 of their contents, in the given order.
 
     Args:
-        contents: the sha256 of every file.
-        folder: the folder that the names are relative to.
+        contents: the sha256 of every file, by relative name.
     """
     whole = hashlib.sha256()
-    for path, content in contents.items():
-        whole.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode("utf-8", "surrogateescape"))
+    for name, content in contents.items():
+        whole.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 

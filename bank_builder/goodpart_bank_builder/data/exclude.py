@@ -1,21 +1,27 @@
 """Exclude: images that the user leaves out, by name."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from goodpart.errors import UsageError
 from goodpart.frames.listing import is_image
 
+SHA256 = "sha256:"
+"""How an entry begins that names an image by the sha256 of its file."""
 
-def leave_out(images: Sequence[Path], folder: Path, exclude: Sequence[str]) -> tuple[list[Path], dict[str, str]]:
+
+def leave_out(
+    images: Sequence[Path], folder: Path, exclude: Sequence[str], *, names: Mapping[Path, str] | None = None
+) -> tuple[list[Path], dict[str, str]]:
     """Leaves images out.
 
     Args:
         images: what was found.
         folder: what the names are relative to.
-        exclude: names of images below `folder`, paths of images in it, or paths of text files with one name per line.
-            Blank lines and lines that begin with `#` are passed over.
+        exclude: names of images below `folder`, paths of images in it, `sha256:` and the sha256 of an image, or paths
+            of text files with one of these per line. Blank lines and lines that begin with `#` are passed over.
+        names: what the images are called; None for their names below `folder`.
 
     Returns:
         the other images in the same order, and the sha256 of every image that is left out, by name.
@@ -23,11 +29,18 @@ def leave_out(images: Sequence[Path], folder: Path, exclude: Sequence[str]) -> t
     Raises:
         UsageError: a list cannot be read, or a name matches no image.
     """
-    by_name = {path.relative_to(folder).as_posix(): path for path in images}
+    called = names or {path: path.relative_to(folder).as_posix() for path in images}
+    by_name = {called[path]: path for path in images}
     found: dict[str, str] = {}
+    by_digest: dict[str, str] | None = None
     for entry in exclude:
-        for name in [entry] if is_image(Path(entry)) else _listed(Path(entry)):
-            known = _name_in(folder, name, by_name)
+        named = entry.startswith(SHA256) or is_image(Path(entry))
+        for name in [entry] if named else _listed(Path(entry)):
+            if name.startswith(SHA256):
+                by_digest = by_digest or {_sha256(path): each for each, path in by_name.items()}
+                known = by_digest.get(name.removeprefix(SHA256))
+            else:
+                known = _name_in(folder, name, by_name)
             if known is None:
                 raise UsageError(f"--exclude: expected names of images below {folder}, found {name!r}, which is none")
             found[known] = _sha256(by_name[known])

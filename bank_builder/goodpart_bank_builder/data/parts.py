@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
+import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from goodpart.errors import UsageError
@@ -30,9 +31,11 @@ class Fold:
     Attributes:
         name: label in progress bars; merges that concern the fold draw their random numbers from it.
         number: from 1; the chunks of the fold draw their random numbers from it.
-        images: all images of the fold's parts, sorted.
+        images: all images of the fold's parts, batch by batch, sorted within each.
         in_bank: whether the final bank is learned from them.
         scored: whether they are scored for the calibration.
+        batches: the number of the batch that each image belongs to, from 0, ascending; empty if all belong to one.
+        quiet: images that are never scored for the calibration.
     """
 
     name: str
@@ -40,6 +43,33 @@ class Fold:
     images: tuple[Path, ...]
     in_bank: bool
     scored: bool
+    batches: tuple[int, ...] = ()
+    quiet: frozenset[Path] = frozenset()
+
+    @property
+    def calibrating(self) -> tuple[Path, ...]:
+        """The images that are scored for the calibration."""
+        return tuple(path for path in self.images if path not in self.quiet) if self.scored else ()
+
+    def by_batch(self) -> Iterator[tuple[int, tuple[Path, ...]]]:
+        """The number of every batch with images in the fold, and these images."""
+        numbers = self.batches or (0,) * len(self.images)
+        for number, pairs in itertools.groupby(zip(numbers, self.images, strict=True), key=lambda pair: pair[0]):
+            yield number, tuple(path for _, path in pairs)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchRole:
+    """What a batch of images is good for.
+
+    Attributes:
+        images: of the batch.
+        calibrates: whether they were picked at random, so that their scores may set the threshold. The others join
+            the bank only.
+    """
+
+    images: Collection[Path]
+    calibrates: bool = True
 
 
 def group_parts(paths: Sequence[Path], folder: Path, *, pattern: str | None, gap: int = 0) -> dict[Path, str]:
@@ -59,15 +89,28 @@ def group_parts(paths: Sequence[Path], folder: Path, *, pattern: str | None, gap
     Raises:
         UsageError: the pattern is not a regular expression, does not match an image, or gives no number for `gap`.
     """
+    return group_named({path: path.relative_to(folder).as_posix() for path in paths}, pattern=pattern, gap=gap)
+
+
+def group_named(names: dict[Path, str], *, pattern: str | None, gap: int = 0) -> dict[Path, str]:
+    """Like `group_parts`, for images whose names are given.
+
+    Args:
+        names: of the images, as the pattern sees them.
+        pattern, gap: as in `group_parts`.
+
+    Raises:
+        UsageError: as in `group_parts`.
+    """
     if pattern is None:
         if gap:
             raise UsageError("--group-gap: expected a --group whose last group is a number, found no --group")
-        return {path: path.relative_to(folder).as_posix() for path in paths}
+        return dict(names)
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise UsageError(f"--group {pattern!r}: expected a regular expression, found {error}") from error
-    found = {path: _groups(compiled, path.relative_to(folder).as_posix()) for path in paths}
+    found = {path: _groups(compiled, name) for path, name in names.items()}
     if gap:
         return _chained(found, gap)
     return {path: _BETWEEN.join(groups) for path, groups in found.items()}
@@ -94,7 +137,9 @@ def _chained(found: dict[Path, tuple[str, ...]], gap: int) -> dict[Path, str]:
     return parts
 
 
-def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, ...]:
+def make_folds(
+    parts: dict[Path, str], settings: LearnSettings, batches: Sequence[BatchRole] | None = None
+) -> tuple[Fold, ...]:
     """Deals parts into folds by a hash of the seed and the part's name.
 
     CROSS_CONFORMAL makes up to five folds; all of them are in the bank and all are scored. SPLIT makes two folds. One
@@ -105,38 +150,86 @@ def make_folds(parts: dict[Path, str], settings: LearnSettings) -> tuple[Fold, .
     coresets of other folds stay as they are. With fewer parts the sorted hashes are dealt in turn, so that folds are
     even.
 
+    Parts that only batches without calibration show make one more fold. It is in every bank and never scored. Images of
+    such batches that show one of the other parts lie in the fold of this part, and are not scored either.
+
+    With `settings.calibration_parts`, the parts with the lowest hashes calibrate, so that they stay the same ones.
+
     Args:
         parts: the part of every image.
         settings: how good parts are held out, the rate that the scored parts must support, and the seed.
+        batches: of all images, in order; None for one batch that calibrates.
 
     Raises:
         UsageError: there are fewer than two parts, or too few for the rate; the message says which rate they support.
     """
-    names = set(parts.values())
+    roles = [BatchRole(images=list(parts))] if batches is None else batches
+    deal = _Deal(parts, roles)
+    names = {parts[path] for path in parts if path not in deal.quiet}
     if len(names) < 2:
         raise UsageError(f"expected at least 2 good parts, found {len(names)}; photograph more, or correct --group")
     hashes = {name: _hash(name, settings.seed) for name in names}
     ordered = sorted(names, key=lambda name: (hashes[name], name))
+    selected = [deal.fold(set(parts.values()) - names, name="the selected parts", number=FOLDS + 1, scored=False)]
     if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
-        count = settings.supporting(parts=len(names), images=len(parts))
+        scored = ordered[: settings.calibration_parts]
+        deal.silence(set(ordered[len(scored) :]))
+        count = settings.supporting(parts=len(scored), images=len(parts) - len(deal.quiet))
         quantile_rank(count, settings.false_reject_rate, counted=settings.counted)
         dealt = [ordered[first::FOLDS] for first in range(min(FOLDS, len(names)))]
         if len(names) >= STABLE_FROM:
             dealt = [[name for name in ordered if hashes[name] % FOLDS == number] for number in range(FOLDS)]
-        return tuple(
-            _fold(parts, members, name=f"fold {number} of {len(dealt)}", number=number, in_bank=True, scored=True)
+        folds = [
+            deal.fold(set(members), name=f"fold {number} of {len(dealt)}", number=number)
             for number, members in enumerate(dealt, start=1)
             if members
-        )
+        ]
+        return (*folds, *(fold for fold in selected if fold.images))
     kept = _kept_for_calibration(len(names), settings.false_reject_rate)
     if len(names) >= STABLE_FROM:
         third = sum(number < 2 ** (8 * _HASH_BYTES) // 3 for number in hashes.values())
         least = _least_parts(settings.false_reject_rate)
         kept = min(max(third, least), len(names) // 2)
+    if settings.calibration_parts is not None:
+        kept = min(kept, settings.calibration_parts)
+        quantile_rank(kept, settings.false_reject_rate)
     return (
-        _fold(parts, ordered[kept:], name="the bank's parts", number=1, in_bank=True, scored=False),
-        _fold(parts, ordered[:kept], name="the calibration's parts", number=2, in_bank=False, scored=True),
+        deal.fold(set(ordered[kept:]), name="the bank's parts", number=1, scored=False),
+        deal.fold(set(ordered[:kept]), name="the calibration's parts", number=2, in_bank=False),
+        *(fold for fold in selected if fold.images),
     )
+
+
+class _Deal:
+    """Makes folds of parts.
+
+    Attributes:
+        quiet: images that are never scored for the calibration.
+    """
+
+    def __init__(self, parts: dict[Path, str], batches: Sequence[BatchRole]) -> None:
+        self._parts = parts
+        self._batch_of = {path: number for number, batch in enumerate(batches) for path in batch.images}
+        self._order = sorted(parts, key=lambda path: (self._batch_of[path], path))
+        self.quiet = {path for batch in batches if not batch.calibrates for path in batch.images if path in parts}
+
+    def silence(self, members: Collection[str]) -> None:
+        """Leaves parts out of the calibration; they stay in the bank."""
+        self.quiet |= {path for path, part in self._parts.items() if part in members}
+
+    def fold(
+        self, members: Collection[str], *, name: str, number: int, in_bank: bool = True, scored: bool = True
+    ) -> Fold:
+        images = tuple(path for path in self._order if self._parts[path] in members)
+        return Fold(
+            name=name,
+            number=number,
+            images=images,
+            in_bank=in_bank,
+            scored=scored,
+            batches=tuple(self._batch_of[path] for path in images),
+            quiet=frozenset(self.quiet.intersection(images)),
+        )
 
 
 def _hash(name: str, seed: int) -> int:
@@ -157,11 +250,3 @@ def _least_parts(false_reject_rate: float) -> int:
     """The fewest held-out parts that support a rate."""
     # the tiny term keeps rounding from lifting an exact quotient such as 1 / 0.05 above the whole number
     return math.ceil(1.0 / false_reject_rate - 1e-9) - 1
-
-
-def _fold(
-    parts: dict[Path, str], members: Sequence[str], *, name: str, number: int, in_bank: bool, scored: bool
-) -> Fold:
-    wanted = set(members)
-    images = tuple(sorted(path for path, part in parts.items() if part in wanted))
-    return Fold(name=name, number=number, images=images, in_bank=in_bank, scored=scored)

@@ -8,6 +8,7 @@ from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.facts.manifest import check_name, check_serial
 from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.model.backbone import check_threads
+from goodpart_bank_builder.data.batches import START, Batch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class LearnSettings:
         false_reject_rate: share of good images or parts that the threshold may reject, 0 to 1.
         rate_per: what the rate is a share of.
         calibration: how good parts are held out.
+        calibration_parts: the most parts whose scores set the threshold; None for all.
         ignore: picture as large as the frames, white where pixels never count; None if all pixels count.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
         threads: images embedded at a time, one thread each; 1 to 256.
@@ -29,6 +31,7 @@ class LearnSettings:
     false_reject_rate: float = 0.05
     rate_per: RateUnit = RateUnit.IMAGE
     calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
+    calibration_parts: int | None = None
     ignore: Path | None = None
     seed: int = 0
     threads: int = 1
@@ -40,6 +43,8 @@ class LearnSettings:
         # checked here, because a build uses some of the settings only after minutes of work
         if not 0 <= self.seed < 2**32:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
+        if self.calibration_parts is not None and self.calibration_parts < 1:
+            raise UsageError(f"calibration_parts: expected 1 or more, found {self.calibration_parts}")
         check_threads(self.threads)
         if self.head is not None and not 0.0 <= self.head <= 4.0:
             raise UsageError(f"--head: expected off, auto or 0 to 4, found {self.head:g}")
@@ -67,7 +72,9 @@ class FolderSettings(LearnSettings):
         backbone: an ONNX file from goodpart-export.
         group: regular expression that finds the part in an image's name; None for one part per image.
         group_gap: largest difference between the running numbers of one part; 0 if the last group is no such number.
-        exclude: images to leave out, by name below `good_dir`, or text files with one such name per line.
+        exclude: images to leave out, by name below `good_dir` or by `sha256:` and the sha256 of the file, or text
+            files with one such entry per line.
+        batches: where the images come from; empty for `good_dir` alone, else the first one lies in `good_dir`.
     """
 
     good_dir: Path
@@ -75,11 +82,27 @@ class FolderSettings(LearnSettings):
     group: str | None = None
     group_gap: int = 0
     exclude: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = ()
 
     def __post_init__(self) -> None:
         LearnSettings.__post_init__(self)
         if self.group_gap < 0:
             raise UsageError(f"--group-gap: expected 0 or more, found {self.group_gap}")
+        names = [batch.name for batch in self.batches]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"batch {min(twice)!r}: expected a name of its own, found it twice; name one otherwise")
+
+    @property
+    def all_batches(self) -> tuple[Batch, ...]:
+        """The batches, at least one."""
+        return self.batches or (Batch(name=START, images=self.good_dir),)
+
+    def path_of(self, name: str) -> Path:
+        """The file of an image by what it is called, see `GoodFolder.names`."""
+        for batch in self.batches[1:]:
+            if name.startswith(f"{batch.name}/"):
+                return batch.folder / name.removeprefix(f"{batch.name}/")
+        return self.all_batches[0].folder / name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,6 +117,8 @@ class BuildSettings(FolderSettings):
         force: whether to replace an existing bundle.
         thumbnails: whether the bundle gets small pictures of the learned images.
         any_size: whether the bundle judges frames of every size, and not only of the sizes of the good images.
+        profile: the name that the profile of the backbone must have; None for any.
+        parent: digest of the bundle that this one replaces, or None.
     """
 
     out: Path
@@ -102,6 +127,8 @@ class BuildSettings(FolderSettings):
     force: bool = False
     thumbnails: bool = True
     any_size: bool = False
+    profile: str | None = None
+    parent: str | None = None
 
     def __post_init__(self) -> None:
         FolderSettings.__post_init__(self)

@@ -93,10 +93,10 @@ def hold_out(
     logits: dict[Path, npt.NDArray[np.float64]] = {}
     painted: dict[Path, UnderPaint] = {}
     queries: list[npt.NDArray[np.float32]] = []
-    step = max(1, images.patches * sum(len(fold.images) for fold in folds if fold.scored) // _QUERIES)
+    step = max(1, images.patches * sum(len(fold.calibrating) for fold in folds) // _QUERIES)
     with _workers(settings.threads) as workers:
         for fold, own in zip(folds, coresets, strict=True):
-            if not fold.scored:
+            if not fold.calibrating:
                 continue
             remaining = [coreset for coreset in coresets if coreset is not own]
             bank = bank_of(remaining, f"without {fold.name}").vectors
@@ -105,7 +105,7 @@ def hold_out(
             distances_to = functools.partial(
                 exact_distances, bank, neighbours=neighbours, threads=settings.threads, workers=workers
             )
-            for path, embeddings in images.read(watched(fold.images, f"calibrating on {fold.name}")):
+            for path, embeddings in images.read(watched(fold.calibrating, f"calibrating on {fold.name}")):
                 distances[path] = distances_to(embeddings)
                 # a copy: a view would keep all embeddings of the image in memory
                 queries.append(embeddings[::step].copy())

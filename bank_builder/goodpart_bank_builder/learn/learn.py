@@ -1,8 +1,11 @@
 """Learning: one pass over the good images makes the bank, a second pass makes the calibration."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +29,13 @@ from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.learn.teach import Taught, teach
 from goodpart_bank_builder.learn.weigh import weigh_excess
+from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.paint.album import Page
+
+T = TypeVar("T")
 
 _CHUNK_BYTES = 400 << 20
 """Embeddings from which one coreset is chosen at a time. The other images wait on disk."""
-
-_BATCH = 0
-"""The batch that all good images come from."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +91,7 @@ def learn(
     parts: dict[Path, str],
     folds: Sequence[Fold],
     settings: LearnSettings,
+    workspace: Workspace | None = None,
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
@@ -99,6 +103,7 @@ def learn(
         parts: the part of every image.
         folds: from `make_folds`, with the same settings.
         settings: how to learn.
+        workspace: what earlier builds have computed; None for none.
 
     Raises:
         UsageError: the mask, the images or the rate cannot be used.
@@ -107,9 +112,9 @@ def learn(
     profile = backbone.spec.profile
     lessons = _lessons(backbone, folds, settings)
     every = [path for fold in folds for path in fold.images]
-    images = GoodImages(backbone, settings, lessons=lessons, every=every)
+    images = GoodImages(backbone, settings, lessons=lessons, every=every, workspace=workspace)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
-    coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
+    coresets = [_fold_coreset(images, fold, chooser, workspace) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
 
     def bank_of(present: Sequence[Coreset | None], name: str) -> Coreset:
@@ -147,6 +152,32 @@ def learn(
     )
 
 
+def renamed(learned: Learned, names: Mapping[Path, str]) -> Learned:
+    """What was learned, with paths that are only what the images are called.
+
+    Args:
+        learned: from the images.
+        names: what they are called.
+    """
+    path_of = {path: Path(name) for path, name in names.items()}
+
+    def by_name(found: dict[Path, T]) -> dict[Path, T]:
+        return {path_of[path]: value for path, value in found.items()}
+
+    nearest = tuple((path_of[one], path_of[other]) for one, other in learned.lookalikes.nearest)
+    return dataclasses.replace(
+        learned,
+        held_out=by_name(learned.held_out),
+        distances=by_name(learned.distances),
+        images=by_name(learned.images),
+        unreadable=by_name(learned.unreadable),
+        frames=by_name(learned.frames),
+        sketches=by_name(learned.sketches),
+        lookalikes=dataclasses.replace(learned.lookalikes, nearest=nearest),
+        painted=tuple(dataclasses.replace(page, path=path_of[page.path]) for page in learned.painted),
+    )
+
+
 def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings) -> Lessons | None:
     """Where painted defects are collected, None if the profile or the user wants no head."""
     if not backbone.spec.profile.head or settings.head == 0:
@@ -155,27 +186,38 @@ def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings)
     return Lessons(backbone, reader, folds, seed=settings.seed)
 
 
-def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
+def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser, workspace: Workspace | None) -> Coreset | None:
     """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
     coresets: list[Coreset] = []
-    chunk: list[npt.NDArray[np.float32]] = []
-    origins: list[npt.NDArray[np.int64]] = []
-    chunk_bytes = before = 0
-    for path, embeddings in images.read(watched(fold.images, f"embedding {fold.name}")):
-        chunk.append(embeddings)
-        origins.append(images.origins(path))
+    shown = iter(watched(fold.images, f"embedding {fold.name}"))
+    for batch, paths in fold.by_batch():
+        before = 0
+        for chunk in _chunks(images.read(itertools.islice(shown, len(paths)))):
+            embeddings = np.concatenate([found for _, found in chunk])
+            origins = np.concatenate([images.origins(path) for path, _ in chunk])
+            place = (fold.number, batch, before)
+            choose = functools.partial(chooser.of, embeddings, place=place, origins=origins)
+            contents = [images.contents[path] for path, _ in chunk]
+            decides = (*chooser.decides, place, contents)
+            coresets.append(choose() if workspace is None else workspace.coreset(decides, origins, choose))
+            before += len(embeddings)
+    return chooser.merged(coresets, name=fold.name) if coresets else None
+
+
+def _chunks(
+    found: Iterable[tuple[Path, npt.NDArray[np.float32]]],
+) -> Iterator[list[tuple[Path, npt.NDArray[np.float32]]]]:
+    """Images with their embeddings, in lists of about `_CHUNK_BYTES` of these."""
+    chunk: list[tuple[Path, npt.NDArray[np.float32]]] = []
+    chunk_bytes = 0
+    for path, embeddings in found:
+        chunk.append((path, embeddings))
         chunk_bytes += embeddings.nbytes
         if chunk_bytes >= _CHUNK_BYTES:
-            coresets.append(
-                chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
-            )
-            before += sum(map(len, chunk))
-            chunk, origins, chunk_bytes = [], [], 0
+            yield chunk
+            chunk, chunk_bytes = [], 0
     if chunk:
-        coresets.append(
-            chooser.of(np.concatenate(chunk), place=(fold.number, _BATCH, before), origins=np.concatenate(origins))
-        )
-    return chooser.merged(coresets, name=fold.name) if coresets else None
+        yield chunk
 
 
 def _bank(chooser: Chooser, coresets: Sequence[Coreset | None], neighbours: int, name: str) -> Coreset:

@@ -70,6 +70,8 @@ class Lessons:
         """
         self._backbone, self._reader, self._seed = backbone, reader, seed
         self._mates = {path: fold.images for fold in folds for path in fold.images}
+        # where a batch lies decides nothing
+        self._order = {path: (batch, path) for fold in folds for batch, images in fold.by_batch() for path in images}
         self._good_patches = -(-_GOOD_PATCHES // len(self._mates))
         self._share = min(1.0, _MOST_PAINTED / len(self._mates))
         self.found: dict[Path, Lesson] = {}
@@ -113,7 +115,7 @@ class Lessons:
 
     def head(self, paths: Iterable[Path]) -> Head | None:
         """Trains a head on the lessons of some images; None if there is nothing to tell apart."""
-        chosen = [self.found[path] for path in sorted(paths) if path in self.found]
+        chosen = [self.found[path] for path in sorted(paths, key=self._order.__getitem__) if path in self.found]
         under_paint = [lesson.under_paint for lesson in chosen if len(lesson.under_paint)]
         if not under_paint:
             return None

@@ -127,7 +127,7 @@ class Closer:
         if not names:
             return {}
         self.pixel_threshold = _without_highest(calibration, len(names))
-        seen = {name: self._seen(self._settings.good_dir / name) for name in names}
+        seen = {name: self._seen(self._settings.path_of(name)) for name in names}
         bank = self._bank_without(np.concatenate([each.embeddings for each in seen.values()]))
         if len(bank) < self._backbone.spec.profile.neighbours:
             return {}
@@ -153,7 +153,7 @@ class Closer:
             found = found + self._term.of(seen)
         place = int(found.argmax())
         return _Hottest(
-            frame=self._reader.read(self._settings.good_dir / name, self._backbone.spec.frame),
+            frame=self._reader.read(self._settings.path_of(name), self._backbone.spec.frame),
             scores=(found - calibration.mean) / calibration.std,
             embedding=seen.embeddings[place],
             patch=int(self._counted[place]),
@@ -162,9 +162,10 @@ class Closer:
 
     def _find_nearest(self, hottest: dict[str, _Hottest]) -> None:
         """Finds the nearest place in every other image, and keeps the nearest images."""
-        folder, parts = self._settings.good_dir, read_good_folder(self._settings).parts
-        part_of = {path.relative_to(folder).as_posix(): part for path, part in parts.items()}
-        others = [path for path in parts if path.relative_to(folder).as_posix() not in hottest]
+        good = read_good_folder(self._settings)
+        parts, names = good.parts, good.names
+        part_of = {names[path]: part for path, part in parts.items()}
+        others = [path for path in parts if names[path] not in hottest]
         chosen = [others[row] for row in np.random.default_rng(0).permutation(len(others))[:_MOST_COMPARED]]
         queries = np.stack([found.embedding for found in hottest.values()])
 
@@ -179,7 +180,7 @@ class Closer:
             for path, similar in found:
                 if similar is None:
                     continue
-                name = path.relative_to(folder).as_posix()
+                name = names[path]
                 for (own, suspect), column in zip(hottest.items(), similar.T, strict=True):
                     if part_of.get(own) != parts[path]:
                         row = int(column.argmax())
@@ -199,7 +200,7 @@ class Closer:
             score=image_score(found.scores, top_k),
             peak=float(found.scores.max()),
             nearest=tuple(
-                (name, distance, self._cropped(self.visible(self._settings.good_dir / name), patch))
+                (name, distance, self._cropped(self.visible(self._settings.path_of(name)), patch))
                 for distance, name, patch in found.nearest
             ),
         )

@@ -142,4 +142,4 @@ def _beside_threshold(score: float, threshold: float) -> str:
 
 
 def _picture(settings: FolderSettings, closer: Closer, name: str) -> Picture:
-    return picture_of(closer.visible(settings.good_dir / name))
+    return picture_of(closer.visible(settings.path_of(name)))

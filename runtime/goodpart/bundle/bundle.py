@@ -4,6 +4,7 @@ Reading checks the manifest's sha256, its strict JSON, and every file's size and
 a byte.
 """
 
+import collections
 import contextlib
 import dataclasses
 import io
@@ -29,6 +30,7 @@ from goodpart.bundle.names import (
     IMAGES,
     INDEX,
     ORIGINS,
+    RECIPE,
     VECTORS,
 )
 from goodpart.errors import (
@@ -45,8 +47,9 @@ from goodpart.facts.manifest import Manifest
 from goodpart.frames.plain_files import load_npy
 
 _IMAGES_LIMIT_BYTES = 64 << 20
+_RECIPE_LIMIT_BYTES = 1 << 20
 
-_WHEN_ASKED = frozenset({IMAGES, ORIGINS})
+_WHEN_ASKED = frozenset({IMAGES, ORIGINS, RECIPE})
 """Files that no frame needs: their bytes are checked at load, and read when somebody asks."""
 
 
@@ -147,7 +150,7 @@ class Bundle:
         Raises:
             IntegrityError: the file is too large, or has changed since the bundle was read.
             ManifestError: malformed or impossible facts.
-            ContractError: not as many images as the manifest says.
+            ContractError: not as many images, or images of a batch, as the manifest says.
         """
         if IMAGES not in self.manifest.files:
             return None
@@ -161,7 +164,32 @@ class Bundle:
                 f"{where}: expected {origin.images} images and {origin.excluded_images or 0} excluded ones as in "
                 f"manifest.json, found {len(found.images)} and {len(found.excluded)}; rebuild the bundle"
             )
+        counts = collections.Counter(image.batch for image in found.images)
+        stated: dict[str | None, int] = {batch.name: batch.images for batch in origin.batches or ()}
+        stated = stated or {None: origin.images}
+        if counts != collections.Counter(stated):
+            raise ContractError(
+                f"{where}: expected as many images of each batch as in manifest.json, found other batches or counts; "
+                f"rebuild the bundle"
+            )
         return found
+
+    def read_recipe(self) -> str | None:
+        """The recipe that the bundle was built from, as TOML; None if it holds none, as in format version 1.
+
+        Raises:
+            IntegrityError: the file is too large, or has changed since the bundle was read.
+            ContractError: no text in UTF-8, or one with characters that command a terminal.
+        """
+        if RECIPE not in self.manifest.files:
+            return None
+        where, size_bytes = self.folder / RECIPE, self.manifest.files[RECIPE].size_bytes
+        if size_bytes > _RECIPE_LIMIT_BYTES:
+            raise IntegrityError(f"{where}: expected at most {_RECIPE_LIMIT_BYTES} bytes, found {size_bytes}; rebuild")
+        text = self._read(RECIPE).decode("utf-8", "replace")
+        if not text.replace("\n", "").replace("\t", "").isprintable() or "\ufffd" in text:
+            raise ContractError(f"{where}: expected printable text in UTF-8, found something else; rebuild the bundle")
+        return text
 
     def read_origins(self) -> npt.NDArray[np.int32] | None:
         """`(N, 3) int32` where each bank vector comes from, read-only; None if the bundle does not say.

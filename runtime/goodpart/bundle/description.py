@@ -5,7 +5,7 @@ import numpy as np
 from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.names import IMAGES, ORIGINS
 from goodpart.facts.checks import FrameChecks
-from goodpart.facts.learned import Examination, OddImage, ThresholdWarning
+from goodpart.facts.learned import BatchFacts, Examination, OddImage, ThresholdWarning
 from goodpart.facts.manifest import Manifest
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
@@ -46,6 +46,10 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         f"{origin.seed}, dataset sha256 {origin.dataset_sha256}",
         "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
     }
+    if origin.batches:
+        found["batches"] = ", ".join(map(_batch, origin.batches))
+    if origin.parent is not None:
+        found["parent"] = f"digest {origin.parent}, which it replaced"
     if manifest.checks is not None:
         found["checks"] = _checks(manifest.checks)
     if facts.frame.roi is not None:
@@ -59,6 +63,10 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
     if off := _off(bundle):
         found["off"] = off
     return found
+
+
+def _batch(batch: BatchFacts) -> str:
+    return f"{batch.name} ({batch.images} images{'' if batch.calibrates else ', in the bank only'})"
 
 
 def _checks(checks: FrameChecks) -> str:

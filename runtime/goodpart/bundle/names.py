@@ -9,11 +9,11 @@ from goodpart.facts.manifest import Manifest
 MANIFEST, MANIFEST_SHA256, SIGNATURE = "manifest.json", "manifest.sha256", "manifest.sig"
 BACKBONE, CALIBRATION, IGNORE = "backbone.onnx", "calibration.json", "ignore.npy"
 VECTORS, DIRECTIONS, INDEX = "bank.npy", "directions.npy", "bank.hnsw"
-IMAGES, ORIGINS, HEAD = "images.json", "origins.npy", "head.npy"
+IMAGES, ORIGINS, HEAD, RECIPE = "images.json", "origins.npy", "head.npy", "recipe.toml"
 
 OWN_FILES = re.compile(
     r"manifest\.(json|sha256|sig)|backbone\.onnx|bank\.(npy|hnsw)|directions\.npy|calibration\.json|ignore\.npy|"
-    r"golden/[0-9]{3}\.npy|images\.json|origins\.npy|atlas/[0-9]{3}\.jpg|head\.npy"
+    r"golden/[0-9]{3}\.npy|images\.json|origins\.npy|atlas/[0-9]{3}\.jpg|head\.npy|recipe\.toml"
 )
 """The relative names of all files that a bundle may hold, and that replacing it may therefore remove."""
 
@@ -41,7 +41,7 @@ def check_names(manifest: Manifest, folder: Path) -> None:
         if (folder / name).is_symlink():
             raise ContractError(f"{folder / name}: expected a plain folder, found a link")
     expected, found = {BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, *golden}, set(manifest.files)
-    optional = {IGNORE} if manifest.format_version == 1 else {IGNORE, IMAGES, ORIGINS}
+    optional = {IGNORE} if manifest.format_version == 1 else {IGNORE, IMAGES, ORIGINS, RECIPE}
     if manifest.head is not None:
         expected.add(HEAD)
     sheets = {name for name in found if _SHEET_NAME.fullmatch(name)} if manifest.atlas is not None else set()

@@ -37,6 +37,7 @@ def check_whole(bundle: Bundle) -> None:
         bundle.read_golden(golden.file)
     # with the list of images
     check_atlas(bundle, bundle.read_origins())
+    bundle.read_recipe()
 
 
 def _products(vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

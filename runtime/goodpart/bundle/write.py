@@ -17,6 +17,7 @@ from goodpart.bundle.names import (
     MANIFEST,
     MANIFEST_SHA256,
     ORIGINS,
+    RECIPE,
     VECTORS,
 )
 from goodpart.facts.calibration import Calibration
@@ -25,7 +26,13 @@ from goodpart.facts.manifest import Manifest
 
 
 def write_bundle(
-    folder: Path, manifest: Manifest, *, backbone: bytes, calibration: Calibration, images: ImageList
+    folder: Path,
+    manifest: Manifest,
+    *,
+    backbone: bytes,
+    calibration: Calibration,
+    images: ImageList,
+    recipe: bytes | None = None,
 ) -> str:
     """Writes what is missing into a folder that already holds the bank and the golden frames.
 
@@ -37,6 +44,7 @@ def write_bundle(
         backbone: the ONNX file.
         calibration: scale and thresholds.
         images: those that were learned.
+        recipe: what the bundle was built from, as TOML; None to write none.
 
     Returns:
         the bundle's digest.
@@ -44,8 +52,10 @@ def write_bundle(
     (folder / BACKBONE).write_bytes(backbone)
     (folder / CALIBRATION).write_bytes(strict_json.encode(calibration))
     (folder / IMAGES).write_bytes(strict_json.encode(images))
+    if recipe is not None:
+        (folder / RECIPE).write_bytes(recipe)
     names = [BACKBONE, VECTORS, DIRECTIONS, INDEX, CALIBRATION, IMAGES, *(golden.file for golden in manifest.golden)]
-    names += [name for name in (IGNORE, ORIGINS, HEAD) if (folder / name).exists()]
+    names += [name for name in (IGNORE, ORIGINS, HEAD, RECIPE) if (folder / name).exists()]
     names += sorted(path.relative_to(folder).as_posix() for path in folder.glob("atlas/*.jpg"))
     files = {name: file_facts(folder / name) for name in names}
     text = strict_json.encode(dataclasses.replace(manifest, files=files))

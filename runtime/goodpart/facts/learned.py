@@ -27,6 +27,42 @@ def check_image_name(name: str) -> None:
         )
 
 
+def check_batch_name(name: str) -> None:
+    """Refuses what cannot be the name of a batch: images of later batches are called by it and their own name.
+
+    Raises:
+        UsageError: empty, over 128 characters, with a slash or backslash, `.` or `..`, or not printable.
+    """
+    if not name or len(name) > 128 or not name.isprintable() or set("/\\") & set(name) or name in (".", ".."):
+        raise UsageError(
+            f"batch: expected a name of 1 to 128 printable characters without slashes, found {name[:200]!r}"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchFacts:
+    """Good images that came together.
+
+    Attributes:
+        name: of the batch.
+        digest: sha256 over the names and contents of its images.
+        images: how many of them were learned.
+        calibrates: whether they were picked at random, so that their scores could set the threshold.
+    """
+
+    name: str
+    digest: str
+    images: int
+    calibrates: bool
+
+    def __post_init__(self) -> None:
+        check_batch_name(self.name)
+        if not SHA256.fullmatch(self.digest) or self.images < 0:
+            raise UsageError(
+                f"batch {self.name}: expected a sha256 and 0 or more images, found {self.digest[:80]!r}, {self.images}"
+            )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ListedImage:
     """An image, by its name below the folder of good images and the sha256 of the file."""
@@ -49,11 +85,13 @@ class LearnedImage(ListedImage):
         sha256: of the file.
         part: which part it shows; images of one part have the same text.
         height_px, width_px: size of the frame that it gave.
+        batch: name of the batch that it came with; None if the bundle names no batches.
     """
 
     part: str
     height_px: int
     width_px: int
+    batch: str | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         ListedImage.__post_init__(self)

@@ -11,7 +11,7 @@ from goodpart.errors import UsageError
 from goodpart.facts.checks import FrameChecks
 from goodpart.facts.excess import ExcessSpec
 from goodpart.facts.head import HeadSpec
-from goodpart.facts.learned import AtlasSpec, Examination
+from goodpart.facts.learned import AtlasSpec, BatchFacts, Examination
 from goodpart.facts.no_signal import SignalRule
 from goodpart.facts.spec import SHA256, BackboneSpec
 
@@ -87,6 +87,8 @@ class Provenance:
         versions: of the packages that built it.
         excluded_images: how many images were left out on demand; None in format 1.
         examination: what the doctor found, in short; None in format 1.
+        parent: digest of the bundle that this one replaced; None without one, and in format 1.
+        batches: that the images came in, in order; None in format 1.
     """
 
     dataset_sha256: str
@@ -98,8 +100,16 @@ class Provenance:
     versions: dict[str, str]
     excluded_images: int | None = dataclasses.field(default=None, metadata={"optional": True})
     examination: Examination | None = dataclasses.field(default=None, metadata={"optional": True})
+    parent: str | None = dataclasses.field(default=None, metadata={"optional": True})
+    batches: tuple[BatchFacts, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
+        if self.parent is not None and not SHA256.fullmatch(self.parent):
+            raise UsageError(f"parent: expected 64 lower-case hex digits, found {self.parent[:80]!r}")
+        if self.batches is not None:
+            names = [batch.name for batch in self.batches]
+            if len(set(names)) != len(names) or sum(batch.images for batch in self.batches) != self.images:
+                raise UsageError(f"batches: expected each once and {self.images} images in all, found otherwise")
         if self.excluded_images is not None and self.excluded_images < 0:
             raise UsageError(f"excluded_images: expected 0 or more, found {self.excluded_images}")
 
@@ -199,6 +209,8 @@ class Manifest:
         origin = self.provenance
         if self.format_version == 1 and (origin.excluded_images, origin.examination) != (None, None):
             raise UsageError("provenance: expected no excluded_images and no examination in format version 1")
+        if self.format_version == 1 and (origin.parent, origin.batches) != (None, None):
+            raise UsageError("provenance: expected no parent and no batches in format version 1")
         if self.format_version == 1 and (self.head, self.backbone.profile.head) != (None, None):
             raise UsageError("head: expected none in format version 1")
         if self.format_version == 1 and (self.excess, self.backbone.profile.excess) != (None, None):

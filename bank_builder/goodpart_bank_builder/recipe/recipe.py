@@ -1,0 +1,265 @@
+"""The recipe, read strictly: an unknown key, a wrong type or a missing path is one line with file and line number."""
+
+import dataclasses
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import tomllib
+
+from goodpart._host.strict_json import shown
+from goodpart.errors import UsageError, found_at
+from goodpart.facts.calibration import CalibrationMethod, RateUnit
+from goodpart.facts.learned import check_batch_name
+from goodpart.facts.manifest import check_name
+from goodpart_bank_builder.data.batches import Batch, is_list
+from goodpart_bank_builder.data.settings import BuildSettings, LearnSettings
+from goodpart_bank_builder.recipe.lines import lines_of
+from goodpart_bank_builder.recipe.schema import NEEDED, TABLES
+
+SUFFIX = ".toml"
+_LIMIT_BYTES = 1 << 20
+EMBEDDINGS_MB = 1024
+"""What embeddings may take in the workspace, unless the recipe says otherwise."""
+
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a bank is built from and how.
+
+    Attributes:
+        file: the recipe.
+        settings: of the build; `serial` is 0 where the recipe says "auto", and `out` is the bundle of the product.
+        serial: of the bundle; None for one more than the last.
+        backbone_sha256, ignore_sha256: what these files must be; None before the first build.
+        key: private key to sign with, or None.
+        embeddings_mb: what embeddings may take in the workspace.
+        places: file and line of tables and keys, for messages.
+    """
+
+    file: Path
+    settings: BuildSettings
+    serial: int | None
+    backbone_sha256: str | None
+    ignore_sha256: str | None
+    key: Path | None
+    embeddings_mb: int
+    places: "Places"
+
+    def check_pins(self) -> None:
+        """Refuses a backbone or a mask that is not the pinned one.
+
+        Raises:
+            UsageError: the digest of a file is another one; the message names both.
+        """
+        for path, pinned, table, key in (
+            (self.settings.backbone, self.backbone_sha256, "backbone", "sha256"),
+            (self.settings.ignore, self.ignore_sha256, "bank", "ignore_sha256"),
+        ):
+            if path is not None and pinned is not None and (found := sha256_of(path)) != pinned:
+                raise UsageError(
+                    f"{self.places.of(table, key)}: expected {path} with sha256 {pinned}, found {found}; put the file "
+                    f"back, or correct {key}"
+                )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things stand in a recipe.
+
+    Attributes:
+        file: the recipe.
+        text: of the recipe.
+    """
+
+    file: Path
+    text: str = dataclasses.field(repr=False)
+
+    def of(self, table: str, key: str = "", number: int = 0) -> str:
+        """`file:line` of a key, or of its table where the key is not there."""
+        lines = lines_of(self.text)
+        line = lines.get((table, number, key)) or lines.get((table, number, ""))
+        return str(self.file) if line is None else f"{self.file}:{line}"
+
+
+def is_recipe(path: Path) -> bool:
+    """Whether a path on the command line is a recipe rather than a folder."""
+    return path.suffix.lower() == SUFFIX and not path.is_dir()
+
+
+def read_recipe(file: Path, text: str | None = None) -> Recipe:
+    """Reads a recipe; its paths are relative to its folder.
+
+    Args:
+        file: the recipe.
+        text: what counts in place of what the file holds, for a recipe that is about to be written.
+
+    Raises:
+        UsageError: no such file, no TOML, an unknown, missing or wrong key, or a path that leads to nothing.
+    """
+    places = Places(file=file, text=read_text(file) if text is None else text)
+    try:
+        plain = tomllib.loads(places.text)
+    except tomllib.TOMLDecodeError as error:
+        line = _AT_LINE.search(str(error))
+        where = f"{file}:{line[1]}" if line is not None and line[1] else str(file)
+        raise UsageError(f"{where}: expected TOML, found {_AT_LINE.sub('', str(error))}; correct the line") from error
+    tables = _checked(plain, places)
+    batches = tuple(_batch(entry, number, places) for number, entry in enumerate(tables["batch"]))
+    return _recipe(tables, batches, places)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UsageError(f"{path}: expected a readable file, found none ({error.strerror})") from error
+
+
+def read_text(file: Path) -> str:
+    """The text of a recipe file.
+
+    Raises:
+        UsageError: no such file, too large, or no UTF-8.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: expected a recipe, found {found_at(file)} ({error.strerror})") from error
+    if len(data) > _LIMIT_BYTES:
+        raise UsageError(f"{file}: expected a recipe of at most {_LIMIT_BYTES} bytes, found {len(data)}")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"{file}:{line}: expected UTF-8, found another byte; save the file as UTF-8") from error
+
+
+def _checked(plain: dict[str, Any], places: Places) -> dict[str, Any]:
+    """The tables, each of which holds what the schema allows."""
+    for name, value in plain.items():
+        if name not in TABLES:
+            where = places.of(name) if isinstance(value, (dict, list)) else places.of("", name)
+            raise UsageError(f"{where}: expected one of the tables {', '.join(TABLES)}, found {name!r}")
+        wanted = list if name == "batch" else dict
+        if not isinstance(value, wanted) or not all(isinstance(each, dict) for each in _entries(value)):
+            brackets = f"[[{name}]]" if wanted is list else f"[{name}]"
+            where = places.of(name) if places.of(name) != str(places.file) else places.of("", name)
+            raise UsageError(f"{where}: expected {brackets}, found something else")
+        for number, entry in enumerate(_entries(value)):
+            _check_table(name, number, entry, places)
+    for name in NEEDED:
+        if not plain.get(name):
+            brackets = f"[[{name}]]" if name == "batch" else f"[{name}]"
+            raise UsageError(f"{places.file}: expected the table {brackets}, found none")
+    return plain
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _check_table(name: str, number: int, entry: dict[str, Any], places: Places) -> None:
+    keys = TABLES[name]
+    for key, value in entry.items():
+        if key not in keys:
+            raise UsageError(
+                f"{places.of(name, key, number)}: expected one of the keys {', '.join(keys)} in [{name}], found {key!r}"
+            )
+        if not keys[key].fits(value):
+            raise UsageError(f"{places.of(name, key, number)}: {key}: expected {keys[key].words}, found {shown(value)}")
+    for key, facts in keys.items():
+        if facts.required and key not in entry:
+            raise UsageError(f"{places.of(name, '', number)}: expected the key {key!r} in [{name}], found none")
+
+
+def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:
+    images = places.file.parent / entry["images"]
+    if not images.is_dir() and not (images.is_file() and is_list(images)):
+        raise UsageError(
+            f"{places.of('batch', 'images', number)}: expected a folder or a list file (.txt) at {images}, found "
+            f"{found_at(images)}"
+        )
+    try:
+        check_batch_name(entry["name"])
+        return Batch(
+            name=entry["name"], images=images, calibrates=entry.get("calibrates", True), digest=entry.get("digest")
+        )
+    except UsageError as error:
+        raise UsageError(f"{places.of('batch', 'name', number)}: {error}") from error
+
+
+def _recipe(tables: dict[str, Any], batches: tuple[Batch, ...], places: Places) -> Recipe:
+    product, backbone = tables["product"], tables["backbone"]
+    parts, calibration, bank = (tables.get(name, {}) for name in ("parts", "calibration", "bank"))
+    folder, serial = places.file.parent, product.get("serial", "auto")
+    ignore = _existing(places, "bank", "ignore", bank.get("ignore"))
+    file = _existing(places, "backbone", "file", backbone["file"])
+    _check_product(product["name"], places)
+    given = {key: bank[key] for key in ("seed", "thumbnails", "any_size", "skip_unreadable") if key in bank}
+    try:
+        settings = BuildSettings(
+            good_dir=batches[0].folder,
+            batches=batches,
+            backbone=file or folder,
+            out=folder / product.get("bundle", f"bundles/{product['name']}"),
+            name=product["name"],
+            serial=0 if serial == "auto" else serial,
+            group=parts.get("group"),
+            group_gap=parts.get("group_gap", 0),
+            calibration=CalibrationMethod(calibration.get("method", LearnSettings.calibration.value)),
+            false_reject_rate=float(calibration.get("false_reject_rate", LearnSettings.false_reject_rate)),
+            rate_per=RateUnit(calibration.get("unit", LearnSettings.rate_per.value)),
+            calibration_parts=calibration.get("calibration_parts"),
+            profile=bank.get("profile"),
+            ignore=ignore,
+            exclude=tuple(bank.get("exclude", ())),
+            head=_head(bank.get("head", "auto")),
+            max_megapixels=float(bank.get("max_megapixels", LearnSettings.max_megapixels)),
+            **given,
+        )
+    except UsageError as error:
+        raise UsageError(f"{places.file}: {error}") from error
+    return Recipe(
+        file=places.file,
+        settings=settings,
+        serial=None if serial == "auto" else serial,
+        backbone_sha256=backbone.get("sha256"),
+        ignore_sha256=bank.get("ignore_sha256"),
+        embeddings_mb=tables.get("workspace", {}).get("embeddings_mb", EMBEDDINGS_MB),
+        key=_existing(places, "sign", "key", tables.get("sign", {}).get("key")),
+        places=places,
+    )
+
+
+def _check_product(name: str, places: Places) -> None:
+    """Refuses what cannot be a product's name, or a folder's."""
+    where = places.of("product", "name")
+    try:
+        check_name(name)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+    if not {"/", "\\"}.isdisjoint(name) or name in (".", ".."):
+        raise UsageError(f"{where}: name: expected a name without slashes, found {name!r}")
+
+
+def _existing(places: Places, table: str, key: str, name: str | None) -> Path | None:
+    """The file that a key names, or None without the key."""
+    if name is None:
+        return None
+    path = places.file.parent / name
+    if not path.is_file():
+        raise UsageError(f"{places.of(table, key)}: expected a file at {path}, found {found_at(path)}")
+    return path
+
+
+def _head(value: str | float) -> float | None:
+    return {"off": 0.0, "auto": None}[value] if isinstance(value, str) else float(value)
