@@ -1,5 +1,6 @@
 # make demo [DATA=CATEGORY] [WEIGHTS=FILE]    the whole way on drawn or real images, with pictures at the end
 # make test [ARGS=...]                        style, types and tests, on all cores; ARGS go to pytest (-n 0: in one process)
+# make check, make tests [ARGS=...]           style and types alone; the tests alone
 # make fuzz [ARGS=...]                        100,000 broken bundles; each is refused, or scores as it states itself
 # make docs                                   the documentation as a site, in site/; every warning is an error
 # make kills                                  500 kills at random moments of build, sign and store, 200 with two products
@@ -18,14 +19,19 @@ SUPPLY := $(VENV)-supply
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test check fuzz kills soak frames wheelhouse docs install clean
+.PHONY: demo test tests check fuzz kills soak frames wheelhouse docs install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
 
-# A file stays whole, because its tests share what is slow to make; files start in their order, the short ones come last.
+# A file of tests stays whole, because its tests share what is slow to make; files start in their order, the short ones come last.
+TESTS = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
 test: check
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(TESTS)
+
+tests: $(VENV)/installed
+	$(TESTS)
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

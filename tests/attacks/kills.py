@@ -219,16 +219,16 @@ def run(
     assert len(list(Path("/proc/self/task").iterdir())) == 1
     assert ended(in_child(scene.make)) == 0
     assert ended(in_child(scene.check)) == 0
-    rehearsals = {}
-    for name in operations:
-        assert ended(in_child(scene.prepare)) == 0
-        rehearsals[name] = rehearse(scene, name)
+    rehearsals: dict[str, Rehearsal] = {}
     counts = {name: Counter[str]() for name in operations}
     fault, killed, seen_leftovers, began = None, 0, 0, time.perf_counter()
     for number in range(100 * kills):
         if killed == kills or fault is not None:
             break  # what comes after a fault says nothing
         name = operations[number % len(operations)]
+        if name not in rehearsals:
+            assert ended(in_child(scene.prepare)) == 0
+            rehearsals[name] = rehearse(scene, name)
         outcome = attempt(scene, name, rehearsals[name], rng)
         counts[name][outcome] += 1
         killed += outcome == "killed"

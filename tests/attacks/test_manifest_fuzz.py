@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import enum
+import functools
 import json
 import shutil
 import types
@@ -63,6 +64,10 @@ junk = st.recursive(
 )
 
 
+hints_of = functools.cache(typing.get_type_hints)
+
+
+@functools.cache  # thousands of examples draw from them, and making one takes longer than drawing from it
 def plain_of(kind):
     """JSON values of a type, of the right form but of any content."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
@@ -75,7 +80,7 @@ def plain_of(kind):
     if origin is dict:
         return st.dictionaries(st.text(max_size=8) | tricks, plain_of(inner[1]), max_size=4)
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = hints_of(kind)
         return st.fixed_dictionaries({field.name: plain_of(hints[field.name]) for field in dataclasses.fields(kind)})
     if issubclass(kind, enum.Enum):
         return st.sampled_from([member.value for member in kind])
@@ -98,7 +103,7 @@ def near(draw, folder, name):
     document = json.loads((folder / name).read_text())
     if draw(st.booleans()):
         part = draw(st.sampled_from([field.name for field in dataclasses.fields(KINDS[name])]))
-        document[part] = draw(plain_of(typing.get_type_hints(KINDS[name])[part]))
+        document[part] = draw(plain_of(hints_of(KINDS[name])[part]))
     for _ in range(draw(st.integers(0, 3))):
         part = draw(st.sampled_from(list(document)))
         holder, key = draw(st.sampled_from([(document, part), *spots(document[part])]))

@@ -199,10 +199,11 @@ def test_unknown_images_are_shown_as_such(inspector, category, tmp_path):
     assert "UNKNOWN, score" in re.sub(r"\s+", " ", page.text)
 
 
-def test_the_same_results_give_the_same_bytes(inspector, category, tmp_path):
+def test_the_same_results_give_the_same_bytes(inspector, category, tmp_path, charts):
     results = results_of(inspector, category)
-    first, second = (write_report(tmp_path / name, results, []).read_bytes() for name in ("a", "b"))
-    assert first == second
+    first = write_report(tmp_path / "a", results, []).read_bytes()
+    charts.clear()
+    assert write_report(tmp_path / "b", results, []).read_bytes() == first
 
 
 def test_a_new_report_replaces_an_older_one_and_nothing_else(inspector, category, tmp_path):

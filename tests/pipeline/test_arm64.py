@@ -12,14 +12,10 @@ from pathlib import Path
 import pytest
 
 from emulated_pc import make_pc, missing_tools, run_on_pc
+from wheelhouses import ROOT, SCRIPT, wheelhouse_for
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "supply" / "wheelhouse.py"
 FIXTURES = ROOT / "tests" / "fixtures"
 BUNDLES = ("format_1", "format_2", "format_2_thermal")
-
-# onnxruntime 1.32 crashes at import under QEMU 7.2, with every CPU that it knows; 1.23.2 runs
-CONSTRAINTS = "onnxruntime==1.23.2\n"
 
 # one process, because Python and its libraries take seconds to start under emulation
 ALL_COMMANDS = """
@@ -48,13 +44,7 @@ pytestmark = [
 def wheelhouse(tmp_path_factory) -> Path:
     if shutil.which("aarch64-linux-gnu-g++") is None:
         pytest.skip("missing: aarch64-linux-gnu-g++ (Debian: g++-aarch64-linux-gnu)")
-    folder = tmp_path_factory.mktemp("arm64")
-    (folder / "constraints.txt").write_text(CONSTRAINTS)
-    environment = {**os.environ, "PIP_CONSTRAINT": str(folder / "constraints.txt"), "CXXFLAGS": "-march=native"}
-    command = [sys.executable, str(SCRIPT), str(folder / "wheelhouse"), "--platform", "aarch64"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / "wheelhouse"
+    return wheelhouse_for("aarch64", tmp_path_factory.mktemp("arm64"))
 
 
 def test_every_wheel_is_for_arm64_or_for_any_machine(wheelhouse):

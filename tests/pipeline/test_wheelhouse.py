@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -16,13 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from small_parts import draw_defect, draw_good
+from wheelhouses import ROOT, SCRIPT, wheelhouse_for
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "supply" / "wheelhouse.py"
 FIXTURES = ROOT / "tests" / "fixtures"
 SLIM = {"flatbuffers", "goodpart", "hnswlib", "numpy", "onnxruntime", "packaging", "pip", "protobuf"}
 
@@ -41,12 +39,7 @@ def offline(*command: object, **environment: str) -> subprocess.CompletedProcess
 
 @pytest.fixture(scope="module")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("supply") / "wheelhouse"
-    # flags for this very CPU, as a user may have set: none of them may get into the wheel
-    done = run([sys.executable, SCRIPT, out], CFLAGS="-march=native", CXXFLAGS="-march=native")
-    assert done.returncode == 0, done.stderr
-    assert [path.name for path in out.parent.iterdir()] == ["wheelhouse"]
-    return out
+    return wheelhouse_for(platform.machine(), tmp_path_factory.mktemp("supply"))
 
 
 def install(wheelhouse: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -197,6 +190,10 @@ def test_hnswlib_runs_on_any_cpu_of_this_kind(wheelhouse, tmp_path):
 
 
 def test_the_sbom_is_valid_and_lists_the_wheels(wheelhouse):
+    # in here, because its import takes seconds, in every process that collects tests
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = (wheelhouse / "sbom.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     sbom = json.loads(text)

@@ -108,6 +108,15 @@ def outline(part: Part) -> Floats:
     return distance
 
 
+def _around(hole: Hole) -> tuple[slice, slice]:
+    """Rows and columns that a hole can change: its bore with the chamfer, and its spot face."""
+    reach_px = 2 + max(13 / 12 * hole.radius_px, hole.spot_px)
+    rows, columns = (
+        slice(max(0, int(at - reach_px)), max(0, int(at + reach_px) + 1)) for at in (hole.centre.imag, hole.centre.real)
+    )
+    return rows, columns
+
+
 class _Surface:
     """A machined surface: height, offset of every pixel from the axis of its tool, and the visible insides of holes."""
 
@@ -120,17 +129,18 @@ class _Surface:
         self.height = np.clip(-self.edge, 0, 3.5) + 2 * np.clip(_HUB_PX - radius, 0, 4)
         self.height -= 1.2 * np.clip(3.2 - np.abs(radius - 57), 0, 1.5)  # the seal's groove
         for hole in defect.holes or part.holes:
-            offset = PLANE - hole.centre
+            near = _around(hole)
+            offset = PLANE[near] - hole.centre
             distance = np.abs(offset)
-            self.tool = np.where(distance < hole.spot_px, offset, self.tool)
-            self.height -= np.clip(hole.spot_px - distance, 0, 2)
+            self.tool[near] = np.where(distance < hole.spot_px, offset, self.tool[near])
+            self.height[near] -= np.clip(hole.spot_px - distance, 0, 2)
             chamfer = (hole.radius_px > 0) + hole.radius_px / 12  # none where there is no bore
-            self.height -= 1.6 * np.clip(hole.radius_px + chamfer - distance, 0, chamfer)
+            self.height[near] -= 1.6 * np.clip(hole.radius_px + chamfer - distance, 0, chamfer)
             inside = np.clip(hole.radius_px + 0.5 - distance, 0, hole.radius_px > 0)
             # The camera sees holes off its axis at an angle, so one side of their wall is visible.
             floor = np.clip(0.9 * hole.radius_px + 0.5 - np.abs(offset + 0.015 * (hole.centre - axis)), 0, 1)
-            self.hole += inside
-            self.wall += (inside > 0) * (1 - floor) * (0.2 - 0.17 * _towards(offset, part.lamp) / (distance + 1))
+            self.hole[near] += inside
+            self.wall[near] += (inside > 0) * (1 - floor) * (0.2 - 0.17 * _towards(offset, part.lamp) / (distance + 1))
         self.height += defect.relief_px
         # The hub shades its foot, more so on the side away from the lamp.
         foot = (radius > _HUB_PX) * np.exp(np.minimum(_HUB_PX - radius, 0) / 5)

@@ -1,5 +1,6 @@
 """Page: what all web pages have in common: their files, and how templates show names and figures."""
 
+import functools
 import importlib.metadata
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,6 +27,7 @@ MARK = "goodpart-report.txt"
 """The file that marks a report's folder. It lists the report's pages, and a new report removes no other files."""
 
 
+@functools.cache  # it keeps the compiled templates, for the next report of this process
 def environment() -> Environment:
     """The environment of all templates."""
     made = Environment(
