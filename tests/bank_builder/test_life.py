@@ -139,10 +139,10 @@ def test_many_unlabelled_random_frames_count_as_selected(product, capsys):
         (lambda text: text.replace('"drawn": 4', '"drawn": 5'), "labels.jsonl:1: expected drawn ="),
         (lambda text: text.replace('"label": "good"', '"label": "fine"', 1), "labels.jsonl:2: label: expected one of"),
         (lambda text: text.replace('"50.npy"', '"../50.npy"'), "labels.jsonl:2: name: expected"),
-        (lambda text: text.replace('"50.npy"', '"51.npy"'), "expected every frame once"),
+        (lambda text: text.replace('"50.npy"', '"51.npy"'), "labels.jsonl:3: expected each file once"),
         (lambda text: text.replace('"50.npy"', '"99.npy"'), "labels.jsonl:2: expected the frame 99.npy"),
         (lambda text: text.replace('"sha256": "', '"sha256": "0', 1), "labels.jsonl:2: sha256: expected"),
-        (lambda text: "", "expected labels, found none"),
+        (lambda text: "", "expected labels, found an empty file"),
     ],
 )
 def test_wrong_labels(product, capsys, change, words):

@@ -96,7 +96,7 @@ def read_labelled(folder: Path, *, group: str | None, group_gap: int) -> tuple[C
         UsageError: the folder is neither an export nor one category, or is malformed.
     """
     if is_export(folder):
-        stated = {folder / frame.file: frame.sha256 for frame in read_labels(folder).frames}
+        stated = {folder / frame.file: frame.sha256 for _, frame in read_labels(folder).frames}
         return read_export(folder, group=group, group_gap=group_gap), stated
     categories = read_categories(folder, group=group, group_gap=group_gap)
     if len(categories) > 1:

@@ -1,45 +1,74 @@
-"""Labelled export: a folder of images with `labels.jsonl`, as a station writes it."""
+"""Labelled export: a folder of images with `labels.jsonl`, as `goodpart-station export` writes it."""
 
 import dataclasses
-import json
-import re
-from pathlib import Path, PurePosixPath
-from typing import Any
+import enum
+from pathlib import Path
 
-from goodpart.errors import UsageError
+from goodpart._host import strict_json
+from goodpart.errors import ManifestError, UsageError
+from goodpart.facts.learned import check_image_name
+from goodpart.facts.spec import SHA256
 from goodpart.frames.listing import is_image
-from goodpart_bank_builder.data.dataset import GOOD, Category, TestImage
+from goodpart_bank_builder.data.dataset import Category, TestImage
 from goodpart_bank_builder.data.parts import group_parts
 
 LABELS = "labels.jsonl"
 """The file that makes a folder a labelled export."""
 
-DEFECT = "defect"
-
 _LIMIT_BYTES = 256 << 20
-_COUNTS = ("drawn", "good", "defect", "unlabelled")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Label(enum.Enum):
+    """What an operator said of a frame."""
+
+    GOOD = "good"
+    DEFECT = "defect"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The first line: how many frames were picked at random in the time that the export covers.
+
+    Attributes:
+        drawn: all of them.
+        good, defect, unlabelled: how many of them were labelled so.
+    """
+
+    drawn: int
+    good: int
+    defect: int
+    unlabelled: int
+
+    def __post_init__(self) -> None:
+        counts = (self.good, self.defect, self.unlabelled)
+        if min(counts) < 0 or sum(counts) != self.drawn:
+            raise UsageError(f"expected drawn = good + defect + unlabelled, found {self}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LabelledFrame:
-    """One line of `labels.jsonl`.
+    """A frame that was labelled.
 
     Attributes:
         file: path of the image below the folder.
         sha256: of its file.
-        label: "good" or "defect".
-        kept_for: why the station kept the frame, such as "random".
+        label: what the operator said.
+        kept_for: why the station kept it: `random`, or any selection.
         at: when it was labelled.
         by: who labelled it, None if the station does not know.
     """
 
     file: str
     sha256: str
-    label: str
+    label: Label
     kept_for: str
     at: str
     by: str | None
+
+    def __post_init__(self) -> None:
+        check_image_name(self.file)
+        if not SHA256.fullmatch(self.sha256):
+            raise UsageError(f"sha256: expected 64 lower-case hex digits, found {self.sha256[:80]!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,15 +76,12 @@ class LabelledExport:
     """All of `labels.jsonl`.
 
     Attributes:
-        drawn, good, defect, unlabelled: numbers of frames, as its first line states them.
-        frames: the labelled frames, in its order.
+        drawn: its first line.
+        frames: the labelled frames, in its order, each with the number of its line.
     """
 
-    drawn: int
-    good: int
-    defect: int
-    unlabelled: int
-    frames: tuple[LabelledFrame, ...]
+    drawn: Drawn
+    frames: tuple[tuple[int, LabelledFrame], ...]
 
 
 def is_export(folder: Path) -> bool:
@@ -70,34 +96,35 @@ def read_labels(folder: Path) -> LabelledExport:
         folder: the export.
 
     Raises:
-        UsageError: a line that is not what it must be, an image twice, or other counts than the first line states; the
-            message names the line.
+        UsageError: no such file, a line that is not what it must be, or an image twice; the message names the line.
     """
     where = folder / LABELS
     try:
         if where.stat().st_size > _LIMIT_BYTES:
             raise UsageError(f"{where}: expected at most {_LIMIT_BYTES} bytes, found more; export fewer frames")
-        lines = where.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where}: expected text in UTF-8, found none ({error}); export it again") from error
+        lines = where.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"{where}: expected labels, found none ({error.strerror}); export them again") from error
     if not lines:
-        raise UsageError(f"{where}:1: expected the numbers of frames, found an empty file; export it again")
-    counts = _counts(lines[0], f"{where}:1")
-    frames = tuple(_frame(line, f"{where}:{number}") for number, line in enumerate(lines[1:], start=2))
+        raise UsageError(f"{where}: expected labels, found an empty file; export them again")
+    try:
+        drawn = strict_json.decode(Drawn, lines[0], where=f"{where}:1")
+        frames = tuple(
+            (number, strict_json.decode(LabelledFrame, line, where=f"{where}:{number}"))
+            for number, line in enumerate(lines[1:], start=2)
+            if line.strip()
+        )
+    except ManifestError as error:
+        raise UsageError(str(error)) from error
     seen: dict[str, int] = {}
-    for number, frame in enumerate(frames, start=2):
+    for number, frame in frames:
         if frame.file in seen:
-            raise UsageError(f"{where}:{number}: expected each file once, found {frame.file} again (line "
-                             f"{seen[frame.file]}); remove one")  # fmt: skip
-        seen[frame.file] = number
-    for label in (GOOD, DEFECT):
-        found = sum(frame.label == label for frame in frames)
-        if found != counts[label]:
             raise UsageError(
-                f"{where}: expected {counts[label]} frames labelled {label} as its first line says, found {found}; "
-                "export it again"
+                f"{where}:{number}: expected each file once, found {frame.file} again (line {seen[frame.file]}); "
+                "export the labels again"
             )
-    return LabelledExport(**counts, frames=frames)
+        seen[frame.file] = number
+    return LabelledExport(drawn=drawn, frames=frames)
 
 
 def read_export(folder: Path, *, group: str | None = None, group_gap: int = 0) -> Category:
@@ -113,60 +140,14 @@ def read_export(folder: Path, *, group: str | None = None, group_gap: int = 0) -
     export = read_labels(folder)
     if not export.frames:
         raise UsageError(f"{folder / LABELS}: expected labelled frames, found none; label some at the station")
-    paths = [folder / frame.file for frame in export.frames]
-    for number, path in enumerate(paths, start=2):
+    for number, frame in export.frames:
+        path = folder / frame.file
         if not (path.is_file() and is_image(path)):
             raise UsageError(f"{folder / LABELS}:{number}: expected an image at {path}, found none; export it again")
     images: list[TestImage] = []
-    for label in (GOOD, DEFECT):
-        own = [path for path, frame in zip(paths, export.frames, strict=True) if frame.label == label]
+    for label in Label:
+        own = [folder / frame.file for _, frame in export.frames if frame.label is label]
         parts = group_parts(own, folder, pattern=group, gap=group_gap) if own else {}
-        images += [TestImage(path=path, part=f"{label}/{parts[path]}", kind=label, mask=None) for path in own]
+        kind = label.value
+        images += [TestImage(path=path, part=f"{kind}/{parts[path]}", kind=kind, mask=None) for path in own]
     return Category(name=folder.resolve().name, images=tuple(images))
-
-
-def _counts(line: str, where: str) -> dict[str, int]:
-    plain = _object(line, where, "the numbers drawn, good, defect and unlabelled")
-    _check_keys(plain, _COUNTS, where)
-    for name in _COUNTS:
-        if type(plain[name]) is not int or plain[name] < 0:
-            raise UsageError(f"{where}: {name}: expected a number of frames, found {_shown(plain[name])}")
-    return plain
-
-
-def _frame(line: str, where: str) -> LabelledFrame:
-    plain = _object(line, where, "a labelled frame")
-    names = [field.name for field in dataclasses.fields(LabelledFrame)]
-    _check_keys(plain, names, where)
-    for name in names:
-        if not (isinstance(plain[name], str) or (name == "by" and plain[name] is None)):
-            raise UsageError(f"{where}: {name}: expected text, found {_shown(plain[name])}")
-    if plain["label"] not in (GOOD, DEFECT):
-        raise UsageError(f"{where}: label: expected {GOOD} or {DEFECT}, found {_shown(plain['label'])}")
-    if not _SHA256.fullmatch(plain["sha256"]):
-        raise UsageError(f"{where}: sha256: expected 64 lower-case hex digits, found {_shown(plain['sha256'])}")
-    path = PurePosixPath(plain["file"])
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\0" in plain["file"]:
-        raise UsageError(f"{where}: file: expected a path below the folder, found {_shown(plain['file'])}")
-    return LabelledFrame(**plain)
-
-
-def _object(line: str, where: str, what: str) -> dict[str, Any]:
-    try:
-        plain = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"{where}: expected {what} as a JSON object, found {_shown(line)} ({error})") from error
-    if not isinstance(plain, dict):
-        raise UsageError(f"{where}: expected {what} as a JSON object, found {_shown(plain)}")
-    return plain
-
-
-def _check_keys(plain: dict[str, Any], names: tuple[str, ...] | list[str], where: str) -> None:
-    for wrong, says in ((set(names) - set(plain), "no"), (set(plain) - set(names), "the unknown key")):
-        if wrong:
-            raise UsageError(f"{where}: expected the keys {', '.join(names)}, found {says} {sorted(wrong)[0]!r}")
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from goodpart._host.atomic import write_file
 from goodpart.errors import UsageError, found_at
-from goodpart_bank_builder.life.labels import LABELS, read_labels
+from goodpart_bank_builder.data.labelled_export import LABELS
+from goodpart_bank_builder.life.labels import sort_labelled
 from goodpart_bank_builder.life.rebuild import Rebuilt, build_recipe
 from goodpart_bank_builder.recipe.recipe import read_recipe
 from goodpart_bank_builder.recipe.stored import with_batch
@@ -67,7 +68,7 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
     warning = None
     batches = [Appended(name=called, images=good, calibrates=not selected)]
     if (good / LABELS).is_file():
-        found = read_labels(good)
+        found = sort_labelled(good)
         warning = found.warning
         random, near = ((), (*found.random, *found.selected)) if selected else (found.random, found.selected)
         batches = []
