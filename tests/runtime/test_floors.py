@@ -38,6 +38,7 @@ FLOORS = {
         {"doctor"},
         {"build", "report"},
         {"life"},
+        {"many"},
         {"__init__"},
         {"cli"},
     ],

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, demo_data, doctor, evaluate, keygen, sign, try_command
+from goodpart_bank_builder.cli import build, build_all, demo_data, doctor, evaluate, keygen, sign, try_command
 
 COMMANDS: dict[str, Command] = {
     "try": try_command,
     "doctor": doctor,
     "build": build,
+    "build-all": build_all,
     "evaluate": evaluate,
     "sign": sign,
     "keygen": keygen,
@@ -20,7 +21,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 1 `doctor` has findings, 2 usage, 3 or 4 refused)."""
+    """Runs one command; returns the exit code (0 done, 1 findings or a failed product, 2 usage, 3 or 4 refused)."""
     return run(run_command, _parser(), argv)
 
 

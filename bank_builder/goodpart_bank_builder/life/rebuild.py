@@ -74,6 +74,7 @@ def build_recipe(
     settings = dataclasses.replace(recipe.settings, **{"threads": threads, "force": True, **given})
     check_target(settings.out, force=True, mark=MANIFEST_SHA256, own=OWN_FILES)
     parent, last = _older(settings.out, settings.product)
+    parent = given.get("parent", parent)
     last = max(last, _last_serial(folder))
     if "serial" not in given:
         settings = dataclasses.replace(settings, serial=last + 1 if recipe.serial is None else recipe.serial)
@@ -102,6 +103,17 @@ def build_recipe(
         parent=parent,
         signed=recipe.key is not None,
     )
+
+
+def next_place(recipe: Recipe) -> tuple[int, str | None]:
+    """Serial and parent that the next bundle of a recipe gets, with the workspace.
+
+    Raises:
+        UsageError: another product's bundle, or none, lies in its place.
+    """
+    parent, last = _older(recipe.settings.out, recipe.settings.product)
+    last = max(last, _last_serial(workspace_of(recipe)))
+    return (last + 1 if recipe.serial is None else recipe.serial), parent
 
 
 def check_pins(recipe: Recipe, given: Mapping[str, Any]) -> None:
