@@ -60,12 +60,7 @@ def test_a_second_run_builds_only_what_failed(built, capsys):
     assert main(["build-all", *recipes, "--jobs", "1"]) == 1
     rows = capsys.readouterr().out.splitlines()
     assert rows[0].split() == ["product", "state", "images", "threshold", "seconds", "suspects"]
-    assert [row[:13].split() for row in rows[1:5]] == [
-        ["a", "up", "to", "da"],
-        ["b", "failed"],
-        ["c", "up", "to", "da"],
-        ["d", "up", "to", "da"],
-    ]
+    assert [row.split()[:2] for row in rows[1:5]] == [["a", "up"], ["b", "failed"], ["c", "up"], ["d", "up"]]
     assert rows[5].startswith("b: ")
     assert "03.npy" in rows[5]
     assert rows[-1].startswith("0 built, 3 up to date, 1 failed; ")

@@ -11,6 +11,7 @@ from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.rows import say, tell
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
+from goodpart_bank_builder.cli.diagnosis import shortened
 from goodpart_bank_builder.many.build_all import build_all
 from goodpart_bank_builder.many.row import Row, State
 
@@ -83,7 +84,10 @@ def _table(rows: Sequence[Row]) -> list[str]:
         )
         lines.append(f"{row.name:<{width}}  {row.state.value:<10}  {figures}")
     lines += [f"{row.name}: {row.reason}" for row in rows if row.reason is not None]
-    return [*lines, *(f"{row.name}: {row.warning}" for row in rows if row.warning is not None)]
+    for warning in dict.fromkeys(row.warning for row in rows if row.warning is not None):
+        names = [row.name for row in rows if row.warning == warning]
+        lines.append(f"{shortened(names)}: {warning}")
+    return lines
 
 
 def _figure(value: float | None, form: str) -> str:

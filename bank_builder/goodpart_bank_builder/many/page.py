@@ -40,7 +40,10 @@ def write_page(folder: Path, rows: Sequence[Row], seconds: float) -> Path:
         rows=rows,
         counts={state.value: counts[state] for state in (State.BUILT, State.UP_TO_DATE, State.FAILED)},
         failed=[row for row in rows if row.state is State.FAILED],
-        warned=[row for row in rows if row.warning is not None],
+        warned={
+            warning: [row.name for row in rows if row.warning == warning]
+            for warning in dict.fromkeys(row.warning for row in rows if row.warning is not None)
+        },
         suspects=sum(row.suspects or 0 for row in rows),
         seconds=seconds,
     )  # fmt: skip

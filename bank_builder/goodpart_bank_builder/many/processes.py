@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from goodpart._host.strict_json import from_plain
+from goodpart_bank_builder.many.product import reason_of
 from goodpart_bank_builder.many.row import Row, State
 from goodpart_bank_builder.many.worker import GRACE_S
 
@@ -45,23 +46,35 @@ def build_in_processes(rows: Sequence[Row], *, jobs: int) -> Iterator[Row]:
             slot.join()
 
 
-class _Slot(threading.Thread):
+class _Slot:
     """A thread that keeps one worker process busy, and starts another one when it dies."""
 
     def __init__(self, waiting: "collections.deque[tuple[Row, bool]]", done: "queue.SimpleQueue[Row]") -> None:
-        super().__init__(daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._waiting, self._done = waiting, done
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lasts as long as the thread
         self._guard, self._stopped = threading.Lock(), False
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Begins to build."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for the end of thread and process; does nothing if it was never started."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
         while not self._stopped:
             try:
                 row, wait = self._waiting.popleft()
             except IndexError:
                 break
-            found = self._build(row, wait=wait)
+            try:
+                found = self._build(row, wait=wait)
+            except Exception as error:  # noqa: BLE001 - whoever waits for the row would wait for ever
+                found = row.failed(reason_of(error))
             if found.state is State.OUT_OF_DATE:
                 self._waiting.append((row, True))
             elif not self._stopped:
@@ -79,7 +92,7 @@ class _Slot(threading.Thread):
             if self._stopped:
                 return row
             if self._process is None or self._process.poll() is not None:
-                self._process = self._started()
+                self._process = self._launch()
             process = self._process
         try:
             assert process.stdin is not None and process.stdout is not None  # noqa: S101 - both are pipes
@@ -92,7 +105,7 @@ class _Slot(threading.Thread):
             return row.failed(self._death(process))
         return from_plain(Row, json.loads(answer), where="worker")
 
-    def _started(self) -> "subprocess.Popen[str]":
+    def _launch(self) -> "subprocess.Popen[str]":
         # a session of its own, because Ctrl-C on a terminal reaches all processes of one: this process decides
         return subprocess.Popen(
             [sys.executable, "-m", "goodpart_bank_builder.many.worker"],
