@@ -32,7 +32,7 @@ def test_every_field_of_the_settings_is_an_option_of_build():
     build.add_options(parser)
     options = vars(parser.parse_args(["good", "--backbone", "b.onnx", "--out", "out"]))
     fields = {field.name for field in dataclasses.fields(BuildSettings)} - OF_RECIPES
-    assert fields == set(options) - {"json", "findings", "report", "given"}
+    assert fields == set(options) - {"json", "findings", "report", "given", "workspace"}
 
 
 def test_defaults_are_those_of_the_settings(tmp_path):

@@ -69,9 +69,10 @@ def test_escapes_are_named_lowest_score_first(figures):
 
 def test_too_many_false_rejects_are_no_success(figures):
     found = conclude(result(figures, [*GOOD, *[3.5 + n / 100 for n in range(20)]], [8.0] * 10))
-    assert found.kind is ConclusionKind.FINDS_MOST
-    assert "rejects too many good parts" in found.headline
-    assert "26 of 140 good images, more than the target 5 %" in found.headline
+    assert found.kind is ConclusionKind.REJECTS_GOOD
+    assert found.headline.startswith(
+        "finds them, but rejects 26 of 140 good images (18.6 %, target 5 %): look at good/"
+    )
     assert len(found.look_at) == 26
     assert found.look_at[0] == Path("good/119.png")
 

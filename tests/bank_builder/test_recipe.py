@@ -52,6 +52,9 @@ any_size = true
 skip_unreadable = true
 max_megapixels = 50
 
+[workspace]
+embeddings_mb = 64
+
 [sign]
 key = "line.key"
 """
@@ -60,7 +63,7 @@ WRONG = {
     "calibrates": '"yes"', "digest": f'"{DIGEST.upper()}"', "group": "3", "group_gap": "-1", "method": '"none"',
     "false_reject_rate": "1.0", "unit": '"frame"', "calibration_parts": "0", "profile": "false", "seed": "4294967296",
     "ignore": "true", "ignore_sha256": "2026-11-01", "exclude": '"one.png"', "head": '"on"', "thumbnails": "1",
-    "any_size": "0", "skip_unreadable": '"false"', "max_megapixels": "nan", "key": "[1]",
+    "any_size": "0", "skip_unreadable": '"false"', "max_megapixels": "nan", "key": "[1]", "embeddings_mb": "1.5",
 }  # fmt: skip
 """A wrong value for every key."""
 
@@ -133,7 +136,7 @@ def test_a_wrong_type_is_one_line_with_its_place(folder, key):
     assert message.startswith(f":{number}: {key}: expected")
 
 
-@pytest.mark.parametrize("table", ["product", "backbone", "batch", "parts", "calibration", "bank", "sign"])
+@pytest.mark.parametrize("table", ["product", "backbone", "batch", "parts", "calibration", "bank", "workspace", "sign"])
 def test_an_unknown_key_is_one_line_with_its_place(folder, table):
     lines = FULL.splitlines()
     number = max(place for place, each in enumerate(lines, 1) if each.strip("[]") == table)
@@ -166,7 +169,7 @@ def test_the_second_batch_is_named_by_its_own_line(folder):
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        (FULL.replace("[sign]", "[signature]"), ":44: expected one of the tables"),
+        (FULL.replace("[sign]", "[signature]"), ":47: expected one of the tables"),
         (FULL.replace("seed = 3", "seed = "), ":34: expected TOML"),
         (FULL.replace("[[batch]]", "[batch]", 1).replace("[[batch]]", "[calibration2]"), ":"),
         (FULL.replace('name = "start"\n', ""), ":11: expected the key 'name'"),

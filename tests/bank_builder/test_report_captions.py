@@ -75,7 +75,9 @@ def test_a_dark_close_up_is_made_brighter_and_a_bright_one_is_not():
     np.testing.assert_array_equal(brightened(bright, 1.0), bright)
 
 
-def test_pieces_of_a_dark_part_say_that_they_are_brighter(inspector, category, tmp_path):
+def test_pieces_of_a_dark_part_say_that_they_are_brighter(inspector, category, tmp_path, monkeypatch):
+    # so dark frames are UNKNOWN otherwise, and say nothing about the part
+    monkeypatch.setattr(inspector, "checks", None)
     for path in (category / "test" / "block").iterdir():
         cv2.imwrite(str(path), cv2.imread(str(path)) // 6)
     result = evaluate_category(inspector, read_categories(category)[0])

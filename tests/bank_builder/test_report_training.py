@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shutil
+from pathlib import Path
 
 import cv2
 import pytest
@@ -12,9 +13,10 @@ from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
 from goodpart_bank_builder.data.dataset import read_categories
 from goodpart_bank_builder.evaluate.evaluate import evaluate_category
-from goodpart_bank_builder.report.good_patches import THUMBNAIL_PX, GoodPatches
+from goodpart_bank_builder.report.good_patches import GoodPatches
 from goodpart_bank_builder.report.report import write_report
-from goodpart_bank_builder.report.training import look_at_training
+from goodpart_bank_builder.report.training import _without_part as without_part
+from goodpart_bank_builder.report.training import doctor_command, look_at_training
 
 
 @pytest.fixture
@@ -60,12 +62,32 @@ def test_the_file_itself_is_shown_where_the_data_set_has_it(inspector, evaluated
     small = monkeyed.thumbnail(name)
     (category / "train" / "good" / name).parent.mkdir(parents=True)
     shutil.copy(good_dir / name, category / "train" / "good" / name)
-    shown = suspect(inspector, evaluated).picture
-    assert max(shown.height_px, shown.width_px) == 2 * THUMBNAIL_PX
+    shown = suspect(inspector, evaluated)
+    assert max(shown.picture.height_px, shown.picture.width_px) == 400
+    assert (shown.heat_map.height_px, shown.heat_map.width_px) == (shown.picture.height_px, shown.picture.width_px)
     # another file of this name is not the picture that was learned
     picture = cv2.imread(str(good_dir / name))
     cv2.imwrite(str(category / "train" / "good" / name), 255 - picture)
     assert suspect(inspector, evaluated).picture == small
+    assert suspect(inspector, evaluated).heat_map is None
+
+
+def test_a_click_enlarges_picture_and_heat_map(inspector, evaluated, listed, category, good_dir, tmp_path):
+    name = listed(9.0, "outlier")
+    (category / "train" / "good" / name).parent.mkdir(parents=True)
+    shutil.copy(good_dir / name, category / "train" / "good" / name)
+    text = page_of(inspector, evaluated, tmp_path / "report")
+    for alt in (f"Training picture {name}", f"Heat map of training picture {name}"):
+        assert re.search(rf'<label><input type="checkbox" autocomplete="off"><img [^>]*alt="{alt}"></label>', text)
+
+
+def test_the_heat_map_shows_what_a_bank_without_the_part_says(inspector, evaluated, good_dir):
+    learned = inspector.bundle.read_images().images[3]
+    frame = cv2.imread(str(good_dir / learned.name))[:, :, ::-1].copy()
+    without = without_part(inspector, good_dir / learned.name, frame, learned.part)
+    # the bank that holds the very patches sees nothing in them
+    assert without.score > inspector.inspect(frame).score
+    assert without.grid.shape == inspector.inspect(frame).grid.shape
 
 
 def test_without_any_picture_the_page_says_how_to_get_it(inspector, evaluated, listed, tmp_path, monkeypatch):
@@ -75,7 +97,18 @@ def test_without_any_picture_the_page_says_how_to_get_it(inspector, evaluated, l
     assert name in text
     assert "not at hand" in text
     assert "goodpart-bank doctor GOOD_DIR" in re.sub("<[^>]*>", "", text)
-    assert f"{inspector.bundle.folder}/backbone.onnx" in text
+    assert "BUNDLE/backbone.onnx" in text
+    assert str(inspector.bundle.folder.parent) not in text
+
+
+def test_the_command_names_the_folder_as_it_was_given(tmp_path):
+    said = doctor_command(Path("bundles/my bottle"))
+    assert said.startswith("`goodpart-bank doctor GOOD_DIR --backbone 'bundles/my bottle/backbone.onnx' --report DIR`")
+    assert "BUNDLE" not in said
+    absolute = doctor_command(tmp_path)
+    assert str(tmp_path) not in absolute
+    assert "--backbone BUNDLE/backbone.onnx" in absolute
+    assert absolute.endswith("BUNDLE this bundle's folder")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,28 @@ from goodpart_export.cli.quantize import main as goodpart_quantize
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
-    ROOT / "docs" / name for name in ("workstation.md", "recipe.md", "doctor.md", "device.md", "signing-and-store.md")
+    ROOT / "docs" / name
+    for name in ("workstation.md", "recipe.md", "build-all.md", "doctor.md", "device.md", "signing-and-store.md")
 ]
 STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc")]
 COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     *[(goodpart, [name]) for name in ("info", "verify", "selftest", "score", "threshold", "checks", "tune", "bench")],
     *[(goodpart, names) for names in STORE],
-    *[(goodpart_bank, [name]) for name in ("build", "doctor", "evaluate", "sign", "keygen", "demo-data")],
+    *[
+        (goodpart_bank, [name])
+        for name in (
+            "build",
+            "init",
+            "update",
+            "exclude",
+            "reproduce",
+            "doctor",
+            "evaluate",
+            "sign",
+            "keygen",
+            "demo-data",
+        )
+    ],
     (goodpart_export, []),
     (goodpart_quantize, []),
 ]

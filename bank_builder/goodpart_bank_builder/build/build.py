@@ -29,6 +29,7 @@ from goodpart_bank_builder.doctor.doctor import Diagnosis, examine
 from goodpart_bank_builder.learn.frame_checks import learn_checks
 from goodpart_bank_builder.learn.learn import Learned, learn, renamed
 from goodpart_bank_builder.learn.teach import Taught
+from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.recipe.stored import stored_recipe
 
 
@@ -91,8 +92,13 @@ def build_bundle(settings: BuildSettings) -> BuildReport:
     return build_and_keep(settings)[0]
 
 
-def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
-    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images."""
+def build_and_keep(settings: BuildSettings, workspace: Workspace | None = None) -> tuple[BuildReport, Learned]:
+    """Like `build_bundle`; also gives what was learned: the bundle keeps no distances of held-out images.
+
+    Args:
+        settings: of the build.
+        workspace: what earlier builds have computed; None for none.
+    """
     check_target(settings.out, force=settings.force, mark=MANIFEST_SHA256, own=OWN_FILES)
     found = read_good_folder(settings)
     parts = found.parts
@@ -103,7 +109,7 @@ def build_and_keep(settings: BuildSettings) -> tuple[BuildReport, Learned]:
             f"{settings.backbone}: expected the profile {settings.profile!r} of the recipe, found "
             f"{backbone.spec.profile.name!r}; export the backbone with it, or correct the recipe"
         )
-    learned = learn(backbone, parts, folds, settings)
+    learned = learn(backbone, parts, folds, settings, workspace)
     named, parts_by_name = renamed(learned, found.names), {Path(found.names[path]): parts[path] for path in parts}
     diagnosis = examine(named, parts_by_name, settings, Path())
     vectors, profile = learned.bank.vectors, backbone.spec.profile

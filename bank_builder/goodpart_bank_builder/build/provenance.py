@@ -25,6 +25,7 @@ from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.doctor.doctor import Diagnosis
 from goodpart_bank_builder.doctor.finding import OF_IMAGES
 from goodpart_bank_builder.learn.learn import Learned
+from goodpart_bank_builder.learn.workspace import cpu_digest
 
 _PACKAGES = ("goodpart", "goodpart-bank-builder", "numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
@@ -45,15 +46,21 @@ def provenance(settings: BuildSettings, learned: Learned, found: GoodFolder, dia
         skipped_images=len(learned.unreadable),
         patches=learned.patches,
         seed=settings.seed,
-        versions={
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
-        },
+        versions=own_versions(),
         excluded_images=len(found.excluded),
         examination=_examination(diagnosis),
         parent=settings.parent,
         batches=batch_facts(found, learned),
     )
+
+
+def own_versions() -> dict[str, str]:
+    """The versions of everything that decides the bits of a build, and the kind of CPU."""
+    return {
+        "python": platform.python_version(),
+        "cpu": f"{platform.machine()} {cpu_digest()}",
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
 
 
 def batch_facts(found: GoodFolder, learned: Learned) -> tuple[BatchFacts, ...]:

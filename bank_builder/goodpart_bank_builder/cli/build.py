@@ -95,6 +95,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="write what wants a look as JSON (default: BUNDLE.findings.json beside the bundle, if anything was found)",
     )  # fmt: skip
     add_report_option(parser)
+    parser.add_argument(
+        "--no-workspace", dest="workspace", action="store_false",
+        help="with a recipe: neither use nor fill the workspace beside it; the bundle is the same, and slower to make",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     note_given(parser)
 
@@ -132,7 +136,8 @@ def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Lea
     names = {field.name for field in dataclasses.fields(BuildSettings)}
     if is_recipe(options.good_dir):
         given = {name: getattr(options, name) for name in options.given & names - {"threads", "force"}}
-        rebuilt = build_recipe(options.good_dir, given, threads=options.threads)
+        rebuilt = build_recipe(options.good_dir, given, threads=options.threads, workspace=options.workspace)
+        tell(*([] if rebuilt.workspace is None else [f"workspace   {rebuilt.workspace}"]))
         return rebuilt.settings, rebuilt.report, rebuilt.learned
     if missing := [name for name in _OF_FOLDER if getattr(options, name) is None]:
         raise UsageError(

@@ -82,5 +82,5 @@ def run(options: argparse.Namespace) -> int:
         write_file(options.json, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
         tell(f"figures written to {options.json}")
     if options.report is not None:
-        tell(f"report written to {write_report(options.report, results, missing)}")
+        tell(f"report written to {write_report(options.report, results, missing, bundles=bundles)}")
     return 0

@@ -6,13 +6,30 @@ import sys
 from collections.abc import Sequence
 
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
-from goodpart_bank_builder.cli import build, build_all, demo_data, doctor, evaluate, keygen, sign, try_command
+from goodpart_bank_builder.cli import (
+    build,
+    build_all,
+    demo_data,
+    doctor,
+    evaluate,
+    exclude,
+    init,
+    keygen,
+    reproduce,
+    sign,
+    try_command,
+    update,
+)
 
 COMMANDS: dict[str, Command] = {
     "try": try_command,
     "doctor": doctor,
+    "init": init,
     "build": build,
     "build-all": build_all,
+    "update": update,
+    "exclude": exclude,
+    "reproduce": reproduce,
     "evaluate": evaluate,
     "sign": sign,
     "keygen": keygen,
@@ -21,7 +38,10 @@ COMMANDS: dict[str, Command] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code (0 done, 1 findings or a failed product, 2 usage, 3 or 4 refused)."""
+    """Runs one command; returns the exit code.
+
+    0 is done, 1 findings of `doctor`, differences of `reproduce` or a product that failed, 2 usage, 3 or 4 refused.
+    """
     return run(run_command, _parser(), argv)
 
 

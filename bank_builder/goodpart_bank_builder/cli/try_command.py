@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
         *(f"{_INDENT}{reason}" for reason in conclusion.reasons),
         f"report      {out / REPORT / 'index.html'}",
         f"doctor      {out / DOCTOR / 'index.html'}: the good images that want a look, and what the threshold rests on",
-        f"next        {_next(settings, conclusion)}",
+        f"next        {_next(settings, conclusion, options.good_dir)}",
     ]
     say(*lines)
     return 0
@@ -179,21 +179,19 @@ def _input_lines(settings: TrySettings, tried: Tried) -> list[str]:
     return lines
 
 
-def _next(settings: TrySettings, conclusion: Conclusion) -> str:
+def _next(settings: TrySettings, conclusion: Conclusion, good_dir: Path) -> str:
+    """What to do next, with the folder of good parts as it was given."""
     out, build = settings.build.out, settings.build
     if conclusion.kind is ConclusionKind.CANNOT_TELL:
         return "read docs/when-it-works.md: light, camera and the size of the defect in the picture decide"
-    again = shlex.join(["goodpart-bank", "build", str(build.good_dir), "--backbone", str(out / BACKBONE)])
+    again = shlex.join(["goodpart-bank", "build", str(good_dir), "--backbone", str(out / BACKBONE)])
     if conclusion.kind is ConclusionKind.NOT_TRIED:
-        return f"photograph some bad parts, and give their folder as well: {_command(build)} BAD"
+        more = f"goodpart-bank try {shlex.quote(str(good_dir))} BAD"
+        return f"photograph some bad parts, and give their folder as well: {more}"
     return (
         f"look at the report; then judge new parts with goodpart score {shlex.quote(str(out / BUNDLE))} PICTURES, and "
         f"ship that folder; with more good parts build again: {again} --out bundles/{shlex.quote(build.product)}"
     )
-
-
-def _command(build: BuildSettings) -> str:
-    return f"goodpart-bank try {shlex.quote(str(build.good_dir))}"
 
 
 def _plain(settings: TrySettings, tried: Tried) -> dict[str, object]:

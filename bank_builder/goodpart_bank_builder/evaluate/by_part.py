@@ -87,4 +87,9 @@ def _is_rejected(part: PartResult, threshold: float | None) -> bool:
 
 
 def _rate(parts: Sequence[PartResult], happened: Sequence[bool]) -> Rate:
-    return rate_of(np.array(happened, np.bool_), images=sum(len(part.images) for part in parts))
+    return rate_of(
+        np.array(happened, np.bool_),
+        images=sum(len(part.images) for part in parts),
+        # images counted one by one may show one part
+        parts=[part.images[0].part for part in parts],
+    )

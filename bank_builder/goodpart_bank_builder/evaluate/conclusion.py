@@ -16,7 +16,7 @@ from pathlib import Path
 from goodpart_bank_builder.evaluate.by_part import PartResult
 from goodpart_bank_builder.evaluate.chance import could_be_chance, fewest_that_prove
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, judged_parts
+from goodpart_bank_builder.evaluate.judged import MOST, JudgedParts, counted, judged_parts
 from goodpart_bank_builder.evaluate.reasons import (
     counts,
     good_counts,
@@ -36,6 +36,12 @@ READY = 0.8
 SEEN_INPUT_PX = 16
 """Input pixels that a defect should measure: two strides of the finest stage, one patch and its neighbour."""
 
+USELESS = 0.5
+"""The share of good parts rejected beyond which a rejection says nothing: the bundle is "not ready"."""
+
+_TWICE = 2.0
+"""So many times the target is no success, also where few good parts prove nothing."""
+
 _NAMED = 3
 
 _TOO_FEW = "too few to tell: test more defective parts, photograph more good ones"
@@ -45,6 +51,7 @@ class ConclusionKind(enum.Enum):
     """The conclusion in two or three words."""
 
     FINDS_THEM = "finds them"
+    REJECTS_GOOD = "finds them, but rejects good parts"
     FINDS_MOST = "finds most"
     NOT_READY = "not ready"
     CANNOT_TELL = "cannot tell"
@@ -60,8 +67,9 @@ class Conclusion:
         headline: it in one line, with the first images to look at.
         title: the headline without their names, for a page that shows these images.
         reasons: what it rests on, what limits it, and what to try; one sentence each.
-        look_at: the images to look at first: those of defective parts that passed, the lowest score first; then, if
-            more good parts are rejected than the target, those of rejected good parts, the highest score first.
+        look_at: the images to look at first: those of defective parts that passed, the lowest score first; then, if a
+            larger share of the good parts is rejected than the target, those of rejected good parts, the highest score
+            first.
     """
 
     kind: ConclusionKind
@@ -80,40 +88,61 @@ def conclude(result: CategoryResult) -> Conclusion:
         seen.found, len(seen.judged), seen.rejected, len(seen.good), target=seen.target_per_part(figures)
     )
     higher = seen.interval is None or seen.interval[1] > 0.5
-    if not (proven and higher and seen.share >= MOST):
+    # where most good parts are rejected, the threshold is to blame, and no number of defective parts proves anything
+    if not ((proven or _is_useless(figures, seen)) and higher and seen.share >= MOST):
         return _cannot_tell(figures, seen, proven=proven and higher)
     return _can_tell(figures, seen)
 
 
 def _can_tell(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
-    too_many = seen.rejects_too_many(figures)
     passed = [_worst(part) for part in sorted(seen.judged, key=_score) if not part.is_rejected]
     rejected = [_worst(part) for part in sorted(seen.good, key=_score, reverse=True) if part.is_rejected]
-    look_at = (*passed, *(rejected if too_many else []))
+    rejects = _rejects(figures, seen)
+    look_at = (*passed, *(rejected if rejects else []))
     # the interval of the escapes, as everywhere in figures and reports: two that differ make a reader doubt both
     escapes = f"escapes: 95 % interval {seen.escapes.interval}"
-    found = f"{seen.found} of {seen.defective} found"
-    also = ""
-    if too_many:
-        also = (
-            f"; it rejects {seen.false_rejects.events} of {seen.false_rejects.of} good {figures.counted}s, more than "
-            f"the {figures.target_in_words}"
-        )
-    if seen.share < READY:
-        kind = ConclusionKind.NOT_READY
-        says = f"not ready: {len(passed)} of {seen.defective} {'passes' if len(passed) == 1 else 'pass'} as GOOD"
-        headline, title = f"{says}: look at {_names(look_at)} ({escapes}{also})", f"{says} ({escapes}){also}"
-    elif seen.share >= NEARLY_ALL and not too_many:
-        kind = ConclusionKind.FINDS_THEM
-        headline = title = f"finds them: {found} ({escapes})"
+    kind, says = _kind(figures, seen)
+    also = f", {'and it' if seen.share < READY else 'but'} {rejects}" if rejects else ""
+    names = f": look at {_names(look_at)}"
+    if kind is ConclusionKind.NOT_READY and seen.share < READY:
+        # the count of those that pass stands in its first words
+        headline, title = f"{says}{also}{names} ({escapes})", f"{says}{also} ({escapes})"
     else:
-        kind = ConclusionKind.FINDS_MOST
-        says = "finds most" if passed else "finds them, but rejects too many good parts"
-        headline = f"{says}: look at {_names(look_at)} ({found}; {escapes}{also})"
-        title = f"{says}: {found} ({escapes}){also}"
+        headline = f"{says}{also}{names} ({seen.found_in_words}; {escapes})"
+        title = f"{says}{also}: {seen.found_in_words} ({escapes})"
+    if kind is ConclusionKind.FINDS_THEM and not rejects:
+        headline = title
     tries = what_to_try(figures, seen) if kind is ConclusionKind.NOT_READY else []
     reasons = (*counts(figures, seen), *tries, *limits(figures, seen), *not_tried(seen))
     return Conclusion(kind=kind, headline=headline, title=title, reasons=reasons, look_at=look_at)
+
+
+def _kind(figures: CategoryFigures, seen: JudgedParts) -> tuple[ConclusionKind, str]:
+    """The conclusion where defective parts can be told from good ones, and its first words."""
+    passed, rate, target = seen.escapes.events, seen.false_rejects.value or 0.0, figures.target_rate
+    if seen.share < READY:
+        pass_as = "passes" if passed == 1 else "pass"
+        return ConclusionKind.NOT_READY, f"not ready: {passed} of {seen.defective} {pass_as} as GOOD"
+    if _is_useless(figures, seen):
+        return ConclusionKind.NOT_READY, "not ready: it finds them"
+    if seen.share < NEARLY_ALL:
+        return ConclusionKind.FINDS_MOST, "finds most"
+    if target is not None and (seen.rejects_too_many(figures) or rate >= _TWICE * target):
+        return ConclusionKind.REJECTS_GOOD, "finds them"
+    return ConclusionKind.FINDS_THEM, "finds them"
+
+
+def _is_useless(figures: CategoryFigures, seen: JudgedParts) -> bool:
+    return (seen.false_rejects.value or 0.0) > USELESS and seen.rejects_too_many(figures)
+
+
+def _rejects(figures: CategoryFigures, seen: JudgedParts) -> str:
+    """That more good parts are rejected than the target allows; empty if they are not."""
+    rejects, target = seen.false_rejects, figures.target_rate
+    if target is None or rejects.value is None or rejects.value <= target:
+        return ""
+    good = counted(rejects.of, "good", figures.counted)
+    return f"rejects {rejects.events} of {good} ({100 * rejects.value:.1f} %, {figures.target_in_words})"
 
 
 def _nothing_to_judge(figures: CategoryFigures, seen: JudgedParts) -> Conclusion:
@@ -137,7 +166,7 @@ def _nothing_to_judge(figures: CategoryFigures, seen: JudgedParts) -> Conclusion
 
 
 def _cannot_tell(figures: CategoryFigures, seen: JudgedParts, *, proven: bool) -> Conclusion:
-    defective = seen.defective
+    defective = seen.judged_in_words
     needed = fewest_that_prove(seen.rejected, len(seen.good), target=seen.target_per_part(figures))
     if len(seen.judged) < needed:
         prove = "proves" if len(seen.judged) == 1 else "prove"

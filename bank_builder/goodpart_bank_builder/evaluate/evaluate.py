@@ -20,6 +20,7 @@ from goodpart_bank_builder.evaluate.conclusion import SEEN_INPUT_PX
 from goodpart_bank_builder.evaluate.costs import CostCurve, Costs, cost_curve
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult, ImageResult, KindFigures
 from goodpart_bank_builder.evaluate.held_out import NOTE, HeldOut
+from goodpart_bank_builder.evaluate.judged import is_unjudged
 from goodpart_bank_builder.evaluate.kind_pixels import KindPixels
 from goodpart_bank_builder.evaluate.metrics import auprc, auroc, best_f1
 from goodpart_bank_builder.evaluate.pixel_counts import PixelCounts
@@ -169,6 +170,8 @@ def _figures(inspector: Inspector, images: list[ImageResult], pixels: KindPixels
         aupro_05=all_pixels.aupro(0.05),
         false_rejects=rates.false_rejects,
         escapes=rates.escapes,
+        unknown_good=_unknown([image for image in images if not image.is_defective], unit),
+        unknown_defective=_unknown([image for image in images if image.is_defective], unit),
         rate_unit=unit,
         other_unit=rates_per(images, other) if len(parts) < len(images) else None,
         kinds=_kinds(images, scores, pixels, unit),
@@ -223,10 +226,15 @@ def _kinds(
             image_auroc=auroc(its[compared], scores[compared]),
             image_auprc=auprc(its[compared], scores[compared]),
             escapes=escapes(units_of([image for image in images if image.kind == kind], unit)),
+            unknown=_unknown([image for image in images if image.kind == kind], unit),
             pixel_auroc=its_pixels.auroc(),
             aupro_30=its_pixels.aupro(0.30),
         )
     return figures
+
+
+def _unknown(images: list[ImageResult], unit: RateUnit) -> int:
+    return sum(is_unjudged(part) for part in units_of(images, unit))
 
 
 def _suspicion(pixels: PixelCounts) -> list[str]:

@@ -27,6 +27,7 @@ def category_lines(name: str, row: CategoryFigures, *, conclusion: Conclusion | 
         f"AUPRO to 0.05 {_shown(row.aupro_05)}",
         *(f"  without the head: {areas}" for areas in _without_head(row)),
         *_rate_lines(row),
+        *(f"  UNKNOWN: {unknown}" for unknown in _unknown(row)),
     ]
     lines += _kind_table(row.kinds)
     lines += _tuned(row)
@@ -41,6 +42,7 @@ def figure_lines(row: CategoryFigures) -> list[str]:
         lines[-1] += ": " + ", ".join(
             f"{kind} {its.escapes.events} of {its.escapes.of}" for kind, its in row.kinds.items()
         )
+    lines += [f"{'UNKNOWN':<11} {unknown}" for unknown in _unknown(row)]
     areas = {"image AUROC": row.image_auroc, "pixel AUROC": row.pixel_auroc}
     lines += [f"{name:<11} {_shown(area)}" for name, area in areas.items() if area is not None]
     lines += [f"{'no head':<11} {areas}" for areas in _without_head(row)]
@@ -80,15 +82,25 @@ def _rate_lines(row: CategoryFigures) -> list[str]:
     ]
 
 
+def _unknown(row: CategoryFigures) -> list[str]:
+    """A line of the images or parts that cannot be judged, where there are any."""
+    if not (row.unknown_good or row.unknown_defective):
+        return []
+    return [
+        f"{row.unknown_defective} of {row.escapes.of} defective and {row.unknown_good} of {row.false_rejects.of} good "
+        f"{row.counted}s cannot be judged: rejected, and their defects not found"
+    ]
+
+
 def _kind_table(kinds: dict[str, KindFigures]) -> list[str]:
     if not kinds:
         return []
     width = max(len("kind"), *(len(kind) for kind in kinds))
-    heading = ("images", "escapes", "image AUROC", "image AUPRC", "pixel AUROC", "AUPRO 0.30")
+    heading = ("images", "escapes", "UNKNOWN", "image AUROC", "image AUPRC", "pixel AUROC", "AUPRO 0.30")
     lines = ["  " + "  ".join(["kind".ljust(width), *heading])]
     for kind, row in kinds.items():
         figures = (row.image_auroc, row.image_auprc, row.pixel_auroc, row.aupro_30)
-        cells = [str(row.images), str(row.escapes.events), *(_shown(figure) for figure in figures)]
+        cells = [str(row.images), str(row.escapes.events), str(row.unknown), *(_shown(figure) for figure in figures)]
         padded = [cell.rjust(len(name)) for cell, name in zip(cells, heading, strict=True)]
         lines.append("  " + "  ".join([kind.ljust(width), *padded]))
     return lines

@@ -57,6 +57,7 @@ class KindFigures:
         images: number of images of this kind.
         image_auroc, image_auprc: 0 to 1, images of this kind against all good images.
         escapes: images or parts of this kind that passed, see `CategoryFigures`.
+        unknown: images or parts of this kind that cannot be judged, see `CategoryFigures`.
         pixel_auroc, aupro_30: 0 to 1, defective pixels of this kind against the good pixels of its images and of all
             good images.
     """
@@ -67,6 +68,7 @@ class KindFigures:
     escapes: Rate
     pixel_auroc: float | None
     aupro_30: float | None
+    unknown: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,9 @@ class CategoryFigures:
         false_rejects: good images or parts that were rejected. An image is rejected when it is not called good, a part
             when any of its images is rejected.
         escapes: defective images or parts that passed. A part passes when all of its images are called good.
-        rate_unit: what these two and `target_rate` count.
+        unknown_good, unknown_defective: images or parts that are rejected because they cannot be judged. The good ones
+            are false rejects; the defective ones are no escapes, and nobody found their defect.
+        rate_unit: what these four and `target_rate` count.
         other_unit: the same two rates in the other unit; None where every image shows a part of its own.
         kinds: figures by kind of defect.
         cost: expected cost per part by threshold; the score of a part is the highest of its image scores.
@@ -168,6 +172,8 @@ class CategoryFigures:
     held_out_images: int = 0
     carried_by: tuple[str, ...] = ()
     without_head: WithoutHead | None = None
+    unknown_good: int = 0
+    unknown_defective: int = 0
 
     @property
     def counted(self) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 
 from goodpart.facts.calibration import RateUnit
 from goodpart.scoring.inspection import Verdict
-from goodpart_bank_builder.evaluate.by_part import PartResult, false_rejects, parts_of, units_of
+from goodpart_bank_builder.evaluate.by_part import PartResult, escapes, false_rejects, parts_of, units_of
 from goodpart_bank_builder.evaluate.chance import auroc_interval
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.metrics import Rate, auroc, rate_of
+from goodpart_bank_builder.evaluate.metrics import Rate, auroc
 
 MOST = 0.5
 """The share of defective parts found below which nobody can tell them from good ones."""
@@ -28,7 +28,7 @@ class JudgedParts:
         unknown: number of defective parts that cannot be judged.
         rejected: number of good parts that are rejected.
         false_rejects: good images or parts, as the bundle's rate counts, that are rejected.
-        escapes: judged defective parts that pass.
+        escapes: defective parts that pass, of all defective ones, as everywhere in figures and reports.
         found: number of judged defective parts that are rejected.
         interval: AUROC of the scores of parts and its 95 % interval, None without both kinds of parts.
         unit: what a part is called: an image, where every image is counted as a part of its own.
@@ -54,8 +54,23 @@ class JudgedParts:
         return self.found / len(self.judged)
 
     @property
+    def found_in_words(self) -> str:
+        """How many of the defective parts are found: `10 of 10 defective images found`."""
+        return f"{self.found} of {self.defective} found" if not self.unknown else self.sorted_in_words
+
+    @property
+    def sorted_in_words(self) -> str:
+        """All defective parts by verdict: `59 DEFECT, 4 UNKNOWN, 0 passed, of 63 defective images`."""
+        return by_verdict(self.found, self.unknown, self.escapes.events, of=self.defective)
+
+    @property
     def defective(self) -> str:
-        """The judged defective parts in words: `10 defective parts`."""
+        """All defective parts in words: `10 defective parts`."""
+        return self.in_words(len(self.judged) + self.unknown, "defective")
+
+    @property
+    def judged_in_words(self) -> str:
+        """The judged defective parts in words."""
         return self.in_words(len(self.judged), "defective")
 
     def in_words(self, number: int, kind: str) -> str:
@@ -80,8 +95,7 @@ def judged_parts(result: CategoryResult) -> JudgedParts:
     parts = parts_of(result.images)
     good = tuple(part for part in parts if not part.is_defective)
     defective = [part for part in parts if part.is_defective]
-    # a part of which any image was called DEFECT is found, whatever its other images are
-    judged = tuple(part for part in defective if not part.is_unknown or part.is_found)
+    judged = tuple(part for part in defective if not is_unjudged(part))
     compared = (*good, *judged)
     several = any(len(part.images) > 1 for part in parts)
     on_mark = [image.on_mark for part in judged for image in part.images if image.verdict is Verdict.DEFECT]
@@ -92,13 +106,23 @@ def judged_parts(result: CategoryResult) -> JudgedParts:
         unknown=len(defective) - len(judged),
         rejected=sum(part.is_rejected for part in good),
         false_rejects=false_rejects(units_of(result.images, result.figures.rate_unit)),
-        escapes=rate_of(np.array([not part.is_rejected for part in judged], np.bool_)),
+        escapes=escapes(defective if several else units_of(result.images, result.figures.rate_unit)),
         found=sum(part.is_rejected for part in judged),
         interval=None if value is None else (value, *auroc_interval(value, good=len(good), defective=len(judged))),
         unit=RateUnit.PART if several else result.figures.rate_unit,
         found_on_mark=sum(on is True for on in on_mark),
         found_beside=sum(on is False for on in on_mark),
     )
+
+
+def is_unjudged(part: PartResult) -> bool:
+    """Whether a part is rejected because it cannot be judged: one image is UNKNOWN, and none was called DEFECT."""
+    return part.is_unknown and not part.is_found
+
+
+def by_verdict(found: int, unknown: int, passed: int, *, of: str) -> str:
+    """Defective images or parts by verdict, and their number: `59 DEFECT, 4 UNKNOWN, 0 passed, of 63 images`."""
+    return f"{found} DEFECT, {unknown} UNKNOWN, {passed} passed, of {of}"
 
 
 def counted(number: int, kind: str, unit: str) -> str:

@@ -32,7 +32,9 @@ class Rate:
 
     The interval is exact (Clopper and Pearson, 1934). It contains the true rate in at least 95 % of all samples, even
     with few parts and rare events. Wilson's interval is narrower, but reaches 95 % only on average. A figure that
-    decides on the release of a line should rather be too wide.
+    decides on the release of a line should rather be too wide. Images that show one part are no independent samples:
+    the sample then counts as fewer, by its design effect (Korn and Graubard, Survey Methodology 24, 1998, without their
+    factor of Student's t), down to the number of parts.
 
     Attributes:
         events: parts with the event.
@@ -62,22 +64,44 @@ class Rate:
         return f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
 
 
-def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None) -> Rate:
+def rate_of(happened: npt.NDArray[np.bool_], *, images: int | None = None, parts: Sequence[str] | None = None) -> Rate:
     """Computes the rate of an event.
 
     Args:
         happened: `(n,) bool`, one value for each part of the sample.
         images: number of images that show these parts; None for one image per part.
+        parts: the part that each image shows, where the sample is one of images; None if all are independent.
     """
     events, of = int(happened.sum()), len(happened)
     images = of if images is None else images
     if of == 0:
         return Rate(events=0, of=0, images=0, value=None, low=None, high=None)
-    from scipy.stats import binomtest
-
-    interval = binomtest(events, of).proportion_ci(CONFIDENCE, method="exact")
-    low, high = float(interval.low), float(interval.high)
+    low, high = _exact_interval(events / of, of if parts is None else _independent(happened, parts))
     return Rate(events=events, of=of, images=images, value=events / of, low=low, high=high)
+
+
+def _exact_interval(value: float, size: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share, also for a size that is no whole number."""
+    from scipy.stats import beta
+
+    tail, events = (1.0 - CONFIDENCE) / 2.0, value * size
+    low = 0.0 if value == 0.0 else float(beta.ppf(tail, events, size - events + 1.0))
+    high = 1.0 if value == 1.0 else float(beta.ppf(1.0 - tail, events + 1.0, size - events))
+    return low, high
+
+
+def _independent(happened: npt.NDArray[np.bool_], parts: Sequence[str]) -> float:
+    """How many independent images tell as much about the rate as these: from the number of parts to that of images."""
+    _, of_image, sizes = np.unique(np.asarray(parts), return_inverse=True, return_counts=True)
+    of, count, value = len(happened), len(sizes), float(happened.mean())
+    if count == of:
+        return float(of)
+    if count < 2 or value in (0.0, 1.0):
+        # such a sample does not show how much alike the images of one part are
+        return float(count)
+    residuals = np.bincount(of_image, happened, count) - value * sizes
+    variance = count / (count - 1.0) * float(residuals @ residuals) / of**2
+    return min(float(of), max(float(count), value * (1.0 - value) / max(variance, 1e-12)))
 
 
 def auroc(defective: npt.NDArray[np.bool_], scores: npt.NDArray[np.floating]) -> float | None:

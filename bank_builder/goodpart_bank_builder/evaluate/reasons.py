@@ -11,6 +11,9 @@ _FEW = 20
 _WIDE = 0.2
 """A width of the AUROC's interval beyond which nobody knows how well the scores separate."""
 
+_WIDE_RATE = 0.1
+"""A width of the interval of a rate beyond which the rate is hardly known."""
+
 FEW_LEARNED = 100
 """The good images learned below which more of them may find more defects."""
 
@@ -42,9 +45,7 @@ def counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     """How many defective and good parts are rejected."""
     lines = [f"{seen.found} of {seen.defective} lie above the threshold"]
     if seen.unknown:
-        lines.append(
-            f"{seen.in_words(seen.unknown, 'defective')} cannot be judged (UNKNOWN): rejected, but not counted here"
-        )
+        lines = [f"{seen.sorted_in_words}: UNKNOWN is rejected, but no defect was found in it"]
     return lines + on_mark(seen) + good_counts(figures, seen)
 
 
@@ -71,13 +72,32 @@ def good_counts(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
     events, of = seen.false_rejects.events, seen.false_rejects.of
     held_out = ", held out of the build," if figures.held_out_images else ""
     good = counted(of, "good", figures.counted)
-    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){target}"]
+    unknown = f", {figures.unknown_good} of them as UNKNOWN" if figures.unknown_good else ""
+    lines = [f"{events} of {good}{held_out} are rejected ({events / of * 100:.1f} %){unknown}{target}"]
     if held_out:
         lines.append(f"the false rejects are {BY_CONSTRUCTION}; test other good parts")
+    else:
+        lines += _how_sure(figures, seen)
     if (other := figures.other_unit) is not None:
         rejected = other.false_rejects
         lines.append(f"by {other.unit.value}: {rejected.events} of {counted(rejected.of, 'good', other.unit.value)}")
     return lines
+
+
+def _how_sure(figures: CategoryFigures, seen: JudgedParts) -> list[str]:
+    """What the 95 % interval of the false rejects proves."""
+    rate, target = seen.false_rejects, figures.target_rate
+    if rate.low is None or rate.high is None:
+        return []
+    if target is not None and rate.low > target:
+        if_alone = ", if no two images show one part" if figures.is_ungrouped else ""
+        return [f"that is more than chance: the whole 95 % interval, {rate.interval}, lies above the target{if_alone}"]
+    if rate.high - rate.low <= _WIDE_RATE:
+        return []
+    return [
+        f"{counted(rate.of, 'good', figures.counted)} prove little: on the line anything from {rate.interval} may be "
+        "rejected; test more"
+    ]
 
 
 def what_to_try(figures: CategoryFigures, seen: JudgedParts) -> list[str]:

@@ -69,6 +69,11 @@ class Chooser:
         self._seed = seed
         self._projection: npt.NDArray[np.float32] | None = None
 
+    @property
+    def decides(self) -> tuple[str, int, int]:
+        """Method, size and seed: with the place and the embeddings they decide a choice."""
+        return self._method.value, self._size, self._seed
+
     def of(
         self,
         embeddings: npt.NDArray[np.float32],

@@ -22,6 +22,7 @@ from goodpart_bank_builder.data.settings import LearnSettings
 from goodpart_bank_builder.learn.frame_facts import FrameFacts, frame_facts
 from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import Lookalikes
+from goodpart_bank_builder.learn.workspace import KeptImage, Workspace
 
 KEPT_BYTES = 1 << 30
 """Memory for embeddings, which are needed twice. Images that do not fit are embedded again."""
@@ -50,6 +51,7 @@ class GoodImages:
         *,
         lessons: Lessons | None = None,
         every: Sequence[Path] = (),
+        workspace: Workspace | None = None,
     ) -> None:
         """Sets how images are embedded.
 
@@ -58,6 +60,7 @@ class GoodImages:
             settings: `ignore`, `threads` and `skip_unreadable` are used; every skipped image is named on stderr.
             lessons: gets every image once, to paint a defect on it; None to paint none.
             every: all images that will be read. If one of them cannot be used, the error names all that cannot.
+            workspace: what earlier builds have embedded; None for none.
 
         Raises:
             UsageError: the ignore mask cannot be read or leaves no patch.
@@ -75,6 +78,8 @@ class GoodImages:
         self.hottest: dict[Path, npt.NDArray[np.float32]] = {}
         self.lookalikes = Lookalikes(spec.grid.rows, spec.grid.columns, self._counted)
         self._backbone, self._settings, self._lessons, self._every = backbone, settings, lessons, every
+        self._workspace = workspace
+        self._earlier: dict[Path, KeptImage | None] = {}
         self._number: dict[Path, int] = {}
         self._first_path: dict[str, Path] = {}
         self._kept: dict[Path, npt.NDArray[np.float32]] = {}
@@ -130,7 +135,19 @@ class GoodImages:
             raise UsageError(
                 f"{path}: expected another photograph, found a copy of {original}; remove one of them{others}"
             )
-        self.lookalikes.add(path, embeddings)
+        earlier = self._earlier.pop(path, None)
+        if earlier is not None:
+            self.lookalikes.sketches[path] = earlier.sketch
+        else:
+            self.lookalikes.add(path, embeddings)
+            if self._workspace is not None:
+                kept = KeptImage(
+                    embeddings=embeddings,
+                    facts=self.frames[path],
+                    sketch=self.lookalikes.sketches[path],
+                    hottest=self.hottest.get(path),
+                )
+                self._workspace.keep_image(self.contents[path], kept)
         if self._kept_bytes + embeddings.nbytes <= KEPT_BYTES:
             self._kept[path] = embeddings
             self._kept_bytes += embeddings.nbytes
@@ -156,6 +173,29 @@ class GoodImages:
         return frame
 
     def _embed(self, path: Path) -> npt.NDArray[np.float32]:
+        kept = None
+        if self._workspace is not None:
+            kept = self._workspace.image(hashlib.sha256(_bytes_of(path)).hexdigest())
+        if kept is None:
+            return self._embed_now(path)
+        if path not in self.frames:
+            self._earlier[path] = kept
+            self.frames[path] = kept.facts
+            if kept.hottest is not None:
+                self.hottest[path] = kept.hottest
+            self._teach(path, None, kept.embeddings)
+        return kept.embeddings
+
+    def _teach(self, path: Path, frame: npt.NDArray[Any] | None, embeddings: npt.NDArray[np.float32]) -> None:
+        """Paints a defect on an image that is read for the first time."""
+        if self._lessons is None:
+            return
+        try:
+            self._lessons.add(path, self._fit_frame(path) if frame is None else frame, embeddings, ignored=self.ignored)
+        except InferenceError as error:
+            raise InferenceError(f"{path}, with painted defects: {error}") from error
+
+    def _embed_now(self, path: Path) -> npt.NDArray[np.float32]:
         frame = self._fit_frame(path)
         if self._mask is not None and frame.shape[:2] != self._mask.shape:
             height_px, width_px = self._mask.shape
@@ -177,9 +217,13 @@ class GoodImages:
             self.hottest[path] = seen.hottest
         if path not in self.frames:
             self.frames[path] = frame_facts(frame, self._backbone.spec.frame)
-            if self._lessons is not None:
-                try:
-                    self._lessons.add(path, frame, embeddings, ignored=self.ignored)
-                except InferenceError as error:
-                    raise InferenceError(f"{path}, with painted defects: {error}") from error
+            self._teach(path, frame, embeddings)
         return embeddings
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The bytes of an image; none if it cannot be read, which the reader says better."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

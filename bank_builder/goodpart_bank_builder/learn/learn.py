@@ -1,6 +1,7 @@
 """Learning: one pass over the good images makes the bank, a second pass makes the calibration."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
 from goodpart_bank_builder.learn.teach import Taught, teach
 from goodpart_bank_builder.learn.weigh import weigh_excess
+from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.paint.album import Page
 
 T = TypeVar("T")
@@ -89,6 +91,7 @@ def learn(
     parts: dict[Path, str],
     folds: Sequence[Fold],
     settings: LearnSettings,
+    workspace: Workspace | None = None,
 ) -> Learned:
     """Chooses the bank and calibrates it.
 
@@ -100,6 +103,7 @@ def learn(
         parts: the part of every image.
         folds: from `make_folds`, with the same settings.
         settings: how to learn.
+        workspace: what earlier builds have computed; None for none.
 
     Raises:
         UsageError: the mask, the images or the rate cannot be used.
@@ -108,9 +112,9 @@ def learn(
     profile = backbone.spec.profile
     lessons = _lessons(backbone, folds, settings)
     every = [path for fold in folds for path in fold.images]
-    images = GoodImages(backbone, settings, lessons=lessons, every=every)
+    images = GoodImages(backbone, settings, lessons=lessons, every=every, workspace=workspace)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
-    coresets = [_fold_coreset(images, fold, chooser) if fold.in_bank else None for fold in folds]
+    coresets = [_fold_coreset(images, fold, chooser, workspace) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
 
     def bank_of(present: Sequence[Coreset | None], name: str) -> Coreset:
@@ -182,7 +186,7 @@ def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings)
     return Lessons(backbone, reader, folds, seed=settings.seed)
 
 
-def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset | None:
+def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser, workspace: Workspace | None) -> Coreset | None:
     """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
     coresets: list[Coreset] = []
     shown = iter(watched(fold.images, f"embedding {fold.name}"))
@@ -191,7 +195,11 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser) -> Coreset |
         for chunk in _chunks(images.read(itertools.islice(shown, len(paths)))):
             embeddings = np.concatenate([found for _, found in chunk])
             origins = np.concatenate([images.origins(path) for path, _ in chunk])
-            coresets.append(chooser.of(embeddings, place=(fold.number, batch, before), origins=origins))
+            place = (fold.number, batch, before)
+            choose = functools.partial(chooser.of, embeddings, place=place, origins=origins)
+            contents = [images.contents[path] for path, _ in chunk]
+            decides = (*chooser.decides, place, contents)
+            coresets.append(choose() if workspace is None else workspace.coreset(decides, origins, choose))
             before += len(embeddings)
     return chooser.merged(coresets, name=fold.name) if coresets else None
 

@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from goodpart._host.atomic import check_file, check_target, write_file
 from goodpart.bundle.manifest_file import read_manifest
@@ -15,8 +18,9 @@ from goodpart_bank_builder.build.build import BuildReport, build_and_keep
 from goodpart_bank_builder.build.sign import sign_bundle
 from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.learn import Learned
+from goodpart_bank_builder.learn.workspace import Workspace
 from goodpart_bank_builder.recipe.contents import with_digests
-from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, sha256_of
+from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe, read_text, sha256_of
 from goodpart_bank_builder.recipe.stored import Pins, pinned
 
 BUILT = "built.json"
@@ -34,6 +38,7 @@ class Rebuilt:
         serial: of the bundle.
         parent: digest of the bundle that it replaced, or None.
         signed: whether it was signed.
+        workspace: what was taken from the workspace, in words; None without one.
     """
 
     report: BuildReport
@@ -42,6 +47,7 @@ class Rebuilt:
     serial: int
     parent: str | None
     signed: bool
+    workspace: str | None
 
 
 def workspace_of(recipe: Recipe) -> Path:
@@ -50,7 +56,12 @@ def workspace_of(recipe: Recipe) -> Path:
 
 
 def build_recipe(
-    file: Path, overrides: Mapping[str, Any] | None = None, *, threads: int = 1, workspace: bool = True
+    file: Path,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    threads: int = 1,
+    workspace: bool = True,
+    text: str | None = None,
 ) -> Rebuilt:
     """Builds the bundle of a recipe; it replaces an older bundle of the product.
 
@@ -61,13 +72,15 @@ def build_recipe(
         overrides: fields of `BuildSettings` that count instead of what the recipe says.
         threads: images to work on at a time.
         workspace: whether to use and fill the workspace.
+        text: the recipe as it will be: it is written once the bundle is there. None for what the file holds.
 
     Raises:
         UsageError: the recipe cannot be used, or a backbone, a mask or a batch is no longer what it was.
         FrameError: an image cannot be read and `skip_unreadable` is off.
         BundleError: the backbone is refused, or the finished bundle does not pass its own checks.
     """
-    recipe = read_recipe(file)
+    before = read_text(file)
+    recipe = read_recipe(file, text)
     given = dict(overrides or {})
     check_pins(recipe, given)
     folder = workspace_of(recipe) if workspace else None
@@ -84,15 +97,19 @@ def build_recipe(
         ignore_sha256=None if settings.ignore is None else sha256_of(settings.ignore),
         digests=tuple(str(batch.digest) for batch in settings.batches),
     )
-    text = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
-    if text != recipe.places.text:
+    after = pinned(recipe.places.text, pins if not {"backbone", "ignore"} & given.keys() else _of_recipe(recipe, pins))
+    if after != before:
         check_file(file)
-    report, learned = build_and_keep(settings)
+    kept = None if folder is None else open_workspace(recipe, settings)
+    report, learned = build_and_keep(settings, kept)
     if recipe.key is not None:
         sign_bundle(settings.out, recipe.key)
-    if text != recipe.places.text:
-        write_file(file, text.encode())
-    if folder is not None:
+    if after != before:
+        _write_recipe(file, after, before)
+    words = None
+    if folder is not None and kept is not None:
+        _keep_scores(folder / "heldout" / f"{report.digest}.npz", learned)
+        words = _words(kept)
         stated = {"digest": report.digest, "serial": settings.serial}
         write_file(folder / BUILT, (json.dumps(stated) + "\n").encode())
     return Rebuilt(
@@ -102,6 +119,7 @@ def build_recipe(
         serial=settings.serial,
         parent=parent,
         signed=recipe.key is not None,
+        workspace=words,
     )
 
 
@@ -114,6 +132,38 @@ def next_place(recipe: Recipe) -> tuple[int, str | None]:
     parent, last = _older(recipe.settings.out, recipe.settings.product)
     last = max(last, _last_serial(workspace_of(recipe)))
     return (last + 1 if recipe.serial is None else recipe.serial), parent
+
+
+def _write_recipe(file: Path, text: str, before: str) -> None:
+    """Writes a recipe, unless somebody has changed it while the bundle was built."""
+    if read_text(file) != before:
+        raise UsageError(f"{file}: expected the recipe that was built, found it changed meanwhile; build again")
+    write_file(file, text.encode())
+
+
+def open_workspace(recipe: Recipe, settings: BuildSettings) -> Workspace:
+    """The workspace of a recipe, for a build with these settings."""
+    mask = None if settings.ignore is None else sha256_of(settings.ignore)
+    decides = (sha256_of(settings.backbone), mask, settings.max_megapixels)
+    return Workspace(workspace_of(recipe), decides=decides, embeddings_bytes=recipe.embeddings_mb << 20)
+
+
+def _words(kept: Workspace) -> str:
+    found, made = kept.found, kept.made
+    return (
+        f"{kept.folder}, {kept.tidy() / 1e6:.0f} MB; taken from it: {found['coresets']} of "
+        f"{found['coresets'] + made['coresets']} coresets, {found['embeddings']} embeddings of images"
+    )
+
+
+def _keep_scores(path: Path, learned: Learned) -> None:
+    """Keeps score and peak of every held-out image, in sigmas, by the sha256 of its file."""
+    calibration = learned.calibration
+    peaks = [float(found.max()) for found in learned.held_out.values()]
+    scores, peaks_found = ((np.array(values) - calibration.mean) / calibration.std for values in (learned.worst, peaks))
+    data = io.BytesIO()
+    np.savez(data, sha256=[learned.images[each] for each in learned.held_out], scores=scores, peaks=peaks_found)
+    write_file(path, data.getvalue())
 
 
 def check_pins(recipe: Recipe, given: Mapping[str, Any]) -> None:

@@ -91,7 +91,7 @@ class _Slot:
         with self._guard:
             if self._stopped:
                 return row
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None:
                 self._process = self._launch()
             process = self._process
         try:
@@ -102,7 +102,10 @@ class _Slot:
         except (OSError, ValueError):  # a closed pipe
             answer = ""
         if not answer:
-            return row.failed(self._death(process))
+            reason = self._death(process)
+            with self._guard:
+                self._close()
+            return row.failed(reason)
         return from_plain(Row, json.loads(answer), where="worker")
 
     def _launch(self) -> "subprocess.Popen[str]":
@@ -133,16 +136,22 @@ class _Slot:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
 
+    def _close(self) -> None:
+        """Closes the pipes of a process that has ended."""
+        self._hang_up()
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
     def _end(self) -> None:
         with self._guard:
             self._hang_up()
-        if self._process is None:
-            return
-        try:
-            self._process.wait(timeout=GRACE_S + 5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=GRACE_S + 5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        with self._guard:
+            self._close()
         self._log.close()

@@ -20,6 +20,9 @@ from goodpart_bank_builder.recipe.schema import NEEDED, TABLES
 
 SUFFIX = ".toml"
 _LIMIT_BYTES = 1 << 20
+EMBEDDINGS_MB = 1024
+"""What embeddings may take in the workspace, unless the recipe says otherwise."""
+
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
@@ -33,6 +36,7 @@ class Recipe:
         serial: of the bundle; None for one more than the last.
         backbone_sha256, ignore_sha256: what these files must be; None before the first build.
         key: private key to sign with, or None.
+        embeddings_mb: what embeddings may take in the workspace.
         places: file and line of tables and keys, for messages.
     """
 
@@ -42,6 +46,7 @@ class Recipe:
     backbone_sha256: str | None
     ignore_sha256: str | None
     key: Path | None
+    embeddings_mb: int
     places: "Places"
 
     def check_pins(self) -> None:
@@ -85,13 +90,17 @@ def is_recipe(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and not path.is_dir()
 
 
-def read_recipe(file: Path) -> Recipe:
+def read_recipe(file: Path, text: str | None = None) -> Recipe:
     """Reads a recipe; its paths are relative to its folder.
+
+    Args:
+        file: the recipe.
+        text: what counts in place of what the file holds, for a recipe that is about to be written.
 
     Raises:
         UsageError: no such file, no TOML, an unknown, missing or wrong key, or a path that leads to nothing.
     """
-    places = Places(file=file, text=_text(file))
+    places = Places(file=file, text=read_text(file) if text is None else text)
     try:
         plain = tomllib.loads(places.text)
     except tomllib.TOMLDecodeError as error:
@@ -115,7 +124,12 @@ def sha256_of(path: Path) -> str:
         raise UsageError(f"{path}: expected a readable file, found none ({error.strerror})") from error
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a recipe file.
+
+    Raises:
+        UsageError: no such file, too large, or no UTF-8.
+    """
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -220,6 +234,7 @@ def _recipe(tables: dict[str, Any], batches: tuple[Batch, ...], places: Places) 
         serial=None if serial == "auto" else serial,
         backbone_sha256=backbone.get("sha256"),
         ignore_sha256=bank.get("ignore_sha256"),
+        embeddings_mb=tables.get("workspace", {}).get("embeddings_mb", EMBEDDINGS_MB),
         key=_existing(places, "sign", "key", tables.get("sign", {}).get("key")),
         places=places,
     )

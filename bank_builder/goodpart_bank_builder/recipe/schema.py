@@ -94,6 +94,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "skip_unreadable": _TRUTH,
         "max_megapixels": Key(words="a number above 0", fits=_number(0.0, math.inf)),
     },
+    "workspace": {"embeddings_mb": Key(words="a whole number, 0 or more", fits=_whole(0, 2**33))},
     "sign": {"key": dataclasses.replace(_PATH, required=True)},
 }
 """Every key of a recipe, by table. `batch` is a list of tables."""

@@ -94,7 +94,7 @@ def with_batch(text: str, *, name: str, images: Path, calibrates: bool) -> str:
     document = tomlkit.parse(text)
     table = tomlkit.table()
     table.update({"name": name, "images": images.as_posix(), "calibrates": calibrates})
-    batches: Any = document["batch"]
+    batches: Any = document.setdefault("batch", tomlkit.aot())
     batches.append(table)
     return tomlkit.dumps(document)
 

@@ -4,7 +4,7 @@ from goodpart.bundle.bundle import Bundle
 from goodpart.facts.learned import Examination
 from goodpart_bank_builder.evaluate.conclusion import Conclusion, ConclusionKind
 from goodpart_bank_builder.evaluate.figures import CategoryFigures, CategoryResult
-from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION
+from goodpart_bank_builder.evaluate.judged import BY_CONSTRUCTION, counted
 from goodpart_bank_builder.evaluate.marked import Seen
 from goodpart_bank_builder.evaluate.reasons import FEW_LEARNED, more_good_images
 from goodpart_bank_builder.report.line import worse_than_no_inspection
@@ -43,6 +43,7 @@ def next_steps(
     steps += _training_steps(bundle.manifest.provenance.examination)
     if near_identical:
         steps.append(f"{ucfirst(near_identical_words(near_identical) or '')}; see the doctor's page.")
+    steps += _unknown_steps(figures)
     steps += _escape_steps(figures, passed)
     steps += [] if lower_threshold is None else [lower_threshold]
     worse = worse_than_no_inspection(result)
@@ -79,6 +80,20 @@ def _training_steps(examination: Examination | None) -> list[str]:
     return [
         "Look at the suspicious training pictures first. If one shows no good part, build again without it "
         "(--exclude): every defect that was learned as good hides others like it."
+    ]
+
+
+def _unknown_steps(figures: CategoryFigures) -> list[str]:
+    unknown = figures.unknown_good + figures.unknown_defective
+    if not unknown:
+        return []
+    all_of = counted(figures.false_rejects.of + figures.escapes.of, "tested", figures.counted)
+    each = "each" if unknown > 1 else "it"
+    return [
+        f"Look at the {unknown} UNKNOWN of {all_of}: {each} is, as a picture, unlike any good part (light, colour, "
+        "focus), so it is rejected unjudged. If light or camera differed, photograph it again like the good parts. If "
+        "good parts may look so, photograph such good parts and build again. If the defect itself does it, nothing is "
+        "wrong."
     ]
 
 

@@ -73,7 +73,14 @@ def score_chart(result: CategoryResult, *, name: str = "scores") -> str:
             line = axes.axvline(threshold, color=TEXT_COLOUR, linewidth=1.2, linestyle=(0, (4, 2)))
         line.set_label(f"threshold {threshold:.2f}")
         _scale_scores(lower, edges)
-        handles = [*upper.get_legend_handles_labels()[0], line]
+        rings = []
+        if unknown := sum(image.verdict is Verdict.UNKNOWN for image in result.images):
+            rings = [
+                lower.scatter(
+                    [], [], s=22, facecolors="none", edgecolors=TEXT_COLOUR, label=f"UNKNOWN ({unknown} of these)"
+                )
+            ]
+        handles = [*upper.get_legend_handles_labels()[0], *rings, line]
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
         return _svg(
             figure, name, f"Image scores of {len(result.images)} test images by kind, threshold {threshold:.2f}"
@@ -170,23 +177,26 @@ def _rows(images: Sequence[ImageResult]) -> list[tuple[str, list[ImageResult]]]:
 
 
 def _draw_dots(axes: Axes, row: int, images: list[ImageResult]) -> None:
-    """Draws the images of a row as dots, at most `_MOST_DOTS`, evenly by score; wrong verdicts are in full colour."""
+    """Draws the images of a row as dots, at most `_MOST_DOTS`, evenly by score.
+
+    Wrong verdicts are in full colour, and UNKNOWN images are rings.
+    """
     ordered = sorted(images, key=lambda image: (image.score, image.path.as_posix()))
     shown = [ordered[rank] for rank in np.unique(np.linspace(0, len(ordered) - 1, _MOST_DOTS).round().astype(int))]
-    for wrong, alpha, size in ((False, 0.35, 16), (True, 1.0, 22)):
+    dots: dict[tuple[bool, bool], list[tuple[float, float, str]]] = {}
+    for order, image in enumerate(shown):
         # the golden ratio spreads neighbours apart without random numbers
-        dots = [
-            (
-                image.score,
-                row + ((order * 0.618034) % 1.0 - 0.5) * 0.5,
-                DEFECT_COLOUR if image.is_defective else GOOD_COLOUR,
-            )
-            for order, image in enumerate(shown)
-            if is_wrong(image) is wrong
-        ]
-        if dots:
-            x, y, colours = zip(*dots, strict=True)
-            axes.scatter(x, y, s=size, c=colours, alpha=alpha, linewidths=0)
+        at = row + ((order * 0.618034) % 1.0 - 0.5) * 0.5
+        colour = DEFECT_COLOUR if image.is_defective else GOOD_COLOUR
+        unknown = image.verdict is Verdict.UNKNOWN
+        dots.setdefault((unknown, not unknown and is_wrong(image)), []).append((image.score, at, colour))
+    # those in full colour lie on top
+    for (unknown, wrong), own in sorted(dots.items()):
+        x, y, colours = zip(*own, strict=True)
+        if unknown:
+            axes.scatter(x, y, s=22, facecolors="none", edgecolors=colours, linewidths=1.0)
+        else:
+            axes.scatter(x, y, s=22 if wrong else 16, c=colours, alpha=1.0 if wrong else 0.35, linewidths=0)
 
 
 def _labelled(images: Sequence[ImageResult]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:

@@ -13,13 +13,16 @@ MOST_WRONG = 24
 
 _MOST_KINDS = 24
 
+_EACH_KIND = 2
+"""So many escapes of every kind of defect are shown before others of any kind."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wrong:
-    """Wrongly judged images, worst first.
+    """Wrongly judged images, or those that cannot be judged.
 
     Attributes:
-        shown: images shown as pictures.
+        shown: images shown as pictures, the most telling first.
         listed: images listed by name only.
     """
 
@@ -34,18 +37,20 @@ class Wrong:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Examples of correctly judged images of one kind.
+    """Examples of images of one kind with the right verdict.
 
     Attributes:
         kind: "good", or the kind of defect.
         images: number of all images of this kind.
-        right: number of correctly judged images of this kind.
+        right: number of images of this kind with the right verdict.
+        unknown: number of images of this kind that cannot be judged.
         shown: label ("lowest score", ...) and image of each example.
     """
 
     kind: str
     images: int
     right: int
+    unknown: int
     shown: tuple[tuple[str, ImageResult], ...]
 
 
@@ -54,8 +59,11 @@ class Choice:
     """The images of one category that a report shows; no image appears twice.
 
     Attributes:
-        escapes: images of defective parts that passed, lowest score first.
-        false_rejects: good images that were not called good, highest score first.
+        escapes: images of defective parts that passed: two of every kind of defect first, then the others; the lowest
+            score first in both. Where images show several parts, a part's second image comes after the first of all
+            other parts.
+        false_rejects: good images that were called DEFECT, highest score first.
+        unknown: images that cannot be judged, good ones first, then by kind and name.
         kinds: galleries of found defects.
         left_out_kinds: kinds without a gallery, because there are more than 24.
         good: gallery of good images that were called good, None if the category has no good images.
@@ -63,6 +71,7 @@ class Choice:
 
     escapes: Wrong
     false_rejects: Wrong
+    unknown: Wrong
     kinds: tuple[Gallery, ...]
     left_out_kinds: tuple[str, ...]
     good: Gallery | None
@@ -73,6 +82,7 @@ class Choice:
         return [
             *self.escapes.shown,
             *self.false_rejects.shown,
+            *self.unknown.shown,
             *(image for gallery in galleries for _, image in gallery.shown),
         ]
 
@@ -97,8 +107,9 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
     kinds = sorted({image.kind for image in images if image.is_defective})
     good = [image for image in ordered if not image.is_defective]
     return Choice(
-        escapes=_wrong([image for image in ordered if image.is_defective and image.path in passed]),
-        false_rejects=_wrong([image for image in reversed(good) if is_wrong(image)]),
+        escapes=_wrong(_spread([image for image in ordered if image.is_defective and image.path in passed])),
+        false_rejects=_wrong([image for image in reversed(good) if image.verdict is Verdict.DEFECT]),
+        unknown=_wrong(sorted((image for image in images if image.verdict is Verdict.UNKNOWN), key=_by_kind)),
         kinds=tuple(
             _gallery(kind, [image for image in ordered if image.is_defective and image.kind == kind])
             for kind in kinds[:_MOST_KINDS]
@@ -108,13 +119,38 @@ def choose_images(images: Sequence[ImageResult], unit: RateUnit = RateUnit.PART)
     )
 
 
+def _by_kind(image: ImageResult) -> tuple[bool, str, str]:
+    return image.is_defective, image.kind, image.path.as_posix()
+
+
+def _spread(ordered: list[ImageResult]) -> list[ImageResult]:
+    """Escapes in the order of the page: the lowest scores alone would show one kind of defect, or one part, for all.
+
+    Args:
+        ordered: the lowest score first.
+    """
+    of_part: dict[str, int] = {}
+    turns = []
+    for image in ordered:
+        turns.append(of_part.get(image.part, 0))
+        of_part[image.part] = turns[-1] + 1
+    # one image of each part, then the second of each; sorting keeps the order of scores
+    by_part = [image for _, image in sorted(zip(turns, ordered, strict=True), key=lambda pair: pair[0])]
+    of_kind: dict[str, list[ImageResult]] = {}
+    for image in by_part:
+        of_kind.setdefault(image.kind, []).append(image)
+    first = [image for kind in sorted(of_kind) for image in of_kind[kind][:_EACH_KIND]]
+    chosen = {image.path for image in first}
+    return [*first, *(image for image in by_part if image.path not in chosen)]
+
+
 def _wrong(images: list[ImageResult]) -> Wrong:
     return Wrong(shown=tuple(images[:MOST_WRONG]), listed=tuple(images[MOST_WRONG:]))
 
 
 def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
     """Chooses examples of correctly judged images of one kind; `ordered` has the lowest score first."""
-    right = [image for image in ordered if not is_wrong(image)]
+    right = [image for image in ordered if not is_wrong(image) and image.verdict is not Verdict.UNKNOWN]
     last = len(right) - 1
     # images near the threshold tell most: low scores of defects, high scores of good parts
     wanted = (
@@ -130,5 +166,6 @@ def _gallery(kind: str, ordered: list[ImageResult]) -> Gallery:
         kind=kind,
         images=len(ordered),
         right=len(right),
+        unknown=sum(image.verdict is Verdict.UNKNOWN for image in ordered),
         shown=tuple((label, right[rank]) for rank, label in sorted(shown.items())),
     )

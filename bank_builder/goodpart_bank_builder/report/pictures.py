@@ -18,6 +18,7 @@ from goodpart_bank_builder.evaluate.marked import Seen, look_where
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.report.choice import is_wrong
 from goodpart_bank_builder.report.good_patches import DrawnStrip, GoodPatches, Strip
+from goodpart_bank_builder.report.outside import Outside, outside_of
 from goodpart_bank_builder.report.small_picture import (
     SIDE_PX,
     Pixels,
@@ -56,6 +57,7 @@ class Pictures:
             where the bundle holds no small pictures.
         on_defect: the same for the highest patch on the marked defect, where the highest of all lies beside it.
         learned: the name of the learned image that this very file is; None if it is new, or was held out.
+        outside: what makes an UNKNOWN image unlike good ones as a picture; empty for others.
     """
 
     picture: str
@@ -69,6 +71,7 @@ class Pictures:
     strip: Strip | None
     on_defect: Strip | None
     learned: str | None
+    outside: tuple[Outside, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,7 @@ class _Drawn:
     strip: DrawnStrip | None
     on_defect: DrawnStrip | None
     learned: str | None
+    outside: tuple[Outside, ...]
 
     def all(self) -> list[Pixels]:
         """Those that there are."""
@@ -151,6 +155,7 @@ class _Drawn:
             strip=None if self.strip is None else self.strip.encoded(quality),
             on_defect=None if self.on_defect is None else self.on_defect.encoded(quality),
             learned=self.learned,
+            outside=self.outside,
         )
 
 
@@ -171,7 +176,7 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: 
     close_up, gain = _close_up(whole, inspection) if is_wrong(image) and not has_strip else (None, 1.0)
     return _Drawn(
         picture=picture,
-        heat_map=_heat_map(inspection, picture, wrong=is_wrong(image)),
+        heat_map=draw_heat_map(inspection, picture, corners=is_wrong(image)),
         truth=None if mask is None else _outlined(picture, mask),
         close_up=close_up,
         gain=gain,
@@ -179,11 +184,18 @@ def _draw(inspector: Inspector, good: GoodPatches, image: ImageResult, side_px: 
         strip=good.strip(frame, whole, image, inspection) if has_strip else None,
         on_defect=None if beside is None else good.strip(frame, whole, image, inspection, patch=beside),
         learned=None if learned is None else learned.name,
+        outside=outside_of(inspector.checks, inspection),
     )
 
 
-def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels:
-    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp."""
+def draw_heat_map(inspection: Inspection, picture: Pixels, *, corners: bool) -> Pixels:
+    """The overlay of an inspection, drawn at the size of a picture, so that its lines stay sharp.
+
+    Args:
+        inspection: of the image.
+        picture: the image as a person sees it, made small.
+        corners: whether corners mark the highest patch of an image that is no DEFECT, too.
+    """
     height_px, width_px = picture.shape[:2]
     scale_y, scale_x = height_px / inspection.frame_height_px, width_px / inspection.frame_width_px
     roi = inspection.roi
@@ -198,7 +210,7 @@ def _heat_map(inspection: Inspection, picture: Pixels, *, wrong: bool) -> Pixels
     small = dataclasses.replace(
         inspection,
         # corners show what was looked at in a defect that passed, too
-        verdict=Verdict.DEFECT if wrong else inspection.verdict,
+        verdict=Verdict.DEFECT if corners else inspection.verdict,
         frame_height_px=height_px,
         frame_width_px=width_px,
         frame_spec=FrameSpec(channels=Channels.RGB, dtype=PixelType.UINT8, value_range=None, roi=roi),

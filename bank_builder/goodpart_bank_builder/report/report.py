@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from goodpart._host.atomic import check_target, staged_folder
 from goodpart.bundle.description import bundle_facts
+from goodpart.bundle.term import load_term
 from goodpart.errors import UsageError
 from goodpart.inspector import Inspector
 from goodpart.scoring.inspection import Verdict
@@ -27,10 +28,17 @@ from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import read_painted
 from goodpart_bank_builder.report.pictures import draw_legend, draw_pictures
 from goodpart_bank_builder.report.published import Published, load_published
+from goodpart_bank_builder.report.recommend import recommend
 from goodpart_bank_builder.report.tables import figure_rows, kind_columns, kind_rows
-from goodpart_bank_builder.report.text import printable
-from goodpart_bank_builder.report.thresholds import broken_promise, gap_step, lower_threshold_step, threshold_rows
-from goodpart_bank_builder.report.training import look_at_training
+from goodpart_bank_builder.report.text import distance_scale, printable
+from goodpart_bank_builder.report.thresholds import (
+    broken_promise,
+    gap_step,
+    lower_threshold_step,
+    middle_of_gap,
+    threshold_rows,
+)
+from goodpart_bank_builder.report.training import doctor_command, look_at_training
 
 _PAGE = re.compile(r"[A-Za-z0-9_.-]{1,100}\.html")
 
@@ -137,11 +145,13 @@ def _category_page(
         name=name,
         alone=alone,
         bundle=inspector.bundle,
-        bundle_folder=bundle,
+        doctor_command=doctor_command(bundle),
         doctor_page=doctor_page,
         near_identical=near_identical_words(near_identical),
         by_construction=BY_CONSTRUCTION,
         calibration=inspector.calibration,
+        distance_scale=distance_scale(inspector.calibration, pixel_threshold=inspector.pixel_threshold),
+        has_term=load_term(inspector.bundle) is not None,
         figures=result.figures,
         unit=result.figures.counted,
         verdicts=[verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN or _has_unknown(result)],
@@ -185,7 +195,14 @@ def _pictures(
     good = GoodPatches(inspector)
     pictures = draw_pictures(inspector, choice.shown(), doing=f"{printable(name)} report")
     passed = [pictures[image.path].seen for image in choice.escapes.shown]
+    recommended = recommend(inspector, result)
     lower = gap_step(inspector, result, bundle) or lower_threshold_step(inspector, result, bundle)
+    if recommended.threshold == result.figures.threshold and middle_of_gap(result) is not None:
+        # the command for another one would contradict it
+        lower = None
+    if lower is not None or result.figures.escapes.events or result.figures.false_rejects.events:
+        # one recommendation before all that could be chosen
+        lower = " ".join([recommended.says, *([] if lower is None else [lower])])
     return {
         "choice": choice,
         "pictures": pictures,
@@ -196,6 +213,7 @@ def _pictures(
         "steps": next_steps(
             inspector.bundle, result, conclusion, passed, lower_threshold=lower, near_identical=near_identical
         ),
+        "recommended": recommended,
         "examination": inspector.bundle.manifest.provenance.examination,
         "good": good,
         "training": look_at_training(inspector, result, good),

@@ -14,7 +14,7 @@ from goodpart_bank_builder.report.look_closer import CloseLook, Closer
 from goodpart_bank_builder.report.page import INDEX, MARK, environment
 from goodpart_bank_builder.report.painted import Painted
 from goodpart_bank_builder.report.small_picture import Picture, picture_of
-from goodpart_bank_builder.report.text import apart
+from goodpart_bank_builder.report.text import apart, distance_scale
 
 _OWN = re.compile(f"{re.escape(INDEX)}|{re.escape(MARK)}")
 _PARTS, _PAIRS = 8, 10
@@ -96,6 +96,7 @@ def write_suspects(
         whole=[found for found in diagnosis.findings if found.kind not in OF_IMAGES],
         compared=closer.compared,
         pixel_threshold=closer.pixel_threshold,
+        distance_scale=distance_scale(calibration, pixel_threshold=closer.pixel_threshold),
         found_any=bool(names),
         painted=painted,
     )  # fmt: skip

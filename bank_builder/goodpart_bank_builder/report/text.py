@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from goodpart.facts.calibration import Calibration
 from goodpart.scoring.rounding import decimals_that_tell_apart
 from goodpart_bank_builder.evaluate.metrics import Rate
 
@@ -59,6 +60,19 @@ def apart(value: float, other: float, digits: int = 2) -> str:
 def percent_text(value: float | None) -> str:
     """A share of 0 to 1 as a percentage; n/a for None."""
     return "n/a" if value is None else f"{100 * value:.1f} %"
+
+
+def distance_scale(calibration: Calibration, *, pixel_threshold: float) -> str:
+    """What a distance is to be compared with: the mean of held-out good patches, and that of the pixel threshold.
+
+    A bundle holds mean and standard deviation of these distances, and no percentiles.
+
+    Args:
+        calibration: of the bundle.
+        pixel_threshold: in sigmas.
+    """
+    at = calibration.mean + pixel_threshold * calibration.std
+    return f"held-out good patches have {calibration.mean:.3f} on average, the pixel threshold is {at:.3f}"
 
 
 def interval_text(rate: Rate) -> str:

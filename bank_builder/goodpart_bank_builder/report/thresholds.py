@@ -15,6 +15,8 @@ from goodpart_bank_builder.report.line import prices
 MORE, NEARLY = "Finds more", f"Finds {100 * NEARLY_ALL:.0f} %"
 """Names of the thresholds below the one in use."""
 
+_MIDDLE = "Middle of the gap"
+
 _USABLE = 0.2
 """A threshold that rejects a larger share of the good parts is no way out."""
 
@@ -100,11 +102,14 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
     if not rows:
         return None
     unit = result.figures.counted
+    unknown = result.figures.unknown_defective
     choices = "; ".join(
-        f"{row.threshold:g} finds {row.escapes.of - row.escapes.events} of {row.escapes.of} defective {unit}s and "
-        f"rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
+        f"{row.threshold:g} finds {row.escapes.of - row.escapes.events - unknown} of {row.escapes.of} defective "
+        f"{unit}s and rejects {row.false_rejects.events} of {row.false_rejects.of} good {unit}s"
         for row in rows
     )
+    if unknown:
+        choices += f" ({unknown} of the defective {unit}s are UNKNOWN at any threshold)"
     # the passed defects that a choice finds must be a tenth of all, or another threshold is no way out
     passed_now = escapes(units_of(result.images, result.figures.rate_unit), threshold=result.figures.threshold).events
     usable = [
@@ -128,6 +133,16 @@ def lower_threshold_step(inspector: Inspector, result: CategoryResult, bundle: P
     )
 
 
+def middle_of_gap(result: CategoryResult) -> float | None:
+    """The threshold in the middle between the highest good and the lowest defective score; None where they overlap."""
+    counted = [part for part in units_of(result.images, result.figures.rate_unit) if not part.is_unknown]
+    good = [part.score for part in counted if not part.is_defective]
+    bad = [part.score for part in counted if part.is_defective]
+    if not good or not bad or max(good) >= min(bad):
+        return None
+    return _between(max(good), counted, below=min(bad))
+
+
 def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str | None:
     """That an empty gap separates good and defective parts, and the threshold in its middle; None without a gap.
 
@@ -139,14 +154,15 @@ def gap_step(inspector: Inspector, result: CategoryResult, bundle: Path) -> str 
     unit, counted = result.figures.counted, units_of(result.images, result.figures.rate_unit)
     good = [part.score for part in counted if not part.is_defective and not part.is_unknown]
     bad = [part.score for part in counted if part.is_defective and not part.is_unknown]
-    if not good or not bad or max(good) >= min(bad):
+    middle = middle_of_gap(result)
+    if middle is None:
         return None
-    middle = _between(max(good), counted, below=min(bad))
+    judged = " that can be judged" if result.figures.unknown_good or result.figures.unknown_defective else ""
     said = (
-        f"No score lies between {max(good):.2f}, the highest of the {len(good)} good {unit}s tested, and "
-        f"{min(bad):.2f}, the lowest of the {len(bad)} defective {unit}s tested. The threshold in the middle of this "
-        f"gap is {middle:g}, the one in use is {inspector.threshold:.2f}. The middle is tuned on these {unit}s, no "
-        "promise for others."
+        f"No score lies between {max(good):.2f}, the highest of the {len(good)} good {unit}s tested{judged}, "
+        f"and {min(bad):.2f}, the lowest of the {len(bad)} defective {unit}s tested{judged}. The threshold in the "
+        f"middle of this gap is {middle:g}, the one in use is {inspector.threshold:.2f}. The middle is tuned on these "
+        f"{unit}s, no promise for others."
     )
     if conclude(result).kind is ConclusionKind.CANNOT_TELL:
         return said
@@ -178,6 +194,8 @@ def threshold_rows(inspector: Inspector, result: CategoryResult) -> list[Thresho
     if (cost := figures.cost) is not None:
         basis = f"costs {cost.best_cost:.3g} per part, the one in use {cost.cost_at_threshold:.3g}, {prices(cost)}"
         choices.append(("Cheapest", cost.best_threshold, basis, True))
+    if (middle := middle_of_gap(result)) is not None:
+        choices.append((_MIDDLE, middle, "half way between the highest good and the lowest defective score", True))
     for name, threshold in lower_thresholds(result).items():
         share = f"{100 * NEARLY_ALL:.0f} % of these defects" if name == NEARLY else "more, with few false rejects"
         supported = f"a false-reject rate of {calibration.rate_of(threshold):.3g}"

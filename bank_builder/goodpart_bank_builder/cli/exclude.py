@@ -1,0 +1,46 @@
+"""`goodpart-bank exclude`: images that turned out to be bad are found among those that were learned, and left out."""
+
+import argparse
+from pathlib import Path
+
+from goodpart._host.strict_json import to_plain
+from goodpart.cli.common import print_json
+from goodpart.cli.rows import say
+from goodpart_bank_builder.cli.update import add_build_options, tell_built
+from goodpart_bank_builder.life.exclude import find_learned
+from goodpart_bank_builder.life.rebuild import build_recipe
+
+SUMMARY = "Leave learned images out that are, or look like, given frames, and build the bundle again."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of this command."""
+    parser.description = (
+        f"{SUMMARY} Images are found by the sha256 of the file, and by near-identity of what they show. Without --yes "
+        "they are only listed."
+    )
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe (.toml)")
+    parser.add_argument("frames", type=Path, nargs="+", metavar="FRAME", help="an image of a part that is not good")
+    parser.add_argument("--yes", action="store_true", help="put them into exclude in the recipe, and build")
+    add_build_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Lists, and with --yes builds; returns the exit code."""
+    found = find_learned(options.recipe, options.frames, threads=options.threads)
+    lines = [
+        f"{'the same' if match.identical else 'alike':<12}{match.frame}: {match.image} (sha256 {match.sha256[:12]})"
+        for match in found.matches
+    ]
+    build = options.yes and bool(found.matches)
+    if not options.json:
+        say(*lines or ["none        no learned image is one of these frames or looks like one"])
+    if not build:
+        if options.json:
+            print_json({"matches": to_plain(found.matches), "build": None})
+        elif found.matches:
+            say("            to leave them out and build again: the same command with --yes")
+        return 0
+    rebuilt = build_recipe(options.recipe, threads=options.threads, workspace=options.workspace, text=found.text)
+    tell_built(rebuilt, as_json=options.json, more={"matches": to_plain(found.matches)})
+    return 0

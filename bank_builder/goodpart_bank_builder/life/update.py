@@ -1,0 +1,115 @@
+"""Update: appends good images to a recipe as a batch, and builds."""
+
+import dataclasses
+from pathlib import Path
+
+from goodpart._host.atomic import write_file
+from goodpart.errors import UsageError, found_at
+from goodpart_bank_builder.life.labels import LABELS, read_labels
+from goodpart_bank_builder.life.rebuild import Rebuilt, build_recipe
+from goodpart_bank_builder.recipe.recipe import read_recipe
+from goodpart_bank_builder.recipe.stored import with_batch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Appended:
+    """A batch that is appended.
+
+    Attributes:
+        name: of the batch.
+        images: folder or list of its images.
+        calibrates: whether they were picked at random.
+    """
+
+    name: str
+    images: Path
+    calibrates: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Update:
+    """What an update appends.
+
+    Attributes:
+        batches: in order.
+        text: the recipe with them.
+        lists: list files that it will name, with their content.
+        warning: why random frames count as selected, or None.
+    """
+
+    batches: tuple[Appended, ...]
+    text: str
+    lists: dict[Path, str]
+    warning: str | None
+
+
+def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = None) -> Update:
+    """What appending a folder of good images to a recipe means; nothing is written.
+
+    Args:
+        file: the recipe.
+        good: folder of good images. If it holds `labels.jsonl`, only frames that were labelled good are taken, and
+            these labels say which of them were picked at random.
+        selected: whether all of them were selected, and so set no threshold.
+        name: of the batch; None for the name of the folder.
+
+    Raises:
+        UsageError: recipe, folder or labels cannot be used, or the name is taken.
+    """
+    recipe = read_recipe(file)
+    if not good.is_dir():
+        raise UsageError(f"{good}: expected a folder of good images, found {found_at(good)}")
+    known = {batch.name for batch in recipe.settings.all_batches}
+    called = _free(good.resolve().name, known) if name is None else name
+    if called in known:
+        raise UsageError(f"--name: expected a name of its own for the batch, found {called!r} in {file}; give another")
+    lists: dict[Path, str] = {}
+    warning = None
+    batches = [Appended(name=called, images=good, calibrates=not selected)]
+    if (good / LABELS).is_file():
+        found = read_labels(good)
+        warning = found.warning
+        random, near = ((), (*found.random, *found.selected)) if selected else (found.random, found.selected)
+        batches = []
+        for kind, names, calibrates in (("random", random, True), ("selected", near, False)):
+            if names:
+                images = good / f"goodpart-{kind}.txt"
+                lists[images] = "".join(f"{each}\n" for each in names)
+                batches.append(Appended(name=f"{called} {kind}", images=images, calibrates=calibrates))
+        if not batches:
+            raise UsageError(f"{good / LABELS}: expected frames that were labelled good, found none")
+    text = recipe.places.text
+    for batch in batches:
+        text = with_batch(text, name=batch.name, images=_from(file, batch.images), calibrates=batch.calibrates)
+    return Update(batches=tuple(batches), text=text, lists=lists, warning=warning)
+
+
+def update(file: Path, planned: Update, *, threads: int, workspace: bool = True) -> Rebuilt:
+    """Builds with the appended batches; the recipe names them only once the bundle is there.
+
+    Args:
+        file: the recipe.
+        planned: what to append.
+        threads, workspace: as in `build_recipe`.
+
+    Raises:
+        UsageError, FrameError, BundleError: as in `build_recipe`.
+    """
+    for path, content in planned.lists.items():
+        write_file(path, content.encode("utf-8", "surrogateescape"))
+    return build_recipe(file, threads=threads, workspace=workspace, text=planned.text)
+
+
+def _from(file: Path, images: Path) -> Path:
+    """A path as the recipe names it: relative if it lies below the recipe's folder."""
+    folder, target = file.resolve().parent, images.resolve()
+    return target.relative_to(folder) if target.is_relative_to(folder) else target
+
+
+def _free(name: str, known: set[str]) -> str:
+    """The name, with a number behind it if it is taken."""
+    number, free = 1, name
+    while free in known:
+        number += 1
+        free = f"{name} {number}"
+    return free
