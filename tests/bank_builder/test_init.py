@@ -1,7 +1,6 @@
 """The first recipe: what a folder holds, a guess at its parts, and nothing that the build refuses."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,7 +34,7 @@ def test_a_recipe_that_builds(here, capsys):
     assert "# a guess: 12 parts" in text and "# the doctor" in text
     recipe = read_recipe(here / "bar.toml")
     assert recipe.settings.group == r"(.+)[_-]\d+\.[^.]+$"
-    assert recipe.settings.batches[0].images == Path("bar/train/good")
+    assert recipe.settings.batches[0].images.resolve() == here / "bar" / "train" / "good"
     assert recipe.backbone_sha256 is not None
     capsys.readouterr()
     assert main(["build", "bar.toml", "--threads", "1", "--false-reject-rate", "0.1", "--json"]) == 0
