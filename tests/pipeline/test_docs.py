@@ -24,6 +24,7 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
         (goodpart_bank, [name])
         for name in (
             "build",
+            "build-all",
             "init",
             "update",
             "exclude",

@@ -10,9 +10,11 @@ from goodpart._host.machine import usable_cores
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import print_json
 from goodpart.cli.rows import say, tell
+from goodpart.errors import UsageError
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.diagnosis import shortened
-from goodpart_bank_builder.many.build_all import build_all
+from goodpart_bank_builder.many.build_all import Build, build_all
+from goodpart_bank_builder.many.cluster import Cluster, import_distributed
 from goodpart_bank_builder.many.row import Row, State
 
 SUMMARY = "Build the bundles of many recipes: those that are out of date, several at a time."
@@ -35,6 +37,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=_jobs, default=usable_cores(), metavar="N",
         help="build N products at a time, each in a process with one thread (default: all %(default)s cores)",
     )  # fmt: skip
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS",
+        help="build on the workers of a Dask scheduler instead, tcp://127.0.0.1:PORT or tls://HOST:PORT; they see the "
+        "recipes' folders under the same paths (needs goodpart-bank-builder[dask])",
+    )  # fmt: skip
+    for name, words in (("ca", "certificate authority"), ("cert", "client's certificate"), ("key", "client's key")):
+        parser.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=f"{words} for tls://, as a PEM file")
     parser.add_argument("--force", action="store_true", help="also build bundles that are up to date")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write a page with the table of all products")
     parser.add_argument("--json", action="store_true", help="print the rows as one JSON object")
@@ -46,8 +55,9 @@ def run(options: argparse.Namespace) -> int:
         from goodpart_bank_builder.many.page import check_page_folder
 
         check_page_folder(options.report)
+    build = _on_cluster(options)
     began = time.perf_counter()
-    rows = build_all(options.recipes, jobs=options.jobs, force=options.force)
+    rows = build_all(options.recipes, jobs=options.jobs, force=options.force, build=build)
     spent_s = time.perf_counter() - began
     if options.report is not None:
         from goodpart_bank_builder.many.page import write_page
@@ -65,6 +75,17 @@ def run(options: argparse.Namespace) -> int:
         say(*_table(rows))
         say("", ", ".join(f"{counts[state]} {state.value}" for state in _SHOWN) + f"; {spent_s:.1f} s")
     return FAILED if counts[State.FAILED] else 0
+
+
+def _on_cluster(options: argparse.Namespace) -> Build | None:
+    """What builds on a scheduler's workers, tried before any work; None without a scheduler."""
+    if options.scheduler is None:
+        if options.tls_ca or options.tls_cert or options.tls_key:
+            raise UsageError("--tls-ca, --tls-cert, --tls-key: expected --scheduler tls://HOST:PORT, found none")
+        return None
+    cluster = Cluster(address=options.scheduler, ca=options.tls_ca, cert=options.tls_cert, key=options.tls_key)
+    import_distributed()
+    return cluster.build
 
 
 def _jobs(text: str) -> int:
