@@ -17,6 +17,7 @@ PAGES = [
     for name in (
         "workstation.md",
         "recipe.md",
+        "build-all.md",
         "doctor.md",
         "compare.md",
         "device.md",
@@ -33,6 +34,7 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
         (goodpart_bank, [name])
         for name in (
             "build",
+            "build-all",
             "init",
             "update",
             "exclude",

@@ -40,6 +40,7 @@ FLOORS = {
         {"build"},
         {"compare", "life"},
         {"report"},
+        {"many"},
         {"__init__"},
         {"cli"},
     ],

@@ -1,12 +1,10 @@
 """`goodpart-bank build`: photographs of good parts become a bundle."""
 
 import argparse
-import contextlib
 import dataclasses
-import json
 from pathlib import Path
 
-from goodpart._host.atomic import check_file, write_file
+from goodpart._host.atomic import check_file
 from goodpart._host.strict_json import to_plain
 from goodpart.bundle.term import load_term
 from goodpart.cli.common import print_json
@@ -30,6 +28,7 @@ from goodpart_bank_builder.cli.given import note_given
 from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.settings import BuildSettings
+from goodpart_bank_builder.doctor.findings_file import write_findings
 from goodpart_bank_builder.learn.learn import Learned, renamed
 from goodpart_bank_builder.life.rebuild import build_recipe
 from goodpart_bank_builder.recipe.recipe import is_recipe
@@ -116,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     settings, report, learned = _built(options)
     named = renamed(learned, read_good_folder(settings).names)
     painted = write_painted(settings.out, named, digest=report.digest, good_dir=Path())
-    file = _write_findings(options.findings, settings, report)
+    file = write_findings(options.findings, settings.out, report.diagnosis)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
         tell(f"report      {_write_page(options.report, settings, report)}")
@@ -148,21 +147,6 @@ def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Lea
     tell_passed_over(options.good_dir, becomes="learned")
     settings = BuildSettings(**{name: getattr(options, name) for name in names if hasattr(options, name)})
     return settings, *build_and_keep(settings)
-
-
-def _write_findings(file: Path | None, settings: BuildSettings, report: BuildReport) -> Path | None:
-    """Writes the findings to `file` or beside the bundle; returns where they stand, None if nothing is written."""
-    # resolved, because "." has no name
-    beside = settings.out.resolve().with_name(f"{settings.out.resolve().name}.findings.json")
-    if file is None and not report.diagnosis.findings:
-        # those of an older bundle of this name are no longer true
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        return None
-    target = beside if file is None else file
-    plain = significant_plain(to_plain(report.diagnosis), FIGURE_DIGITS)
-    write_file(target, (json.dumps(plain, indent=2, allow_nan=False) + "\n").encode())
-    return target
 
 
 def _head(text: str) -> float | None:

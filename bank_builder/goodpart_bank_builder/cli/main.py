@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from goodpart.cli.common import Command, OneLineParser, add_commands, run, run_command
 from goodpart_bank_builder.cli import (
     build,
+    build_all,
     compare,
     demo_data,
     doctor,
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "doctor": doctor,
     "init": init,
     "build": build,
+    "build-all": build_all,
     "update": update,
     "exclude": exclude,
     "reproduce": reproduce,
@@ -40,8 +42,8 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code.
 
-    0 is done, 1 findings of `doctor`, differences of `reproduce` or no-go of `compare`, 2 usage, 3 or 4 refused, 5 not
-    decided.
+    0 is done, 1 findings of `doctor`, differences of `reproduce`, no-go of `compare` or a product that failed, 2 usage, 3
+    or 4 refused, 5 not decided.
     """
     return run(run_command, _parser(), argv)
 

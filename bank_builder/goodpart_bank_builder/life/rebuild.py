@@ -87,6 +87,7 @@ def build_recipe(
     settings = dataclasses.replace(recipe.settings, **{"threads": threads, "force": True, **given})
     check_target(settings.out, force=True, mark=MANIFEST_SHA256, own=OWN_FILES)
     parent, last = _older(settings.out, settings.product)
+    parent = given.get("parent", parent)
     last = max(last, _last_serial(folder))
     if "serial" not in given:
         settings = dataclasses.replace(settings, serial=last + 1 if recipe.serial is None else recipe.serial)
@@ -120,6 +121,17 @@ def build_recipe(
         signed=recipe.key is not None,
         workspace=words,
     )
+
+
+def next_place(recipe: Recipe) -> tuple[int, str | None]:
+    """Serial and parent that the next bundle of a recipe gets, with the workspace.
+
+    Raises:
+        UsageError: another product's bundle, or none, lies in its place.
+    """
+    parent, last = _older(recipe.settings.out, recipe.settings.product)
+    last = max(last, _last_serial(workspace_of(recipe)))
+    return (last + 1 if recipe.serial is None else recipe.serial), parent
 
 
 def _write_recipe(file: Path, text: str, before: str) -> None:

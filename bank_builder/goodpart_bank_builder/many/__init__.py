@@ -1,0 +1,1 @@
+"""Many products: which of them are out of date, and how they are built, on this machine or on several."""
