@@ -42,8 +42,8 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code.
 
-    0 is done, 1 findings of `doctor`, differences of `reproduce`, no-go of `compare` or a product that failed, 2 usage, 3
-    or 4 refused, 5 not decided.
+    0 is done, 1 findings of `doctor`, differences of `reproduce`, no-go of `compare` or a product that failed, 2 usage,
+    3 or 4 refused, 5 not decided.
     """
     return run(run_command, _parser(), argv)
 
