@@ -19,7 +19,7 @@ from typing import IO
 from goodpart._host.strict_json import to_plain
 from goodpart_bank_builder.many.product import build_product
 
-GRACE_S = 10.0
+GRACE_S = 30.0
 """How long an interrupted build may tidy up before the process ends at once, in seconds."""
 
 _INTERRUPTED = 130
