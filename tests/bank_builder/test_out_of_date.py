@@ -13,7 +13,7 @@ from goodpart_bank_builder.many import product as product_module
 from goodpart_bank_builder.many import stamp as stamp_module
 from goodpart_bank_builder.many.check import check_products
 from goodpart_bank_builder.many.product import build_product
-from goodpart_bank_builder.many.row import State
+from goodpart_bank_builder.many.row import Row, State
 from goodpart_bank_builder.many.stamp import built_file, lock_file, read_built, stamp_of
 from goodpart_bank_builder.recipe.recipe import read_recipe
 from small_frames import draw_small
@@ -151,3 +151,12 @@ def test_files_that_another_machine_sees_otherwise(file):
     row = build_product(file, wait=True, stamp=seen)
     assert row.state is State.FAILED
     assert "expected the same recipe as on the client" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("a.toml:3: expected a file", "a.toml:3: expected a file"), ("expected a key", "a.toml: expected a key")],
+)
+def test_a_failure_names_its_recipe_once(reason, words):
+    row = Row(recipe="a.toml", product=None, bundle=None, state=State.OUT_OF_DATE).failed(reason)
+    assert row.why == words

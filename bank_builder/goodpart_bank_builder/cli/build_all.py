@@ -104,7 +104,7 @@ def _table(rows: Sequence[Row]) -> list[str]:
             f"{_figure(row.suspects, '8d')}"
         )
         lines.append(f"{row.name:<{width}}  {row.state.value:<10}  {figures}")
-    lines += [f"{row.name}: {row.reason}" for row in rows if row.reason is not None]
+    lines += [row.why for row in rows if row.reason is not None]
     for warning in dict.fromkeys(row.warning for row in rows if row.warning is not None):
         names = [row.name for row in rows if row.warning == warning]
         lines.append(f"{shortened(names)}: {warning}")

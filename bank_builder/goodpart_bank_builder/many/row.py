@@ -67,3 +67,9 @@ class Row:
     def failed(self, reason: str) -> "Row":
         """The row of a product that could not be built."""
         return dataclasses.replace(self, state=State.FAILED, reason=reason)
+
+    @property
+    def why(self) -> str:
+        """Name and reason; a reason that begins with the recipe, which is the name of a product not read, says both."""
+        reason = self.reason or ""
+        return reason if reason.startswith(self.name) else f"{self.name}: {reason}"
