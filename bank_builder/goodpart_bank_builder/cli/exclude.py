@@ -9,6 +9,7 @@ from goodpart.cli.rows import say
 from goodpart_bank_builder.cli.update import add_build_options, tell_built
 from goodpart_bank_builder.life.exclude import find_learned
 from goodpart_bank_builder.life.rebuild import build_recipe
+from goodpart_bank_builder.report.beside import write_beside
 
 SUMMARY = "Leave learned images out that are, or look like, given frames, and build the bundle again."
 
@@ -41,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         elif found.matches:
             say("            to leave them out and build again: the same command with --yes")
         return 0
-    rebuilt = build_recipe(options.recipe, threads=options.threads, workspace=options.workspace, text=found.text)
+    recipe, edit = options.recipe, found.edit
+    with build_recipe(recipe, threads=options.threads, workspace=options.workspace, edit=edit) as rebuilt:
+        write_beside(rebuilt.settings, rebuilt.report, rebuilt.learned)
     tell_built(rebuilt, as_json=options.json, more={"matches": to_plain(found.matches)})
     return 0

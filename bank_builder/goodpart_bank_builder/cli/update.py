@@ -11,6 +11,7 @@ from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.cli.diagnosis import tell_passed_over
 from goodpart_bank_builder.life.rebuild import Rebuilt
 from goodpart_bank_builder.life.update import plan_update, update
+from goodpart_bank_builder.report.beside import write_beside
 
 SUMMARY = "Append good images to a recipe as a new batch, and build the bundle again."
 
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     for batch in planned.batches:
         role = "sets the threshold: its images must have been picked at random" if batch.calibrates else "bank only"
         tell(f"batch       {batch.name}: {role}")
-    rebuilt = update(options.recipe, planned, threads=options.threads, workspace=options.workspace)
+    with update(options.recipe, planned, threads=options.threads, workspace=options.workspace) as rebuilt:
+        write_beside(rebuilt.settings, rebuilt.report, rebuilt.learned)
     tell_built(rebuilt, as_json=options.json, more={"warning": planned.warning})
     return 0
 

@@ -8,7 +8,7 @@ from goodpart.errors import UsageError
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.learn.embed import GoodImages
-from goodpart_bank_builder.life.rebuild import open_workspace
+from goodpart_bank_builder.life.rebuild import Edit, open_workspace
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.recipe.recipe import read_recipe, sha256_of
 from goodpart_bank_builder.recipe.stored import with_excluded
@@ -37,11 +37,11 @@ class Exclusion:
 
     Attributes:
         matches: the images to leave out.
-        text: the recipe without them.
+        edit: of the recipe.
     """
 
     matches: tuple[Match, ...]
-    text: str
+    edit: Edit
 
 
 def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusion:
@@ -90,5 +90,6 @@ def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusi
         ]
     backbone.close()
     chosen = tuple({match.sha256: match for match in reversed(matches)}.values())[::-1]
-    text = with_excluded(recipe.places.text, [match.sha256 for match in chosen]) if chosen else recipe.places.text
-    return Exclusion(matches=chosen, text=text)
+    text = recipe.places.text
+    after = with_excluded(text, [match.sha256 for match in chosen]) if chosen else text
+    return Exclusion(matches=chosen, edit=Edit(before=text, after=after))

@@ -1,13 +1,15 @@
 """Update: appends good images to a recipe as a batch, and builds."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart._host.atomic import write_file
 from goodpart.errors import UsageError, found_at
 from goodpart_bank_builder.data.labelled_export import LABELS
 from goodpart_bank_builder.life.labels import sort_labelled
-from goodpart_bank_builder.life.rebuild import Rebuilt, build_recipe
+from goodpart_bank_builder.life.rebuild import Edit, Rebuilt, build_recipe
 from goodpart_bank_builder.recipe.recipe import read_recipe
 from goodpart_bank_builder.recipe.stored import with_batch
 
@@ -33,13 +35,13 @@ class Update:
 
     Attributes:
         batches: in order.
-        text: the recipe with them.
+        edit: of the recipe.
         lists: list files that it will name, with their content.
         warning: why random frames count as selected, or None.
     """
 
     batches: tuple[Appended, ...]
-    text: str
+    edit: Edit
     lists: dict[Path, str]
     warning: str | None
 
@@ -82,11 +84,13 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
     text = recipe.places.text
     for batch in batches:
         text = with_batch(text, name=batch.name, images=_from(file, batch.images), calibrates=batch.calibrates)
-    return Update(batches=tuple(batches), text=text, lists=lists, warning=warning)
+    edit = Edit(before=recipe.places.text, after=text)
+    return Update(batches=tuple(batches), edit=edit, lists=lists, warning=warning)
 
 
-def update(file: Path, planned: Update, *, threads: int, workspace: bool = True) -> Rebuilt:
-    """Builds with the appended batches; the recipe names them only once the bundle is there.
+@contextlib.contextmanager
+def update(file: Path, planned: Update, *, threads: int, workspace: bool = True) -> Iterator[Rebuilt]:
+    """Builds with the appended batches, as `build_recipe` does; the recipe names them only once the bundle is there.
 
     Args:
         file: the recipe.
@@ -98,7 +102,8 @@ def update(file: Path, planned: Update, *, threads: int, workspace: bool = True)
     """
     for path, content in planned.lists.items():
         write_file(path, content.encode("utf-8", "surrogateescape"))
-    return build_recipe(file, threads=threads, workspace=workspace, text=planned.text)
+    with build_recipe(file, threads=threads, workspace=workspace, edit=planned.edit) as rebuilt:
+        yield rebuilt
 
 
 def _from(file: Path, images: Path) -> Path:

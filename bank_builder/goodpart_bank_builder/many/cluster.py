@@ -18,10 +18,10 @@ from goodpart._host.strict_json import from_plain, to_plain
 from goodpart.cli.rows import tell
 from goodpart.errors import MissingExtraError, UsageError
 from goodpart_bank_builder.learn.workspace import cpu_digest
+from goodpart_bank_builder.life.stamp import PACKAGES, Stamp
 from goodpart_bank_builder.many.check import Checked
 from goodpart_bank_builder.many.product import build_product
 from goodpart_bank_builder.many.row import Row
-from goodpart_bank_builder.many.stamp import PACKAGES, Stamp
 
 RETRIES = 3
 _COMPUTING = ("numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
