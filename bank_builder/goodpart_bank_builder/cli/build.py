@@ -16,6 +16,7 @@ from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_and_keep
 from goodpart_bank_builder.build.index import RECALL, search_method
+from goodpart_bank_builder.cli.batches import batch_lines
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
     kinds_lines,
@@ -177,6 +178,8 @@ def _print(report: BuildReport, painted: Path | None) -> None:
     calibration = report.calibration
     say(f"bundle      {report.bundle}, digest {report.digest}")
     say(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
+    for line in batch_lines(report):
+        say(line)
     if report.excluded:
         say(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
     for phrase in report.passed_over:

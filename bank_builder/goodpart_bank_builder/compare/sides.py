@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from goodpart.facts.learned import is_before
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.compare.pairs import Pair, Said
 
@@ -57,6 +58,19 @@ def side_of(inspector: Inspector) -> Side:
     )
 
 
+def _calibrates_on(word: str, inspector: Inspector) -> str | None:
+    """What sets the threshold, where batches are too old to; None if none is."""
+    origin = inspector.bundle.manifest.provenance
+    if (since := origin.calibrates_since) is None:
+        return None
+    random = [batch for batch in origin.batches or () if batch.calibrates]
+    young = sum(batch.images for batch in random if not is_before(batch.taken, since))
+    return (
+        f"{word} calibrates on batches taken since {since} alone: {young} of the {sum(each.images for each in random)} "
+        f"images that were picked at random, {len(inspector.calibration.scores)} held-out scores"
+    )
+
+
 def notes_on(old: Inspector, new: Inspector, pairs: tuple[Pair, ...]) -> list[str]:
     """What a reader should know beside the figures."""
     notes = []
@@ -73,6 +87,8 @@ def notes_on(old: Inspector, new: Inspector, pairs: tuple[Pair, ...]) -> list[st
                 f"{word} has format {inspector.bundle.manifest.format_version} and does not say which images it has "
                 "learned: learned images may count as test images"
             )
+        if words := _calibrates_on(word, inspector):
+            notes.append(words)
     refused = sum(Said.REFUSED in (pair.old.said, pair.new.said) for pair in pairs)
     if refused:
         notes.append(f"images that a bundle refuses count as rejected, and not in the AUROC: {refused}")

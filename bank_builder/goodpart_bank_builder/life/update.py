@@ -22,11 +22,13 @@ class Appended:
         name: of the batch.
         images: folder or list of its images.
         calibrates: whether they were picked at random.
+        taken: when the first of them was taken, as `Batch.taken`.
     """
 
     name: str
     images: Path
     calibrates: bool
+    taken: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Update:
     warning: str | None
 
 
-def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = None) -> Update:
+def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = None, taken: str | None = None) -> Update:
     """What appending a folder of good images to a recipe means; nothing is written.
 
     Args:
@@ -55,6 +57,7 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
             these labels say which of them were picked at random.
         selected: whether all of them were selected, and so set no threshold.
         name: of the batch; None for the name of the folder.
+        taken: when the first of the images was taken; None for the day of the earliest label, if there are labels.
 
     Raises:
         UsageError: recipe, folder or labels cannot be used, or the name is taken.
@@ -68,7 +71,7 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
         raise UsageError(f"--name: expected a name of its own for the batch, found {called!r} in {file}; give another")
     lists: dict[Path, str] = {}
     warning = None
-    batches = [Appended(name=called, images=good, calibrates=not selected)]
+    batches = [Appended(name=called, images=good, calibrates=not selected, taken=taken)]
     if (good / LABELS).is_file():
         found = sort_labelled(good)
         warning = found.warning
@@ -78,12 +81,20 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
             if names:
                 images = good / f"goodpart-{kind}.txt"
                 lists[images] = "".join(f"{each}\n" for each in names)
-                batches.append(Appended(name=f"{called} {kind}", images=images, calibrates=calibrates))
+                day = found.taken if calibrates and taken is None else taken
+                batches.append(Appended(name=f"{called} {kind}", images=images, calibrates=calibrates, taken=day))
         if not batches:
             raise UsageError(f"{good / LABELS}: expected frames that were labelled good, found none")
+    if recipe.settings.calibrates_since and any(batch.calibrates and batch.taken is None for batch in batches):
+        asks = recipe.places.of("calibration", "calibrates_since")
+        raise UsageError(
+            f"--taken: expected the month of the oldest image, because {asks} asks when each batch was taken, found "
+            f"none; give it"
+        )
     text = recipe.places.text
     for batch in batches:
-        text = with_batch(text, name=batch.name, images=_from(file, batch.images), calibrates=batch.calibrates)
+        images = _from(file, batch.images)
+        text = with_batch(text, name=batch.name, images=images, calibrates=batch.calibrates, taken=batch.taken)
     edit = Edit(before=recipe.places.text, after=text)
     return Update(batches=tuple(batches), edit=edit, lists=lists, warning=warning)
 

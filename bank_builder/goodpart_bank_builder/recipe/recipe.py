@@ -108,6 +108,7 @@ def read_recipe(file: Path, text: str | None = None) -> Recipe:
         where = f"{file}:{line[1]}" if line is not None and line[1] else str(file)
         raise UsageError(f"{where}: expected TOML, found {_AT_LINE.sub('', str(error))}; correct the line") from error
     tables = _checked(plain, places)
+    _check_dates(tables, places)
     batches = tuple(_batch(entry, number, places) for number, entry in enumerate(tables["batch"]))
     return _recipe(tables, batches, places)
 
@@ -181,6 +182,18 @@ def _check_table(name: str, number: int, entry: dict[str, Any], places: Places) 
             raise UsageError(f"{places.of(name, '', number)}: expected the key {key!r} in [{name}], found none")
 
 
+def _check_dates(tables: dict[str, Any], places: Places) -> None:
+    """Refuses a batch that calibrates and does not say when it was taken, where this decides whether it may."""
+    since = tables.get("calibration", {}).get("calibrates_since")
+    for number, entry in enumerate(tables["batch"] if since is not None else ()):
+        if entry.get("calibrates", True) and "taken" not in entry:
+            raise UsageError(
+                f"{places.of('batch', '', number)}: expected the key 'taken' in batch {entry['name']!r}, because "
+                f"{places.of('calibration', 'calibrates_since')} asks when each batch was taken, found none; give the "
+                f"month of its oldest image"
+            )
+
+
 def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:
     images = places.file.parent / entry["images"]
     if not images.is_dir() and not (images.is_file() and is_list(images)):
@@ -191,7 +204,11 @@ def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:
     try:
         check_batch_name(entry["name"])
         return Batch(
-            name=entry["name"], images=images, calibrates=entry.get("calibrates", True), digest=entry.get("digest")
+            name=entry["name"],
+            images=images,
+            calibrates=entry.get("calibrates", True),
+            digest=entry.get("digest"),
+            taken=entry.get("taken"),
         )
     except UsageError as error:
         raise UsageError(f"{places.of('batch', 'name', number)}: {error}") from error
@@ -219,6 +236,7 @@ def _recipe(tables: dict[str, Any], batches: tuple[Batch, ...], places: Places) 
             false_reject_rate=float(calibration.get("false_reject_rate", LearnSettings.false_reject_rate)),
             rate_per=RateUnit(calibration.get("unit", LearnSettings.rate_per.value)),
             calibration_parts=calibration.get("calibration_parts"),
+            calibrates_since=calibration.get("calibrates_since"),
             profile=bank.get("profile"),
             ignore=ignore,
             exclude=tuple(bank.get("exclude", ())),
