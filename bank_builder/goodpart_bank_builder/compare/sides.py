@@ -16,6 +16,8 @@ class Side:
         threshold: in use, in its sigmas.
         threshold_moved: whether this device has moved it.
         rate: the share of good images or parts that its held-out scores expect above the threshold.
+        promised: the share of good images or parts that may be rejected: what the recipe asked for; `rate` where this
+            device has moved the threshold.
         promise: what its calibration promises, in words.
         images: how many it has learned.
         warning: that its weights are untrained, or None.
@@ -30,6 +32,7 @@ class Side:
     threshold: float
     threshold_moved: bool
     rate: float
+    promised: float
     promise: str
     images: int
     warning: str | None
@@ -50,6 +53,9 @@ def side_of(inspector: Inspector) -> Side:
         threshold=inspector.threshold,
         threshold_moved=inspector.threshold_moved,
         rate=calibration.rate_of(inspector.threshold),
+        promised=calibration.rate_of(inspector.threshold)
+        if inspector.threshold_moved
+        else calibration.false_reject_rate,
         promise=calibration.promise,
         images=manifest.provenance.images,
         warning=manifest.backbone.weights.warning,

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from goodpart.errors import UsageError
 from goodpart.facts.learned import first_day
-from goodpart_bank_builder.data.labelled_export import LABELS, Label, LabelledFrame, read_labels
-
-RANDOM = "random"
-"""Why a frame was kept that was picked at random; every other reason is a selection."""
-
-_MOST_UNLABELLED = 0.05
+from goodpart_bank_builder.data.labelled_export import (
+    LABELS,
+    MOST_UNLABELLED,
+    RANDOM,
+    Label,
+    LabelledFrame,
+    read_labels,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,11 +53,10 @@ def sort_labelled(folder: Path) -> Sorted:
             f"{file}: expected all {drawn.good} random frames that were labelled good, found {len(random)}: picking "
             f"out is a selection; export them all, or give --selected"
         )
-    share = drawn.unlabelled / drawn.drawn if drawn.drawn else 0.0
-    if random and share > _MOST_UNLABELLED:
+    if random and not drawn.is_mostly_labelled:
         warning = (
             f"{file}: {drawn.unlabelled} of {drawn.drawn} random frames are not labelled, more than "
-            f"{_MOST_UNLABELLED * 100:.0f} %: the others count as selected and set no threshold"
+            f"{MOST_UNLABELLED * 100:.0f} %: the others count as selected and set no threshold"
         )
         return Sorted(random=(), selected=(*random, *selected), warning=warning)
     days = [_day(frame.at) for frame in good if frame.kept_for == RANDOM]
