@@ -194,10 +194,11 @@ def _false_rejects(found: Comparison, settings: CompareSettings) -> Finding:
     change, kept = found.false_rejects, found.kept
     breaks = kept.share > found.new.promised
     is_against = breaks and change.rise > settings.max_false_reject_rise and change.p_value < LEVEL
+    rise = f"a rise of {100 * change.rise:.1f} points" if change.rise > 0 else "no rise"
     sentence = (
-        f"OLD rejects {change.old} of {change.of} good parts, NEW {change.new}: a rise of {100 * change.rise:.1f} "
-        f"points, of which {100 * settings.max_false_reject_rise:g} are allowed (McNemar p {change.p_value:.2g}; "
-        f"below {LEVEL:g} it is no chance). NEW {'breaks' if breaks else 'keeps'} its own rate: it rejects "
+        f"OLD rejects {change.old} of {change.of} good parts, NEW {change.new}: {rise}, of "
+        f"{100 * settings.max_false_reject_rise:g} points that are allowed (McNemar p {change.p_value:.2g}; below "
+        f"{LEVEL:g} it is no chance). NEW {'breaks' if breaks else 'keeps'} its own rate: it rejects "
         f"{kept.rejected} of {counted(kept.of, f'good {kept.unit.value}')}, and {100 * found.new.promised:.3g} % are "
         f"allowed."
     )

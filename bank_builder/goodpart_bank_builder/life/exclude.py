@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.errors import UsageError
+from goodpart.facts.spec import FrameSpec
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.good_folder import read_good_folder
+from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.embed import GoodImages
 from goodpart_bank_builder.life.rebuild import Edit, open_workspace
 from goodpart_bank_builder.progress import progress
@@ -36,12 +38,20 @@ class Exclusion:
     """What leaving frames out means.
 
     Attributes:
-        matches: the images to leave out.
+        frames: that were given.
+        matches: the images to leave out, by frame, the nearest first; an image that several frames look like once.
+        more: how many others are near-identical to a frame: at most 20 of each frame are listed.
         edit: of the recipe.
+        settings: of the recipe's builds, which say where the images lie.
+        spec: of the frames that its backbone takes.
     """
 
+    frames: tuple[Path, ...]
     matches: tuple[Match, ...]
+    more: int
     edit: Edit
+    settings: BuildSettings
+    spec: FrameSpec
 
 
 def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusion:
@@ -81,15 +91,19 @@ def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusi
         for frame, path in same.items()
         if path is not None
     ]
+    more = 0
     for frame in frames:
         own = same[frame] or next(each for each in strangers if sha256_of(each) == sha256_of(frame))
         near = images.lookalikes.across([[own], [path for path in paths if path != own]])
+        more += near.count - len(near.nearest)
         matches += [
             Match(frame=str(frame), image=found.names[other], sha256=digest_of[other], identical=False)
             for _, other in near.nearest
         ]
+    spec = backbone.spec.frame
     backbone.close()
     chosen = tuple({match.sha256: match for match in reversed(matches)}.values())[::-1]
     text = recipe.places.text
     after = with_excluded(text, [match.sha256 for match in chosen]) if chosen else text
-    return Exclusion(matches=chosen, edit=Edit(before=text, after=after))
+    edit = Edit(before=text, after=after)
+    return Exclusion(frames=tuple(frames), matches=chosen, more=more, edit=edit, settings=recipe.settings, spec=spec)
