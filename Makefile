@@ -63,12 +63,13 @@ install: $(VENV)/installed
 # torch is pinned and comes first: a later, unpinned request would fetch another one. hnswlib is compiled for any x86-64,
 # not for this very CPU, because pip caches what it built. Python files are compiled on all cores at the end, where pip
 # would use one core; some packages carry files that are not Python's, so a failure there means nothing.
-$(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml bank_builder/pyproject.toml
+$(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml bank_builder/pyproject.toml station/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --no-compile torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet --no-compile torchvision==0.28.0 \
-		--editable ./runtime --editable ./export --editable ./bank_builder --group dev --group supply --group docs
+		--editable ./runtime --editable ./export --editable ./bank_builder \
+		--editable "./station[modbus,mqtt,web]" --group dev --group supply --group docs
 	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 

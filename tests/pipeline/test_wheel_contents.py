@@ -9,7 +9,10 @@ from hatchling.builders.wheel import WheelBuilder
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("folder", ["runtime/goodpart", "export/goodpart_export", "bank_builder/goodpart_bank_builder"])
+@pytest.mark.parametrize(
+    "folder",
+    ["runtime/goodpart", "export/goodpart_export", "bank_builder/goodpart_bank_builder", "station/goodpart_station"],
+)
 def test_a_wheel_holds_every_file_of_its_package(folder, tmp_path):
     package = ROOT / folder
     (wheel,) = WheelBuilder(str(package.parent)).build(directory=str(tmp_path))

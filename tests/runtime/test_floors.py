@@ -44,13 +44,31 @@ FLOORS = {
         {"__init__"},
         {"cli"},
     ],
+    "station/goodpart_station": [
+        {"codes", "mailbox"},
+        {"part"},
+        {"line"},
+        {"sources", "links", "sinks"},
+        {"__init__"},
+        {"cli"},
+    ],
 }
 """The rooms of every package, bottom up. A room is a sub-package, or a module beside them."""
 
 FORBIDDEN = {
-    "goodpart": {"torch", "torchvision", "onnx", "sklearn", "tqdm", "goodpart_export", "goodpart_bank_builder"},
+    "goodpart": {
+        "torch",
+        "torchvision",
+        "onnx",
+        "sklearn",
+        "tqdm",
+        "goodpart_export",
+        "goodpart_bank_builder",
+        "goodpart_station",
+    },
     "goodpart_export": {"goodpart_bank_builder", "cv2", "sklearn"},
     "goodpart_bank_builder": {"goodpart_export", "torch", "torchvision", "onnx"},
+    "goodpart_station": {"torch", "torchvision", "onnx", "sklearn", "goodpart_export", "goodpart_bank_builder"},
 }
 
 

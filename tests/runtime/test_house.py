@@ -3,7 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ["runtime", "export", "bank_builder", "tests", "benchmarks", "supply", "docs", "typings"]
+FOLDERS = ["runtime", "export", "bank_builder", "station", "tests", "benchmarks", "supply", "docs", "typings"]
 LONGEST = 300
 
 

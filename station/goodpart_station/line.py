@@ -1,0 +1,83 @@
+"""What links, sinks and the page may ask of the station, and what the station asks of them."""
+
+from typing import Protocol
+
+from goodpart_station.codes import Command, Reason
+from goodpart_station.part import Result, Slot, Status
+
+
+class Line(Protocol):
+    """The station as a link or the page sees it. Every method returns at once; any thread may call it."""
+
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+        """A part is there. It always gets an answer: its verdict, or REFUSED with the reason.
+
+        Args:
+            plc_seq: the number that the PLC gave it, 1 to 65535.
+            product: the number of the product that the PLC wants, 0 for whatever is judged now.
+            part_id: what the PLC calls the part, 0 to 2^32 - 1.
+        """
+
+    def plc_heartbeat(self) -> None:
+        """The PLC's heartbeat has changed."""
+
+    def acknowledge(self, plc_seq: int) -> None:
+        """The PLC has used the result with this number."""
+
+    def command(self, command: int, *, product: int = 0, who: str) -> Reason:
+        """Does what a PLC or a person asks for.
+
+        Args:
+            command: a `Command`; another number is `Reason.UNKNOWN_COMMAND`.
+            product: the product to prepare.
+            who: for the audit, such as "plc" or the name of a token.
+
+        Returns:
+            `Reason.NONE` if it was carried out or has begun, else why not.
+        """
+
+    def status(self) -> Status:
+        """The newest state."""
+
+
+class Link(Protocol):
+    """A server that lives in the station's event loop, such as the Modbus server and the page."""
+
+    async def open(self) -> None:
+        """Starts to serve.
+
+        Raises:
+            UsageError: it cannot, such as an address that is taken.
+        """
+
+    async def close(self) -> None:
+        """Ends within a second."""
+
+
+class PlcLink(Link, Protocol):
+    """A link that shows results to a PLC."""
+
+    def publish(self, slot: Slot) -> None:
+        """Shows a result. Called by the judging thread: it writes memory, and never waits."""
+
+
+class Sink(Protocol):
+    """A place that results go to beside the PLC. It has a thread and a mailbox of its own."""
+
+    name: str
+
+    def put(self, result: Result) -> None:
+        """Hands a result over. Called by the judging thread: it never waits; a full mailbox drops its oldest result."""
+
+    @property
+    def dropped(self) -> int:
+        """How many results were dropped since the start."""
+
+    def start(self) -> None:
+        """Starts the thread."""
+
+    def close(self) -> None:
+        """Writes what is still in the mailbox for at most two seconds, and ends."""
+
+
+__all__ = ["Command", "Line", "Link", "PlcLink", "Sink"]

@@ -1,0 +1,1 @@
+"""Links to a PLC: triggers in, verdicts out."""

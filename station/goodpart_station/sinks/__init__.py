@@ -1,0 +1,1 @@
+"""What results go to beside the PLC."""
