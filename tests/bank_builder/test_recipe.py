@@ -174,8 +174,8 @@ def test_the_second_batch_is_named_by_its_own_line(folder):
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        (FULL.replace("[sign]", "[signature]"), ":47: expected one of the tables"),
-        (FULL.replace("seed = 3", "seed = "), ":34: expected TOML"),
+        (FULL.replace("[sign]", "[signature]"), ":49: expected one of the tables"),
+        (FULL.replace("seed = 3", "seed = "), ":36: expected TOML"),
         (FULL.replace("[[batch]]", "[batch]", 1).replace("[[batch]]", "[calibration2]"), ":"),
         (FULL.replace('name = "start"\n', ""), ":11: expected the key 'name'"),
         (FULL.replace('"start"', '"a/b"'), ":12: batch: expected"),
