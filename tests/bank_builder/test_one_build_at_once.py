@@ -14,6 +14,7 @@ from goodpart._host.locks import hold
 from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import UsageError
 from goodpart_bank_builder.cli.main import main
+from goodpart_bank_builder.life import rebuild as rebuild_module
 from goodpart_bank_builder.life.alone import alone, holder, lock_file
 from goodpart_bank_builder.life.rebuild import build_recipe
 from goodpart_bank_builder.life.stamp import built_file, read_built
@@ -109,6 +110,19 @@ def test_a_build_that_fails_leaves_nothing(file, tmp_path, capsys):
     shutil.rmtree(bundle(file).parent)
     assert "none.npy" in refused(capsys, "build", file)
     assert not bundle(file).parent.exists()
+
+
+def test_an_interrupted_build_leaves_nothing(file, monkeypatch, capsys):
+    before = file.read_bytes(), contents(bundle(file)), sorted(bundle(file).parent.iterdir())
+
+    def interrupted(*arguments):
+        assert lock_file(bundle(file)).exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rebuild_module, "build_and_keep", interrupted)
+    assert main(["update", str(file), "--good", str(file.parent / "new")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].endswith("interrupted; nothing half-written is left")
+    assert (file.read_bytes(), contents(bundle(file)), sorted(bundle(file).parent.iterdir())) == before
 
 
 @pytest.mark.parametrize("command", ["build", "update", "exclude"])
