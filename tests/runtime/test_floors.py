@@ -48,6 +48,7 @@ FLOORS = {
         {"codes", "mailbox"},
         {"part"},
         {"line"},
+        {"conductor"},
         {"sources", "links", "sinks"},
         {"__init__"},
         {"cli"},
