@@ -65,20 +65,18 @@ class Rules:
                 f"rules: expected a deadline above 0, late_limit from 1 on and queue_parts from 1 to {SLOTS}, found "
                 f"{self.deadline_ns} ns, {self.late_limit} and {self.queue_parts}"
             )
-        if self.trigger is TriggerKind.HARDWARE:
-            self._check_window()
-
-    def _check_window(self) -> None:
-        window_ns = self.pair_before_ns + self.pair_after_ns
-        if window_ns >= self.min_spacing_ns:
+        hardware = self.trigger is TriggerKind.HARDWARE
+        window_ns = self.pair_after_ns + (self.pair_before_ns if hardware else 0)
+        words = "pair_before_ms + pair_after_ms" if hardware else "pair_after_ms"
+        if hardware and window_ns >= self.min_spacing_ns:
             raise UsageError(
-                f"pair_before_ms + pair_after_ms: expected less than min_spacing_ms ({_ms(self.min_spacing_ns)}), "
-                f"found {_ms(window_ns)}; a frame could belong to two parts: narrow the window"
+                f"{words}: expected less than min_spacing_ms ({_ms(self.min_spacing_ns)}), found {_ms(window_ns)}; a "
+                f"frame could belong to two parts: narrow the window"
             )
-        if window_ns >= self.resync_ns:
+        if self.trigger is not TriggerKind.NONE and window_ns >= self.resync_ns:
             raise UsageError(
-                f"resync_ms: expected more than pair_before_ms + pair_after_ms ({_ms(window_ns)}), found "
-                f"{_ms(self.resync_ns)}; frames of earlier parts could still come: wait longer"
+                f"resync_ms: expected more than {words} ({_ms(window_ns)}), found {_ms(self.resync_ns)}; frames of "
+                f"earlier parts could still come: wait longer"
             )
 
 
