@@ -109,7 +109,8 @@ class Engine:
 
         self._step(told)
         name = next((each.name for each in Command if each == command), str(command))
-        _log.info("%s asks for %s%s: %s", who, name, f" {product}" if product else "", answer.name)
+        refused = "" if answer is Reason.NONE else f", refused: {answer.name}"
+        _log.info("%s: %s%s%s", who, name, f" {product}" if product else "", refused)
         return answer
 
     def status(self) -> Status:
@@ -173,7 +174,7 @@ class Engine:
             self._judge_next()
             if self._stopping.is_set() and until_s is None:
                 until_s = time.monotonic() + _END_WITHIN_S
-                self.command(Command.HALT, who="the end of the station")
+                self.command(Command.HALT, who="end")
         self._source_thread.join(_REOPEN_S)
         if self._failure is not None:
             raise self._failure

@@ -19,7 +19,8 @@ _BEAT_S = 0.1
 _JOIN_S = 5.0
 """How long the end waits for links, each of which ends within a second."""
 
-_WORKING = (State.READY, State.BUSY)
+_STANDING = (State.OUT_OF_STEP, State.FAULT)
+"""States that somebody has to end."""
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class IoLoop:
 
     def _tell(self, status: Status) -> None:
         """One line for each change of state, to the journal and to systemd."""
-        state = State.READY if status.state in _WORKING else status.state
+        state = State.READY if status.state is State.BUSY else status.state
         if self._told == (state, status.why):
             return
         if not self._is_ready and state is not State.STARTING:
@@ -132,7 +133,7 @@ class IoLoop:
             notify("READY=1")
         self._told = state, status.why
         text = f"{state.name}{f': {status.why}' if status.why else ''}"
-        _log.log(logging.INFO if state in (*_WORKING, State.STARTING) else logging.WARNING, "%s", text)
+        _log.log(logging.WARNING if state in _STANDING else logging.INFO, "%s", text)
         notify(f"STATUS={text}")
 
     def _set_timer(self) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from goodpart import Store, UsageError
 from goodpart._host.locks import hold
-from goodpart_station.codes import Bits, Command, Reason
+from goodpart_station.codes import Bits, Command
 from goodpart_station.conductor.rules import Rules
 from goodpart_station.engine import Engine
 from goodpart_station.io_loop import IoLoop
@@ -83,16 +83,23 @@ def run(plan: Plan) -> None:
     The calling thread must be the main thread; it judges.
 
     Raises:
+        GoodpartError: as in `started`.
+    """
+    with started(plan) as engine, _signals(engine):
+        engine.run()
+
+
+@contextlib.contextmanager
+def started(plan: Plan) -> Iterator[Engine]:
+    """A station whose links, sinks and products have started; `Engine.run` judges. In the end all of it is closed.
+
+    Raises:
         UsageError: the data folder cannot be written, another station holds it, or a link cannot be opened.
         GoodpartError: the source or a sink cannot be opened.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_held_alone(plan.data))
-        engine = Engine(
-            plan.rules,
-            products=functools.partial(_products, plan),
-            source=plan.source,
-        )
+        engine = Engine(plan.rules, products=functools.partial(_products, plan), source=plan.source)
         plugs = plan.plugs(engine)
         engine.plc_links.extend(plugs.plc)
         engine.sinks.extend(plugs.sinks)
@@ -100,7 +107,6 @@ def run(plan: Plan) -> None:
         for sink in plugs.sinks:
             sink.start()
             stack.callback(sink.close)
-        stack.enter_context(_signals(engine))
         loop = IoLoop(
             engine,
             [*plugs.plc, *plugs.links],
@@ -112,13 +118,9 @@ def run(plan: Plan) -> None:
         stack.callback(loop.close)
         engine.products.start()
         if plan.product:
-            refused = engine.command(Command.PREPARE, product=plan.product, who="the start")
-            if refused is not Reason.NONE:
-                raise UsageError(f"product {plan.product}: expected one that can be prepared, found {refused.name}")
-        try:
-            engine.run()
-        finally:
-            notify("STOPPING=1")
+            engine.command(Command.PREPARE, product=plan.product, who="start")
+        stack.callback(notify, "STOPPING=1")
+        yield engine
 
 
 def _products(plan: Plan, engine: Engine) -> Products:

@@ -45,7 +45,7 @@ FLOORS = {
         {"cli"},
     ],
     "station/goodpart_station": [
-        {"codes", "mailbox", "notify", "life"},
+        {"codes", "mailbox", "notify", "life", "clock"},
         {"part"},
         {"line"},
         {"conductor"},
