@@ -47,7 +47,8 @@ FLOORS = {
     "station/goodpart_station": [
         {"codes", "mailbox", "notify", "life", "clock"},
         {"part"},
-        {"line"},
+        {"line", "ring"},
+        {"message"},
         {"conductor"},
         {"sources", "links", "sinks", "products", "results"},
         {"judge"},
