@@ -1,6 +1,8 @@
 """The PLC's rule: no reading of the slots, torn, old or another part's, lets a part pass that was not found good."""
 
 import itertools
+import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -65,3 +67,30 @@ def test_a_trigger_leaves_the_results_of_other_parts():
 def test_only_good_passes(verdict):
     assert passes(slot_registers(small_slot(5, verdict)), 5) == (verdict is PartVerdict.GOOD)
     assert not passes(slot_registers(small_slot(21, verdict)), 5)
+
+
+def test_no_reader_sees_half_of_a_result_while_another_thread_publishes():
+    memory, is_done = Memory(SmallLine()), threading.Event()
+    # three parts that share a slot, each told by its score as well
+    slots = [small_slot(seq, score_millisigmas=seq * 1001) for seq in (5, 21, 37)]
+
+    def judge():
+        for number in range(20_000):
+            memory.publish(slots[number % 3])
+        is_done.set()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=judge)
+    thread.start()
+    seen = set()
+    try:
+        while not is_done.is_set():
+            first, _, _, _, high, low, _, last = slot_of(memory, 5)
+            assert first == last
+            assert high * 65536 + low == first * 1001
+            seen.add(first)
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()
+    assert len(seen) > 1
