@@ -2,8 +2,8 @@
 
 The station runs in this process: conductor, judge, event loop, products and sinks are the real ones, the camera has its
 frame in memory at once, and the PLC is a link that takes the time. A bare inspection and a part take turns, each with a
-frame of its own, so other work on the machine affects both alike. Every combination runs once per round, in a new random
-order each round.
+frame of its own, so that other work on the machine affects both alike. Every combination runs once per round, in a new
+random order each round.
 
     python benchmarks/station.py BUNDLE --threads 1 2
 """

@@ -73,6 +73,6 @@ def simulation(bundle: Path, replay: Replay, *, threads: int | None) -> Iterator
             threads=threads,
             rules=Rules(trigger=TriggerKind.NONE, products=frozenset({1}), deadline_ns=_DEADLINE_NS, simulated=True),
             source=lambda wanted: replay.source(wanted, triggered=False),
-            plugs=lambda _: Plugs(sinks=(Rows(),)),
+            plugs=lambda engine: Plugs(sinks=(Rows(when_closed=engine.stop),)),
             product=1,
         )
