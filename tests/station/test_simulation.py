@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from goodpart import UsageError
-from goodpart_station.station import started
+from goodpart_station.running import started
 from small_frames import draw_defect, draw_small
 from station_parts import BUNDLE, Site
 
