@@ -45,11 +45,12 @@ FLOORS = {
         {"cli"},
     ],
     "station/goodpart_station": [
-        {"codes", "mailbox"},
+        {"codes", "mailbox", "settings"},
         {"part"},
         {"line"},
         {"conductor"},
         {"sources", "links", "sinks"},
+        {"config"},
         {"__init__"},
         {"cli"},
     ],
