@@ -3,9 +3,14 @@
 import pytest
 
 from goodpart_station.codes import Bits, Command, PartVerdict, Reason
+from goodpart_station.conductor.answers import Answers
+from goodpart_station.conductor.effects import Judgement
+from goodpart_station.conductor.hands import Hand, Hands
 from goodpart_station.conductor.rules import TriggerKind
-from line_schedule import DEADLINE, MS
-from small_conductor import Desk, ok, refused
+from goodpart_station.part import Part
+from line_model import inspection
+from line_schedule import DEADLINE, MS, rules
+from small_conductor import Desk, ok, refused, shown
 
 SOFTWARE, HARDWARE, NONE = TriggerKind.SOFTWARE, TriggerKind.HARDWARE, TriggerKind.NONE
 
@@ -221,3 +226,26 @@ def test_nothing_is_good_in_a_simulation():
     desk.trigger(3, 300)
     desk.frame("f", 310)
     assert desk.say(3, 320, refused(Reason.FRAME_REFUSED)) == ["3 REFUSED FRAME_REFUSED"]
+
+
+def test_the_first_writer_wins():
+    hands, hand = Hands(), Hand(Part(1, 7, 0, 1, 0, 100))
+    answers = Answers(rules(SOFTWARE), hands)
+    hands.add(hand)
+    assert answers.refuse(hand, Reason.OUT_OF_STEP, "first", at_ns=1) is not None
+    hand.judgement = Judgement(inspection=inspection(), reason=Reason.NONE, detail=None, product=1)
+    assert answers.refuse(hand, Reason.OVERRUN, "second", at_ns=2) is None
+    assert answers.time_out(hand, at_ns=2) is None
+    assert answers.tell(hand, at_ns=2) is None
+    assert (answers.good_total, answers.timeouts_total, answers.late_in_a_row) == (0, 0, 0)
+
+
+def test_the_count_of_good_parts_begins_again_after_32_bits():
+    hands = Hands()
+    answers = Answers(rules(SOFTWARE), hands)
+    answers.good_total = 2**32 - 1
+    hand = Hand(Part(1, 7, 0, 1, 0, 100))
+    hands.add(hand)
+    hand.judgement = Judgement(inspection=inspection(), reason=Reason.NONE, detail=None, product=1)
+    assert shown((answers.tell(hand, at_ns=1),)) == ["7 GOOD"]
+    assert answers.good_total == 0

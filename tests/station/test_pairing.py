@@ -2,9 +2,8 @@
 
 import pytest
 
-from goodpart.errors import UsageError
 from goodpart_station.codes import Bits, Command
-from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.conductor.rules import TriggerKind
 from line_schedule import AFTER, BEFORE, DEADLINE, MS, RESYNC, SPACING
 from small_conductor import Desk
 
@@ -136,15 +135,32 @@ def test_a_frame_may_come_before_its_trigger(hard):
     assert hard.frame("b", 400 + AFTER) == ["judge 2 by b"]
 
 
+def test_a_window_ends(hard):
+    hard.trigger(1, 0)
+    hard.frame("a", 10)
+    hard.judged(1, 60)
+    # beyond the window of part 1, and within that of part 2
+    assert hard.frame("b", 200 - BEFORE) == []
+    assert hard.trigger(2, 200) == ["take 2", "judge 2 by b"]
+    hard.judged(2, 260)
+    # and before the window of part 3
+    hard.frame("c", 400 - BEFORE - TICK)
+    assert hard.trigger(3, 400) == ["3 REFUSED OUT_OF_STEP"]
+
+
 def test_the_answer_waits_until_no_other_trigger_can_claim_the_frame(hard):
     hard.trigger(1, 0)
     hard.frame("a", 10)
+    assert hard.wakeup == 10 + BEFORE + TICK
     assert hard.judged(1, 20) == []
+    # the judge makes nothing due earlier: nobody need wake the timer
     assert hard.wakeup == 10 + BEFORE + TICK
     assert hard.tick(10 + BEFORE) == []
     assert hard.tick(10 + BEFORE + TICK) == ["1 GOOD"]
     hard.trigger(2, 200)
     hard.frame("b", 210)
+    hard.tick(210 + BEFORE + TICK)
+    assert hard.wakeup == 200 + DEADLINE
     # a judge that takes longer waits for nothing
     assert hard.judged(2, 210 + BEFORE + TICK) == ["2 GOOD"]
 
@@ -247,40 +263,3 @@ def test_pictures_of_refused_parts_are_nobodys(hard):
     assert hard.state == "READY"
     assert hard.trigger(2, 200) == ["take 2"]
     assert hard.frame("b", 210) == ["judge 2 by b"]
-
-
-# rules
-
-
-def rules_with(**changed):
-    given = {"trigger": TriggerKind.HARDWARE, "products": frozenset({1}), "deadline_ns": DEADLINE * MS, **changed}
-    return Rules(**given)
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        (
-            {"pair_before_ns": 40 * MS, "pair_after_ns": 140 * MS, "min_spacing_ns": 180 * MS},
-            r"pair_before_ms \+ pair_after_ms: expected less than min_spacing_ms \(180\), found 180;",
-        ),
-        (
-            {"pair_after_ns": 100 * MS, "min_spacing_ns": 180 * MS, "resync_ns": 100 * MS},
-            r"resync_ms: expected more than pair_before_ms \+ pair_after_ms \(100\), found 100;",
-        ),
-        (
-            {"trigger": TriggerKind.SOFTWARE, "pair_after_ns": 600 * MS},
-            r"resync_ms: expected more than pair_after_ms \(600\), found 500;",
-        ),
-        ({"trigger": TriggerKind.NONE, "deadline_ns": 0}, "expected a deadline above 0"),
-        ({"trigger": TriggerKind.NONE, "late_limit": 0}, "late_limit from 1 on"),
-        ({"trigger": TriggerKind.NONE, "queue_parts": 17}, "queue_parts from 1 to 16"),
-    ],
-)
-def test_rules_that_do_not_fit_together(changed, expected):
-    with pytest.raises(UsageError, match=expected):
-        rules_with(**changed)
-
-
-def test_rules_that_just_fit():
-    rules_with(pair_before_ns=40 * MS, pair_after_ns=140 * MS - 1, min_spacing_ns=180 * MS, resync_ns=180 * MS)
