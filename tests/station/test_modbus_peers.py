@@ -14,9 +14,12 @@ import pytest
 import peers
 
 PLC = Path(__file__).parent / "plc"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 PATIENCE_S = 120.0
 PARTS = int(os.environ.get("GOODPART_PARTS", "1000"))
 """`make plc` runs 10,000."""
+
+JUDGED = max(120, PARTS // 3)
 
 
 class Plc:
@@ -54,6 +57,16 @@ def station(*arguments, code=0):
 
 
 @contextlib.contextmanager
+def judging(folder):
+    """The real station, with the bundle of the fixtures; also the scores that it gives the two kinds of parts."""
+    bundle = FIXTURES / "format_2"
+    good, defect, _ = json.loads((bundle / "manifest.json").read_text())["golden"]
+    with talking(sys.executable, PLC / "judging.py", bundle, folder) as process:
+        scores = {"1": round(good["score"] * 1000), "2": round(defect["score"] * 1000)}
+        yield process, int(process.stdout.readline()), scores
+
+
+@contextlib.contextmanager
 def plc(port, last_number=0):
     peers.npm_package("modbus-serial")
     with talking(peers.program("node", "nodejs"), PLC / "plc.js", "127.0.0.1", port, last_number) as process:
@@ -68,9 +81,17 @@ def mbpoll(port, *options, values=()):
     return {int(at): int(value) for at, value in re.findall(r"^\[(\d+)\]:\s+(\d+)", done.stdout, re.MULTILINE)}
 
 
-def state_of(process):
-    """What the system says of a process: "T" when it is stopped."""
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+@contextlib.contextmanager
+def frozen(process):
+    """A process that is stopped, and goes on afterwards."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        # "T" in its third field: stopped
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            pass
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("window", [1, 12])
@@ -80,23 +101,42 @@ def test_every_part_gets_its_own_verdict(window):
         counts = client.run(PARTS, window=window)
         print(f"{PARTS} parts, {window} at a time: {json.dumps(counts)}")
         assert (counts["wrong"], counts["unanswered"], counts["errors"]) == (0, 0, {})
-        assert counts["passed"] == counts["verdicts"]["1"]
+        assert counts["verdicts"].keys() == {"1", "2"}
         # the rule of station.py: each third number is a defect
         numbers = [(65535 - PARTS // 2 + index) % 65535 + 1 for index in range(PARTS)]
         assert counts["rejected"] == sum(number % 3 == 0 for number in numbers)
 
 
+def test_every_part_of_the_real_station_gets_its_own_verdict(tmp_path):
+    with judging(tmp_path) as (_, port, scores), plc(port) as client:
+        counts = client.run(JUDGED, expect=scores)
+        print(f"{JUDGED} judged parts, one at a time: {json.dumps(counts)}")
+        assert (counts["wrong"], counts["unanswered"], counts["errors"]) == (0, 0, {})
+        assert counts["verdicts"] == {"1": JUDGED - JUDGED // 3, "2": JUDGED // 3}
+        # the camera takes one picture at a time: of parts that come too fast some are REFUSED, and none gets another's
+        fast = client.run(JUDGED // 2, window=6, expect=scores)
+        assert (fast["wrong"], fast["unanswered"], fast["errors"]) == (0, 0, {})
+        assert fast["verdicts"].keys() <= {"1", "2", "4"}
+        assert fast["passed"] > 0
+
+
+def test_the_real_station_frozen_lets_no_part_pass(tmp_path):
+    with judging(tmp_path) as (process, port, scores), plc(port) as client:
+        assert client.run(5, expect=scores)["unanswered"] == 0
+        with frozen(process):
+            assert client.run(3, timeout_ms=200, expect=scores)["passed"] == 0
+        # the three that it takes up late have their own numbers; those after them get their own verdicts, or none
+        after = client.run(30, expect=scores)
+        assert after["wrong"] == 0
+        assert after["passed"] > 0
+
+
 def test_a_frozen_station_lets_no_part_pass():
     with station() as (process, port), plc(port) as client:
         assert client.run(20)["unanswered"] == 0
-        process.send_signal(signal.SIGSTOP)
-        while state_of(process) != "T":
-            pass
-        try:
-            frozen = client.run(3, timeout_ms=200)
-        finally:
-            process.send_signal(signal.SIGCONT)
-        assert (frozen["passed"], frozen["unanswered"]) == (0, 3)
+        with frozen(process):
+            counts = client.run(3, timeout_ms=200)
+        assert (counts["passed"], counts["unanswered"]) == (0, 3)
         # what it answers late to those three is nobody's verdict
         after = client.run(50)
         assert (after["wrong"], after["unanswered"]) == (0, 0)

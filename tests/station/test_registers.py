@@ -153,6 +153,7 @@ def test_acknowledging_goes_around_the_end_of_the_numbers(seq, ahead):
     [
         (State.READY, None, {Discrete.READY}),
         (State.BUSY, None, {Discrete.READY, Discrete.BUSY}),
+        (State.BUSY, PartVerdict.NONE, {Discrete.READY, Discrete.BUSY}),
         (State.READY, PartVerdict.GOOD, {Discrete.READY, Discrete.RESULT_READY, Discrete.OK}),
         (State.READY, PartVerdict.SIMULATED, {Discrete.READY, Discrete.RESULT_READY, Discrete.NG}),
         (State.FAULT, PartVerdict.REFUSED, {Discrete.RESULT_READY, Discrete.NG, Discrete.ERROR}),

@@ -194,7 +194,8 @@ def input_registers(
 def discrete_inputs(status: Status, slots: Sequence[SlotRegisters]) -> list[bool]:
     """All discrete inputs, in the order of `Discrete`. OK and NG wait for the result of the last accepted part."""
     slot = slots[place_of(status.accepted_seq)]
-    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq
+    # a part in hand has its number in the slot already, and the verdict NONE
+    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq and slot[1] != PartVerdict.NONE
     is_good = is_there and slot[1] == PartVerdict.GOOD
     return [
         status.state in (State.READY, State.BUSY),
