@@ -162,7 +162,13 @@ class Site:
         self.rules = Rules(
             trigger=trigger,
             products=frozenset(self.stores),
-            **{"deadline_ns": _LONG_NS, "pair_after_ns": _LONG_NS, "resync_ns": _LONG_NS + 1, "auto_reset": True, **rules},  # type: ignore[arg-type]
+            **{
+                "deadline_ns": _LONG_NS,
+                "pair_after_ns": _LONG_NS,
+                "resync_ns": _LONG_NS + 1,
+                "auto_reset": True,
+                **rules,
+            },  # type: ignore[arg-type]
         )
         self.plan = Plan(
             data=folder / "data",

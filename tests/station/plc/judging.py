@@ -20,7 +20,7 @@ from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.links.modbus import ModbusLink, ModbusSettings
 from goodpart_station.part import Frame
 from goodpart_station.sources.source import POLL_S, taken
-from goodpart_station.station import Plan, Plugs, started
+from goodpart_station.running import Plan, Plugs, started
 
 _S = 1_000_000_000
 
@@ -34,6 +34,9 @@ class Camera:
     def __init__(self, bundle):
         self._good, self._defect = (np.load(bundle / "golden" / f"{index:03}.npy") for index in (0, 1))
         self._taken = queue.SimpleQueue()
+
+    def check(self):
+        return "in memory"
 
     def trigger(self, part):
         self._taken.put(self._defect if part.plc_seq % 3 == 0 else self._good)

@@ -33,6 +33,11 @@ async function connect(timeoutMs) {
   client.setTimeout(timeoutMs);
 }
 
+// The heartbeat goes on beside the requests for parts, also while there are none.
+setInterval(() => {
+  if (client !== null && client.isOpen) client.writeRegister(0, ++beat & 0xffff).catch(() => {});
+}, 100).unref();
+
 function drop() {
   if (client !== null) client.destroy(() => {});
   client = null;
@@ -56,7 +61,6 @@ async function trigger(timeoutMs) {
   seq = (seq % SEQ_MOST) + 1;
   const part = { awaited: seq, partId: (seq * 65537) % 0xffffffff, started: process.hrtime.bigint() };
   await connect(timeoutMs);
-  if (seq % 50 === 1) await client.writeRegisters(0, [++beat & 0xffff]);
   // HR1..5 by one FC16: number, last used result, product, serial number
   const { partId } = part;
   await client.writeRegisters(1, [part.awaited, acknowledged, 1, Math.floor(partId / 65536), partId % 65536]);
