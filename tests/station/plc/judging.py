@@ -19,8 +19,8 @@ from goodpart_station.codes import State
 from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.links.modbus import ModbusLink, ModbusSettings
 from goodpart_station.part import Frame
-from goodpart_station.sources.source import POLL_S, taken
 from goodpart_station.running import Plan, Plugs, started
+from goodpart_station.sources.source import POLL_S, taken
 
 _S = 1_000_000_000
 
