@@ -28,6 +28,8 @@ BUNDLE = FIXTURES / "format_2"
 _LONG_NS = 60_000_000_000
 """Longer than any thread of a busy machine waits."""
 
+_PATIENT = {"deadline_ns": _LONG_NS, "pair_after_ns": _LONG_NS, "resync_ns": _LONG_NS + 1, "auto_reset": True}
+
 
 class Wants:
     """What a source asks of a station that judges, or does not."""
