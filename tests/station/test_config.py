@@ -11,8 +11,9 @@ from goodpart.errors import UsageError
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.reading import read_tables, table
-from goodpart_station.config.tables import FolderTable, JsonlTable, ModbusTable, ProductTable, ReplayTable, StationTable
+from goodpart_station.config.tables import FolderTable, JsonlTable, ProductTable, ReplayTable, StationTable
 from goodpart_station.config.template import template
+from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.settings import Endpoint
 from station_files import FULL, LEAST, REPLAY
 

@@ -17,9 +17,10 @@ import numpy as np
 from goodpart import Store
 from goodpart_station.codes import State
 from goodpart_station.conductor.rules import Rules, TriggerKind
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink, ModbusTable
 from goodpart_station.part import Frame
 from goodpart_station.running import Plan, Plugs, started
+from goodpart_station.settings import Endpoint
 from goodpart_station.sources.source import POLL_S, taken
 
 _S = 1_000_000_000
@@ -66,7 +67,7 @@ def main():
     links = []
 
     def plugs(engine):
-        links.append(ModbusLink(engine, ModbusSettings(port=0)))
+        links.append(ModbusLink(engine, ModbusTable(listen=Endpoint("127.0.0.1", 0))))
         return Plugs(plc=links)
 
     # nobody looks at times here, on a machine that may be busy
