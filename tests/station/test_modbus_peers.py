@@ -1,76 +1,26 @@
 """Two independent Modbus clients against the server in a process of its own: modbus-serial as a PLC, and mbpoll."""
 
-import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import peers
+from goodpart import Store
+from goodpart_station.codes import PartVerdict, State
+from modbus_plc import BUNDLE, PATIENCE_S, frozen, judging, plc, station, talking
 
-PLC = Path(__file__).parent / "plc"
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-PATIENCE_S = 120.0
 PARTS = int(os.environ.get("GOODPART_PARTS", "1000"))
 """`make plc` runs 10,000, in front of a rule, and a tenth of them in front of a bundle."""
 
 JUDGED = PARTS // 10
-
-
-class Plc:
-    """The PLC of plc.js."""
-
-    def __init__(self, process):
-        self._process = process
-
-    def run(self, parts, **options):
-        asked = {"run": parts, "timeout_ms": 20_000, "expect": True, **options}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        counts = json.loads(self._process.stdout.readline())
-        assert counts["passed"] + counts["rejected"] == parts
-        return counts
-
-
-@contextlib.contextmanager
-def talking(*command, code=0):
-    """A process that is told over stdin, and ends with it and this exit code."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([str(word) for word in command], stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield process
-            process.stdin.close()
-            assert process.wait(PATIENCE_S) == code
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
-def station(*arguments, code=0):
-    with talking(sys.executable, PLC / "station.py", *arguments, code=code) as process:
-        yield process, int(process.stdout.readline())
-
-
-@contextlib.contextmanager
-def judging(folder):
-    """The real station, with the bundle of the fixtures; also the scores that it gives the two kinds of parts."""
-    bundle = FIXTURES / "format_2"
-    good, defect, _ = json.loads((bundle / "manifest.json").read_text())["golden"]
-    with talking(sys.executable, PLC / "judging.py", bundle, folder) as process:
-        scores = {"1": round(good["score"] * 1000), "2": round(defect["score"] * 1000)}
-        yield process, int(process.stdout.readline()), scores
-
-
-@contextlib.contextmanager
-def plc(port, last_number=0):
-    peers.npm_package("modbus-serial")
-    with talking(peers.program("node", "nodejs"), PLC / "plc.js", "127.0.0.1", port, last_number) as process:
-        yield Plc(process)
 
 
 def mbpoll(port, *options, values=()):
@@ -79,19 +29,6 @@ def mbpoll(port, *options, values=()):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {int(at): int(value) for at, value in re.findall(r"^\[(\d+)\]:\s+(\d+)", done.stdout, re.MULTILINE)}
-
-
-@contextlib.contextmanager
-def frozen(process):
-    """A process that is stopped, and goes on afterwards."""
-    process.send_signal(signal.SIGSTOP)
-    try:
-        # "T" in its third field: stopped
-        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
-            pass
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("window", [1, 12])
@@ -129,6 +66,47 @@ def test_the_real_station_frozen_lets_no_part_pass(tmp_path):
         after = client.run(30, expect=scores)
         assert after["wrong"] == 0
         assert after["passed"] > 0
+
+
+FILE = """\
+[station]
+name = "line1"
+data = "data"
+deadline_ms = 60000
+[[product]]
+number = 1
+name = "bar"
+store = "bar"
+[source]
+kind = "replay"
+path = "images"
+trigger = "software"
+pair_after_ms = 50000
+resync_ms = 51000
+[plc.modbus]
+listen = "127.0.0.1:{port}"
+heartbeat_timeout_s = 60
+"""
+
+
+def test_a_plc_and_a_station_that_its_file_describes(tmp_path):
+    """A replay: every number is answered, and no part passes by what was recorded."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "line.toml").write_text(FILE.format(port=port))
+    (tmp_path / "images").mkdir()
+    for index in range(3):
+        frame = np.load(BUNDLE / "golden" / f"{index:03}.npy")
+        cv2.imwrite(str(tmp_path / "images" / f"{index}.png"), frame if frame.ndim == 2 else frame[:, :, ::-1])
+    store = Store(tmp_path / "data" / "stores" / "bar")
+    store.activate(store.add(BUNDLE).digest)
+    with talking(sys.executable, "-m", "goodpart_station.cli.main", "run", tmp_path / "line.toml") as process:
+        with plc(port) as client:
+            assert client.wait() == State.READY
+            counts = client.run(60)
+            assert (counts["unanswered"], counts["errors"], counts["passed"]) == (0, {}, 0)
+            assert counts["verdicts"] == {str(int(PartVerdict.SIMULATED)): 60}
+        process.send_signal(signal.SIGTERM)
 
 
 def test_a_frozen_station_lets_no_part_pass():

@@ -1,7 +1,8 @@
 // A PLC with an independent Modbus library (modbus-serial): numbers parts, triggers them, and applies the rule of
 // docs/station-modbus.md. It takes commands on stdin, one JSON line each, and answers each with one JSON line.
 //
-//   node plc.js HOST PORT [LAST_NUMBER]     {"run": 1000, "window": 4, "timeout_ms": 2000, "expect": true}
+//   node plc.js HOST PORT [LAST_NUMBER]     {"timeout_ms": 20000} waits until the station is READY
+//                                           {"run": 1000, "window": 4, "timeout_ms": 2000, "expect": true}
 //
 // "window": how many parts are between trigger and gate, at most 16. GOODPART_PEERS is a folder with node_modules.
 // "expect": every third number is a defect, and the score says which part was answered: by the rule of station.py, or
@@ -114,9 +115,28 @@ async function run({ run: parts, window = 1, timeout_ms: timeoutMs, expect = fal
   return counts;
 }
 
+const READY = 2;
+
+// A station that starts refuses connections first, and then parts.
+async function ready({ timeout_ms: timeoutMs }) {
+  const until = Date.now() + timeoutMs;
+  let state = null;
+  while (state !== READY && Date.now() < until) {
+    try {
+      await connect(timeoutMs);
+      state = (await client.readInputRegisters(3, 1)).data[0];
+    } catch (error) {
+      drop();
+    }
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return { state };
+}
+
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    console.log(JSON.stringify(await run(JSON.parse(line))));
+    const asked = JSON.parse(line);
+    console.log(JSON.stringify(await ("run" in asked ? run : ready)(asked)));
   }
   drop();
 }
