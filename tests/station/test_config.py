@@ -12,8 +12,9 @@ from goodpart.errors import UsageError
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.reading import read_tables, table
-from goodpart_station.config.tables import FolderTable, JsonlTable, ModbusTable, ProductTable, ReplayTable, StationTable
+from goodpart_station.config.tables import FolderTable, JsonlTable, ProductTable, ReplayTable, StationTable
 from goodpart_station.config.template import template
+from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.settings import Endpoint
 from station_files import FULL, LEAST, REPLAY
 
@@ -116,7 +117,7 @@ def test_a_missing_table(refused, name):
             "colour = 3",
             "4: expected one of the keys .* in \\[station\\], found 'colour'; correct its name, or take the line",
         ),
-        ("[ring.buffer]", "4: expected one of the tables .*, found 'ring'"),
+        ("[rung.buffer]", "4: expected one of the tables .*, found 'rung'"),
         ("[sink.kafka]", "4: expected one of the tables .*, found 'sink.kafka'"),
         ("[plc.opcua]", "4: expected a table of this version, found \\[plc.opcua\\]; this version has plc.modbus"),
         ("[plc]\nopcua = 3", "5: expected a table of this version, found \\[plc.opcua\\]"),
