@@ -1,5 +1,7 @@
 """The conductor: numbers, deadlines, and what the judge says. See test_states.py and test_pairing.py for more."""
 
+import dataclasses
+
 import pytest
 
 from goodpart_station.codes import Bits, Command, PartVerdict, Reason
@@ -249,3 +251,19 @@ def test_the_count_of_good_parts_begins_again_after_32_bits():
     hand.judgement = Judgement(inspection=inspection(), reason=Reason.NONE, detail=None, product=1)
     assert shown((answers.tell(hand, at_ns=1),)) == ["7 GOOD"]
     assert answers.good_total == 0
+
+
+def test_only_what_was_given_to_the_judge_is_taken_back():
+    desk = Desk(HARDWARE)
+    desk.trigger(1, 0)
+    # its frame has not come yet
+    assert desk.judged(1, 5) == []
+    desk.frame("f", 10)
+    stranger = dataclasses.replace(desk.parts[1], part_id=3)
+    own, desk.parts[1] = desk.parts[1], stranger
+    assert desk.judged(1, 15) == []
+    desk.parts[1] = own
+    assert desk.judged(1, 20, good=False) == []
+    # the first judgement counts, though the answer still waits
+    assert desk.judged(1, 30) == []
+    assert desk.tick(100) == ["1 DEFECT"]
