@@ -70,8 +70,6 @@ class Handler(BaseHTTPRequestHandler):
             # without a word, as a receiver does whose patience with an idle connection has ended
             self.close_connection = True
 
-    do_GET = do_POST
-
     def log_message(self, *_):
         pass
 
@@ -161,7 +159,7 @@ def test_a_redirect_is_not_followed(receiver, settings, caplog):
         with running(settings) as sink:
             sink.put(answer(1))
             await_that(lambda: receiver.taken)
-        assert elsewhere.tried == []
+        assert elsewhere.connections == 0
     assert "the answer 302; redirects are not followed" in caplog.text
 
 
