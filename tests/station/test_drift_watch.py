@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
+from answered_parts import BUNDLE, OTHER_BUNDLE, answer, inspection
 from goodpart.drift import Drift, DriftPhase
 from goodpart_station.codes import Reason
 from goodpart_station.sinks.drift_watch import SAVE_EVERY_S, DriftWatch
 from goodpart_station.sinks.settings import DriftSettings
-from small_answers import BUNDLE, OTHER_BUNDLE, answer, inspection
 from small_broker import await_that
 
 SETTINGS = DriftSettings(block=1, false_alarm_every=1000)
@@ -236,7 +236,7 @@ import itertools, sys
 from pathlib import Path
 from goodpart_station.sinks.drift_watch import DriftWatch
 from goodpart_station.sinks.settings import DriftSettings
-from small_answers import answer
+from answered_parts import answer
 
 settings = DriftSettings(block=1, false_alarm_every=1000)
 made = DriftWatch(settings, Path(sys.argv[1]), now_s=itertools.count(step=60).__next__)

@@ -7,12 +7,12 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from answered_parts import BUNDLE, IDLE, StillLine, answer
 from goodpart.errors import MissingExtraError
 from goodpart_station.codes import Bits, Reason, State
 from goodpart_station.sinks.drift_watch import DriftWatch
 from goodpart_station.sinks.metrics import Metrics
 from goodpart_station.sinks.settings import DriftSettings
-from small_answers import BUNDLE, IDLE, StillLine, answer
 from small_broker import await_that, peer
 
 

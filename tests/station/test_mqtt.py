@@ -12,11 +12,11 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from answered_parts import PlainMessages, answer
 from goodpart.errors import MissingExtraError, UsageError
 from goodpart_station.sinks.courier import MAILBOX_RESULTS
 from goodpart_station.sinks.mqtt import MqttSink
 from goodpart_station.sinks.settings import MqttSettings
-from small_answers import PlainMessages, answer
 from small_broker import await_that, certify, running_broker
 
 RESULT, STATE, DRIFT = "goodpart/line1/result", "goodpart/line1/state", "goodpart/line1/alarm/drift"
@@ -158,7 +158,7 @@ from pathlib import Path
 from goodpart_station.sinks.mqtt import MqttSink
 from goodpart_station.sinks.settings import MqttSettings
 from goodpart_station.sinks.settings import MqttSettings
-from small_answers import PlainMessages
+from answered_parts import PlainMessages
 
 url, user, password, ca = sys.argv[1:]
 settings = MqttSettings(url=url, user=user, password_file=Path(password), ca=Path(ca))

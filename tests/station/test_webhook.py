@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from answered_parts import PlainMessages, answer
 from goodpart.errors import UsageError
 from goodpart_station.sinks.courier import MAILBOX_RESULTS
 from goodpart_station.sinks.settings import WebhookSettings
 from goodpart_station.sinks.webhook import WebhookSink, pauses_s
-from small_answers import PlainMessages, answer
 from small_broker import await_that, certify
 
 SECRET = "0123456789abcdef"
