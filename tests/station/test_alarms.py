@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from answered_parts import BUNDLE, IDLE, StillLine
 from goodpart.drift import DriftAlarm, DriftPhase, DriftState
 from goodpart_station.codes import Bits, State
 from goodpart_station.sinks.alarms import QUIET_NS, AlarmBoard, AlarmKind
 from goodpart_station.sinks.reporter import STATS_EVERY_S, Reporter
+from small_answers import BUNDLE
+from still_line import IDLE, StillLine
 
 DARKER = DriftAlarm(frame=5507, since=5212, statistic="grey", direction="lower")
 DRIFT = DriftState(

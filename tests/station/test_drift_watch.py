@@ -10,16 +10,17 @@ import sys
 import numpy as np
 import pytest
 
-from answered_parts import BUNDLE, OTHER_BUNDLE, answer, inspection
 from goodpart.drift import Drift, DriftPhase
 from goodpart_station.codes import Reason
 from goodpart_station.sinks.drift_watch import SAVE_EVERY_S, DriftWatch
 from goodpart_station.sinks.settings import DriftSettings
+from small_answers import BUNDLE, answer, inspection
 from small_broker import await_that
 
 SETTINGS = DriftSettings(block=1, false_alarm_every=1000)
 LEARNED = 150
-SIMULATED = "washer.simulated.json"
+SIMULATED = "bracket.simulated.json"
+OTHER_BUNDLE = "cd" * 32
 
 
 def scores(count, *, mean=1.0, seed=0):
@@ -58,8 +59,8 @@ def test_nothing_is_known_before_the_first_frame(tmp_path):
 def test_a_change_gives_an_alarm_that_stays_until_somebody_ends_it(tmp_path, caplog):
     made = drifted(tmp_path)
     assert made.state.phase is DriftPhase.ALARM
-    assert made.product == "washer"
-    assert "drift of washer: scores higher since frame" in caplog.text
+    assert made.product == "bracket"
+    assert "drift of bracket: scores higher since frame" in caplog.text
     feed(made, scores(50))
     assert made.is_alarm
     made.acknowledge()
@@ -77,7 +78,7 @@ def test_a_new_reference_learns_anew_and_is_written_at_once(tmp_path):
     made = drifted(tmp_path)
     made.new_reference()
     assert made.state.phase is DriftPhase.LEARNING and not made.is_alarm
-    assert Drift.load(tmp_path / "washer.json", bundle=BUNDLE).state == made.state
+    assert Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state == made.state
 
 
 def test_commands_before_the_first_frame_do_nothing(tmp_path):
@@ -111,7 +112,7 @@ def test_it_is_written_each_minute(tmp_path):
     assert list(tmp_path.iterdir()) == []
     clock[0] = SAVE_EVERY_S
     made._save_in_time()
-    assert [path.name for path in tmp_path.iterdir()] == ["washer.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bracket.json"]
 
 
 def test_another_bundle_learns_anew(tmp_path):
@@ -119,7 +120,7 @@ def test_another_bundle_learns_anew(tmp_path):
     feed(made, [1.0], bundle=OTHER_BUNDLE)
     assert made.state.frames == 1 and not made.is_alarm
     made.close()
-    assert Drift.load(tmp_path / "washer.json", bundle=OTHER_BUNDLE).state.frames == 1
+    assert Drift.load(tmp_path / "bracket.json", bundle=OTHER_BUNDLE).state.frames == 1
 
 
 def test_another_bundle_after_a_restart_learns_anew(tmp_path, caplog):
@@ -132,10 +133,10 @@ def test_another_bundle_after_a_restart_learns_anew(tmp_path, caplog):
 
 def test_another_threshold_learns_the_share_of_rejects_anew(tmp_path):
     made = learned(tmp_path)
-    before = json.loads(made._drifts["washer"][1].to_json())["detectors"]
+    before = json.loads(made._drifts["bracket"][1].to_json())["detectors"]
     moved = dataclasses.replace(answer(1), inspection=inspection(1.0, threshold=4.0))
     made._take(moved)
-    after = json.loads(made._drifts["washer"][1].to_json())["detectors"]
+    after = json.loads(made._drifts["bracket"][1].to_json())["detectors"]
     assert after["rejects"] != before["rejects"]
     assert made.state.phase is DriftPhase.WATCHING
 
@@ -149,12 +150,12 @@ def test_other_settings_learn_anew(tmp_path, caplog):
 
 
 def test_a_damaged_file_learns_anew(tmp_path, caplog):
-    (tmp_path / "washer.json").write_text("{")
+    (tmp_path / "bracket.json").write_text("{")
     made = watch(tmp_path)
     feed(made, [1.0])
     made.close()
     assert "drift learns anew" in caplog.text
-    assert Drift.load(tmp_path / "washer.json", bundle=BUNDLE).state.frames == 1
+    assert Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state.frames == 1
 
 
 def test_each_product_has_its_own_drift(tmp_path):
@@ -164,17 +165,17 @@ def test_each_product_has_its_own_drift(tmp_path):
     feed(made, [1.0])
     assert made.is_alarm
     made.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"washer.json", "a%2Fb.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"bracket.json", "a%2Fb.json"}
 
 
 def test_a_replay_leaves_the_reference_of_the_camera_alone(tmp_path):
     made = learned(tmp_path)
     before = made.state
     feed(made, [9.0], simulated=True)
-    assert made.state.frames == 1 and made.product == "washer"
+    assert made.state.frames == 1 and made.product == "bracket"
     feed(made, [])
     made.close()
-    assert Drift.load(tmp_path / "washer.json", bundle=BUNDLE).state == before
+    assert Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state == before
     assert (tmp_path / SIMULATED).exists()
 
 
@@ -218,7 +219,7 @@ def test_a_disk_that_takes_nothing_is_told_once_and_tried_again(tmp_path, caplog
     assert caplog.text.count("drift is not saved") == 1
     folder.unlink()
     made._save()
-    assert (folder / "washer.json").exists()
+    assert (folder / "bracket.json").exists()
 
 
 def test_the_thread_takes_what_is_put(tmp_path):
@@ -228,7 +229,7 @@ def test_the_thread_takes_what_is_put(tmp_path):
         made.put(answer(seq))
     await_that(lambda: made.state is not None and made.state.frames == 10)
     made.close()
-    assert (tmp_path / "washer.json").exists()
+    assert (tmp_path / "bracket.json").exists()
 
 
 _CHILD = """
@@ -236,7 +237,7 @@ import itertools, sys
 from pathlib import Path
 from goodpart_station.sinks.drift_watch import DriftWatch
 from goodpart_station.sinks.settings import DriftSettings
-from answered_parts import answer
+from small_answers import answer
 
 settings = DriftSettings(block=1, false_alarm_every=1000)
 made = DriftWatch(settings, Path(sys.argv[1]), now_s=itertools.count(step=60).__next__)
@@ -258,6 +259,6 @@ def test_a_kill_leaves_the_file_of_the_last_minute(tmp_path):
             child.send_signal(signal.SIGKILL)
         # it went on where the last one was
         assert said[0] > frames
-        found = Drift.load(tmp_path / "washer.json", bundle=BUNDLE).state.frames
+        found = Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state.frames
         assert found >= said[-1] - 1
         frames = found

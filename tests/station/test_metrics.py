@@ -7,13 +7,14 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from answered_parts import BUNDLE, IDLE, StillLine, answer
 from goodpart.errors import MissingExtraError
-from goodpart_station.codes import Bits, Reason, State
+from goodpart_station.codes import Bits, PartVerdict, Reason, State
 from goodpart_station.sinks.drift_watch import DriftWatch
 from goodpart_station.sinks.metrics import Metrics
 from goodpart_station.sinks.settings import DriftSettings
+from small_answers import BUNDLE, answer
 from small_broker import await_that, peer
+from still_line import IDLE, StillLine
 
 
 class Dropping:
@@ -57,23 +58,25 @@ def figures(metrics):
 
 def test_every_figure_is_there(metrics, line):
     line.now = dataclasses.replace(IDLE, state=State.HALTED, bits=Bits.CLOCK_UNSYNCED)
-    late = answer(4, 9.0, late=True)
-    put(metrics, answer(1), answer(2), answer(3, None, reason=Reason.OVERRUN, bundle="", ms={}), late)
+    timeout = answer(4, None, verdict=PartVerdict.TIMEOUT, reason=Reason.DEADLINE, bundle="", ms={"total": 100.0})
+    metrics.put(answer(4, 9.0, verdict=PartVerdict.TIMEOUT, late=True))
+    put(metrics, answer(1), answer(2), answer(3, None, reason=Reason.OVERRUN, bundle="", ms={}), timeout)
     found = figures(metrics)
-    assert found["goodpart_parts_total", ("product", "washer"), ("verdict", "GOOD")] == 2
-    assert found["goodpart_parts_total", ("product", "washer"), ("verdict", "DEFECT")] == 1
-    assert found["goodpart_parts_total", ("product", "washer"), ("verdict", "REFUSED")] == 1
+    assert found["goodpart_parts_total", ("product", "bracket"), ("verdict", "GOOD")] == 2
+    assert found["goodpart_parts_total", ("product", "bracket"), ("verdict", "TIMEOUT")] == 1
+    assert found["goodpart_parts_total", ("product", "bracket"), ("verdict", "REFUSED")] == 1
     assert found["goodpart_late_total",] == 1
-    for stage, seconds in {"grab": 0.001, "queue": 0.0001, "embed": 0.02, "search": 0.004, "total": 0.03}.items():
+    for stage, seconds in {"grab": 0.0112, "queue": 0.0002, "embed": 0.0241, "search": 0.0039, "total": 0.041}.items():
         assert found["goodpart_stage_seconds_count", ("stage", stage)] == 3
-        assert found["goodpart_stage_seconds_sum", ("stage", stage)] == pytest.approx(3 * seconds)
+        total = 2 * seconds + 0.1 if stage == "total" else 3 * seconds
+        assert found["goodpart_stage_seconds_sum", ("stage", stage)] == pytest.approx(total)
     assert found["goodpart_sink_dropped_total", ("sink", "mqtt")] == 3
     assert found["goodpart_state",] == State.HALTED
     assert found["goodpart_product",] == 1
     assert found["goodpart_clock_synced",] == 0
     assert found["goodpart_drift_evidence",] == 0
     assert found["goodpart_ring_bytes",] == 12345
-    assert found["goodpart_bundle_info", ("digest", BUNDLE), ("serial", "3")] == 1
+    assert found["goodpart_bundle_info", ("digest", BUNDLE), ("serial", "12")] == 1
     assert found["process_open_fds",] > 0
 
 
@@ -83,12 +86,12 @@ def test_an_alarm_of_drift_is_named(metrics, drift):
     assert drift.is_alarm
     found = figures(metrics)
     assert found["goodpart_drift_evidence",] >= 1
-    # score and grid are the same in these parts
-    assert found["goodpart_drift_alarm", ("statistic", "grid")] == 1
+    assert found["goodpart_drift_alarm", ("statistic", "score")] == 1
 
 
 def test_prometheus_own_checker_is_content(metrics):
-    put(metrics, answer(1), answer(2, 9.0, late=True))
+    metrics.put(answer(1, late=True))
+    put(metrics, answer(1), answer(2, 9.0))
     promtool = peer("promtool", "prometheus")
     found = subprocess.run([promtool, "check", "metrics"], input=metrics.text(), capture_output=True, check=False)
     assert (found.returncode, found.stdout, found.stderr) == (0, b"", b"")

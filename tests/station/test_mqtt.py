@@ -12,12 +12,15 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from answered_parts import PlainMessages, answer
 from goodpart.errors import MissingExtraError, UsageError
+from goodpart_station.message import Messages
+from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.courier import MAILBOX_RESULTS
 from goodpart_station.sinks.mqtt import MqttSink
 from goodpart_station.sinks.settings import MqttSettings
+from small_answers import BOOT, answer, near, refused, reject
 from small_broker import await_that, certify, running_broker
+from still_line import PlainMessages
 
 RESULT, STATE, DRIFT = "goodpart/line1/result", "goodpart/line1/state", "goodpart/line1/alarm/drift"
 
@@ -55,6 +58,21 @@ def test_results_arrive_in_their_order(broker, sink):
     assert all(each["dropped"] == 0 for each in found)
 
 
+def test_a_result_arrives_with_every_field(broker):
+    messages = Messages("line1", BOOT, RingConfig(near_sigmas=2.0))
+    sink = MqttSink(broker.settings, messages, station="line1")
+    sent = [near(1), reject(2), refused(3), answer(4, late=True)]
+    with broker.subscriber(RESULT) as subscriber:
+        sink.start()
+        for result in sent:
+            sink.put(result)
+        found = results(subscriber.until(RESULT, '"seq":4,'))
+    sink.close()
+    assert found == [messages.plain(result) for result in sent]
+    # the ring keeps the first three, which takes their pixels to know
+    assert [each["image"] is not None for each in found[:3]] == [True] * 3
+
+
 def test_no_more_is_in_flight_than_the_broker_allows(broker, sink):
     # mosquitto's own limit, which it says when it lets a station in
     assert sink.window == 20
@@ -66,7 +84,7 @@ def test_a_broker_that_hangs_costs_the_oldest_results_and_no_memory(broker, sink
         broker.hang()
         pixels, window = [], sink.window
         for seq in range(1, total + 1):
-            made = answer(seq, pixels=1000)
+            made = answer(seq)
             pixels.append(weakref.ref(made.frame.pixels))
             sink.put(made)
             if seq == window + 1:
@@ -158,7 +176,7 @@ from pathlib import Path
 from goodpart_station.sinks.mqtt import MqttSink
 from goodpart_station.sinks.settings import MqttSettings
 from goodpart_station.sinks.settings import MqttSettings
-from answered_parts import PlainMessages
+from still_line import PlainMessages
 
 url, user, password, ca = sys.argv[1:]
 settings = MqttSettings(url=url, user=user, password_file=Path(password), ca=Path(ca))

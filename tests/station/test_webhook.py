@@ -10,12 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from answered_parts import PlainMessages, answer
 from goodpart.errors import UsageError
 from goodpart_station.sinks.courier import MAILBOX_RESULTS
 from goodpart_station.sinks.settings import WebhookSettings
 from goodpart_station.sinks.webhook import WebhookSink, pauses_s
+from small_answers import answer
 from small_broker import await_that, certify
+from still_line import PlainMessages
 
 SECRET = "0123456789abcdef"
 
@@ -132,6 +133,14 @@ def test_each_result_is_posted_once_signed_and_in_order(receiver, settings):
         expected = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         assert headers["Goodpart-Signature"] == f"sha256={expected}"
     assert receiver.connections == 1
+
+
+def test_what_the_judge_found_too_late_is_a_delivery_of_its_own(receiver, settings):
+    with running(settings) as sink:
+        sink.put(answer(1, None))
+        sink.put(answer(1, late=True))
+        await_that(lambda: len(receiver.taken) == 2)
+    assert [headers["Goodpart-Delivery"] for _, headers, _ in receiver.tried] == ["b00t-1", "b00t-1-late"]
 
 
 def test_a_message_is_tried_again_until_it_is_taken(receiver, settings):

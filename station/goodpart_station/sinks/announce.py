@@ -1,9 +1,9 @@
 """What a sink that leaves the PC tells beside results: the state, alarms, figures."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from goodpart_station.message import as_json
 from goodpart_station.part import Result
 
 Plain = Mapping[str, Any]
@@ -12,13 +12,11 @@ Plain = Mapping[str, Any]
 
 def encode(plain: Plain) -> bytes:
     """The message as JSON without white space."""
-    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    # half a character, as a file's name may hold one, becomes a JSON escape
-    return text.encode("utf-8", "backslashreplace")
+    return as_json(dict(plain))
 
 
-class Messages(Protocol):
-    """What makes the message of a result."""
+class Makes(Protocol):
+    """What makes the message of a result: `Messages` does."""
 
     def line(self, result: Result, *, dropped: int = 0) -> bytes:
         """The message as JSON; `dropped` says how many results this way has dropped since the message before."""

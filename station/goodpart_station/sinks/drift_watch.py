@@ -11,7 +11,7 @@ from pathlib import Path
 from goodpart._host.atomic import write_file
 from goodpart.drift import Drift, DriftState
 from goodpart.errors import UsageError
-from goodpart_station.codes import Reason
+from goodpart_station.codes import Bits, Reason
 from goodpart_station.part import Result
 from goodpart_station.sinks.courier import Courier
 from goodpart_station.sinks.settings import DriftSettings
@@ -72,6 +72,11 @@ class DriftWatch:
         """The name of the product that `state` is about."""
         current = self._current
         return None if current is None else current.removesuffix(_SIMULATED)
+
+    @property
+    def bits(self) -> Bits:
+        """DRIFT while there is an alarm."""
+        return Bits.DRIFT if self.is_alarm else Bits(0)
 
     def put(self, result: Result) -> None:
         """Hands a result over without waiting."""

@@ -121,18 +121,21 @@ class Metrics:
         }
 
     def _count(self, result: Result) -> None:
-        verdict = result.verdict.name
-        self._parts.labels(result.product, verdict).inc()
-        if result.late:
-            self._late.inc()
         for stage in STAGES:
-            if stage in result.ms:
+            # the time to the answer is that of the answer in time, which was TIMEOUT
+            if stage in result.ms and not (result.late and stage == "total"):
                 self._seconds.labels(stage).observe(result.ms[stage] / 1e3)
+        if result.late:
+            # the part has been counted: this is what the judge found afterwards
+            self._late.inc()
+        else:
+            self._parts.labels(result.product, result.verdict.name).inc()
         with self._lock:
-            self._tally[verdict] += 1
-            self._late_parts += result.late
-            if "total" in result.ms:
-                self._recent_ms.append(result.ms["total"])
+            if result.late:
+                self._late_parts += 1
+            else:
+                self._tally[result.verdict.name] += 1
+                self._recent_ms.append(result.ms.get("total", 0.0))
             if result.bundle:
                 self._judged_by = result.bundle, result.serial
 

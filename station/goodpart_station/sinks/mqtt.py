@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from goodpart.errors import UsageError
 from goodpart_station.part import Result
 from goodpart_station.sinks.alarms import AlarmKind
-from goodpart_station.sinks.announce import Messages, Plain, encode
+from goodpart_station.sinks.announce import Makes, Plain, encode
 from goodpart_station.sinks.courier import Courier
 from goodpart_station.sinks.mqtt_client import IN_FLIGHT, QOS, make_client, stop
 from goodpart_station.sinks.settings import MqttSettings
@@ -46,7 +46,7 @@ class MqttSink:
 
     name = "mqtt"
 
-    def __init__(self, settings: MqttSettings, messages: Messages, *, station: str) -> None:
+    def __init__(self, settings: MqttSettings, messages: Makes, *, station: str) -> None:
         """Connects to nothing yet.
 
         Args:

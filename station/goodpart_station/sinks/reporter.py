@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from goodpart_station.codes import Bits, State
 from goodpart_station.line import Line, Sink
-from goodpart_station.part import Status
+from goodpart_station.message import VERSION
+from goodpart_station.part import Result, Status
+from goodpart_station.ring.times import utc
 from goodpart_station.sinks.alarms import Alarm, AlarmBoard
 from goodpart_station.sinks.announce import Announcer
 from goodpart_station.sinks.drift_watch import DriftWatch
@@ -17,15 +18,18 @@ from goodpart_station.sinks.drift_watch import DriftWatch
 LOOK_EVERY_S = 1.0
 STATS_EVERY_S = 60.0
 
-_VERSION = 1
 _LOG = logging.getLogger(__name__)
 
 
 class Reporter:
     """The one place that turns changes of state into messages: state, alarms and figures.
 
-    READY and BUSY are one state in messages: both take parts, and the difference lasts for a part.
+    READY and BUSY are one state in messages: both take parts, and the difference lasts for a part. It starts and closes
+    as a sink does, and takes nothing of a result.
     """
+
+    name = "reporter"
+    dropped = 0
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Reporter:
         """
         self._line, self._announcers, self._sinks = line, tuple(announcers), tuple(sinks)
         self._drift, self._stats = drift, stats
-        self._head = {"v": _VERSION, "station": station, "boot": boot}
+        self._head = {"v": VERSION, "station": station, "boot": boot}
         self._board = AlarmBoard()
         self._told: dict[str, Any] | None = None
         self._stats_at_ns: int | None = None
@@ -61,6 +65,9 @@ class Reporter:
     def alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are there."""
         return self._board.active
+
+    def put(self, result: Result) -> None:
+        """Nothing: states are looked at, not results."""
 
     def start(self) -> None:
         """Starts the thread."""
@@ -118,11 +125,6 @@ class Reporter:
     def _run(self) -> None:
         while not self._end.wait(LOOK_EVERY_S):
             self.look(now_ns=time.monotonic_ns(), at=time.time())
-
-
-def utc(at: float) -> str:
-    """A time as messages have it, for example "2026-11-26T18:33:37.123Z"."""
-    return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain_alarm(alarm: Alarm, at: float) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from goodpart_station.mailbox import Mailbox
 from goodpart_station.part import Result
-from goodpart_station.sinks.announce import Messages, Plain, encode
+from goodpart_station.sinks.announce import Makes, Plain, encode
 from goodpart_station.sinks.courier import Courier
 from goodpart_station.sinks.secrets import read_secret, tls_context
 from goodpart_station.sinks.settings import WebhookSettings
@@ -55,7 +55,7 @@ class WebhookSink:
     def __init__(
         self,
         settings: WebhookSettings,
-        messages: Messages,
+        messages: Makes,
         *,
         boot: str,
         pause: Callable[[float], object] | None = None,
@@ -123,7 +123,9 @@ class WebhookSink:
         self._deliver_alarms()
         dropped = self.dropped - self._told
         body = self._messages.line(result, dropped=dropped)
-        if self._deliver("result", f"{self._boot}-{result.part.seq}", body):
+        # a part that was late is told twice: that it had no verdict in time, and what the judge found
+        delivery = f"{self._boot}-{result.part.seq}{'-late' if result.late else ''}"
+        if self._deliver("result", delivery, body):
             self._told += dropped
         elif self._courier.closing.is_set():
             self._unsent += 1
