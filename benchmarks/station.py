@@ -2,8 +2,8 @@
 
 The station runs in this process: conductor, judge, event loop, products and sinks are the real ones, the camera has its
 frame in memory at once, and the PLC is a link that takes the time. A bare inspection and a part take turns, each with a
-frame of its own, so other work on the machine affects both alike. Every combination runs once per round, in a new random
-order each round.
+frame of its own, so that other work on the machine affects both alike. Every combination runs once per round, in a new
+random order each round.
 
     python benchmarks/station.py BUNDLE --threads 1 2
 """
@@ -33,10 +33,10 @@ from goodpart_station.message import Messages, new_boot
 from goodpart_station.part import Frame, Part, Slot
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.ring import Ring
+from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.source import POLL_S, taken
-from goodpart_station.station import Plan, Plugs, started
 
 _DIFFERENT = 60
 """Frames in turn; a camera that repeats one of the last eight counts as frozen."""
@@ -63,6 +63,10 @@ class Instant:
                 yield None
             else:
                 yield Frame(pixels=self._frames[part.seq % len(self._frames)], at_ns=time.monotonic_ns())
+
+    def check(self) -> str:
+        """Nothing to try."""
+        return "frames in memory"
 
     def trigger(self, part: Part) -> None:
         """Takes the picture of a part."""
