@@ -10,9 +10,9 @@ from goodpart.errors import MissingExtraError
 from goodpart_station.codes import Bits, State
 from goodpart_station.line import Sink
 from goodpart_station.message import Messages
+from goodpart_station.running import Flagged
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
-from goodpart_station.station import Flagged
 from small_answers import BOOT, answer
 from small_broker import await_that, running_broker
 from still_line import IDLE, StillLine
