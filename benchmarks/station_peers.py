@@ -15,7 +15,7 @@ _PLC = """
 import itertools, sys, time
 from pymodbus.client import ModbusTcpClient
 
-client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]))
+client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]), timeout=60)
 assert client.connect()
 print("ready", flush=True)
 while client.read_input_registers(3, count=1).registers[0] != 2:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from goodpart.errors import MissingExtraError
+from goodpart.errors import MissingExtraError, UsageError
 from goodpart_station.codes import Bits, State
 from goodpart_station.line import Sink
 from goodpart_station.message import Messages
@@ -37,7 +37,7 @@ def test_everything_configured_is_there_and_drift_flags_its_bit(tmp_path):
         mqtt=MqttSettings(url="mqtt://127.0.0.1"),
         webhook=WebhookSettings(url="http://127.0.0.1:9", secret_file=secret),
         drift=DriftSettings(),
-        metrics=True,
+        prometheus=True,
     )
     assert [each.name for each in found.sinks] == ["mqtt", "webhook", "drift", "metrics", "reporter"]
     assert isinstance(found.drift, Flagged) and found.drift.bits == Bits(0)
@@ -46,11 +46,20 @@ def test_everything_configured_is_there_and_drift_flags_its_bit(tmp_path):
     assert found.metrics.stats()["dropped"] == {"mqtt": 0, "webhook": 0, "drift": 0}
 
 
+def test_mqtt_alone_gets_its_figures_without_the_library_of_prometheus(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    found = outside(StillLine(), MESSAGES, data=tmp_path, mqtt=MqttSettings(url="mqtt://127.0.0.1"))
+    found.metrics._count(answer(1))
+    assert found.metrics.stats()["parts"] == {"GOOD": 1}
+    with pytest.raises(UsageError, match=r"/metrics: expected figures for Prometheus, found none counted"):
+        found.metrics.text()
+
+
 @pytest.mark.parametrize(
     ("module", "options", "extra"),
     [
         ("paho.mqtt.client", {"mqtt": MqttSettings(url="mqtt://127.0.0.1")}, "mqtt"),
-        ("prometheus_client", {"metrics": True}, "web"),
+        ("prometheus_client", {"prometheus": True}, "web"),
     ],
 )
 def test_a_missing_library_is_refused_and_not_needed_when_nothing_asks_for_it(
@@ -65,7 +74,7 @@ def test_a_missing_library_is_refused_and_not_needed_when_nothing_asks_for_it(
 def test_a_state_goes_all_the_way_to_a_subscriber_and_offline_is_the_last_word(tmp_path):
     line = StillLine()
     with running_broker(tmp_path / "broker") as broker, broker.subscriber() as subscriber:
-        found = outside(line, MESSAGES, data=tmp_path, mqtt=broker.settings, drift=DriftSettings(), metrics=True)
+        found = outside(line, MESSAGES, data=tmp_path, mqtt=broker.settings, drift=DriftSettings(), prometheus=True)
         sinks: list[Sink] = list(found.sinks)
         for sink in sinks:
             sink.start()

@@ -38,7 +38,7 @@ def test_ports_and_paths_follow_from_the_url():
     ],
 )
 def test_settings_of_mqtt_that_cannot_work_are_refused(settings, words):
-    with pytest.raises(UsageError, match=rf"^\[sink\.mqtt\].*{words}"):
+    with pytest.raises(UsageError, match=words):
         MqttSettings(**settings)
 
 
@@ -60,7 +60,7 @@ def test_a_password_without_tls_is_for_loopback_alone():
     ],
 )
 def test_settings_of_a_webhook_that_cannot_work_are_refused(settings, words):
-    with pytest.raises(UsageError, match=rf"^\[sink\.webhook\].*{words}"):
+    with pytest.raises(UsageError, match=words):
         WebhookSettings(secret_file=FILE, **settings)
 
 
@@ -74,7 +74,7 @@ def test_settings_of_a_webhook_that_cannot_work_are_refused(settings, words):
     ],
 )
 def test_settings_of_drift_that_cannot_work_are_refused(settings, words):
-    with pytest.raises(UsageError, match=rf"^\[drift\] {words}"):
+    with pytest.raises(UsageError, match=words):
         DriftSettings(**settings)
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from goodpart.errors import UsageError
 from goodpart_station.codes import Bits
 from goodpart_station.line import Line, Sink
 from goodpart_station.part import Result
@@ -26,10 +27,39 @@ _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2
 _RECENT_PARTS = 4096
 
 
-class Metrics:
-    """Counts results, and gives all figures of the station as text for Prometheus, or as plain figures.
+class _Counted:
+    """The counters of Prometheus' client, in a registry of their own, so that nothing else of the process gets in."""
 
-    It has a registry of its own, so that nothing else of the process gets in. No label holds the number of a part.
+    def __init__(self, look: "Callable[[], Iterable[Metric]]") -> None:
+        try:
+            from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+        except ImportError as error:
+            raise missing("/metrics", "prometheus-client", "web") from error
+        self.registry = CollectorRegistry()
+        self.parts = Counter("goodpart_parts", "Answered parts", ["product", "verdict"], registry=self.registry)
+        self.late = Counter("goodpart_late", "Verdicts that came after the deadline", registry=self.registry)
+        self.seconds = Histogram(
+            "goodpart_stage_seconds", "Time of each stage of a part", ["stage"], buckets=_BUCKETS_S,
+            registry=self.registry,
+        )  # fmt: skip
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_Looked(look))
+
+    def take(self, result: Result) -> None:
+        for stage in STAGES:
+            # the time to the answer is that of the answer in time, which was TIMEOUT
+            if stage in result.ms and not (result.late and stage == "total"):
+                self.seconds.labels(stage).observe(result.ms[stage] / 1e3)
+        if result.late:
+            self.late.inc()
+        else:
+            self.parts.labels(result.product, result.verdict.name).inc()
+
+
+class Metrics:
+    """Counts results, and gives the figures of the station: as text for Prometheus, and for the message of each minute.
+
+    No label holds the number of a part.
     """
 
     name = "metrics"
@@ -41,6 +71,7 @@ class Metrics:
         *,
         drift: DriftWatch | None = None,
         ring_bytes: Callable[[], int] | None = None,
+        prometheus: bool = True,
     ) -> None:
         """Starts to count from 0.
 
@@ -49,30 +80,19 @@ class Metrics:
             sinks: asked for what they dropped.
             drift: asked for its state.
             ring_bytes: what the ring takes on disk.
+            prometheus: whether `text` will be asked for; it needs prometheus-client.
 
         Raises:
             MissingExtraError: prometheus-client is not installed.
         """
-        try:
-            from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-        except ImportError as error:
-            raise missing("/metrics", "prometheus-client", "web") from error
         self._line, self._sinks, self._drift, self._ring_bytes = line, tuple(sinks), drift, ring_bytes
-        self._registry = CollectorRegistry()
-        self._parts = Counter("goodpart_parts", "Answered parts", ["product", "verdict"], registry=self._registry)
-        self._late = Counter("goodpart_late", "Verdicts that came after the deadline", registry=self._registry)
-        self._seconds = Histogram(
-            "goodpart_stage_seconds", "Time of each stage of a part", ["stage"], buckets=_BUCKETS_S,
-            registry=self._registry,
-        )  # fmt: skip
-        ProcessCollector(registry=self._registry)
-        self._registry.register(_Looked(self._look))
         self._courier = Courier("metrics", self._count)
         self._lock = threading.Lock()
         self._tally: Tally[str] = Tally()
         self._late_parts = 0
         self._recent_ms: deque[float] = deque(maxlen=_RECENT_PARTS)
         self._judged_by: tuple[str, int] = ("", 0)
+        self._counted = _Counted(self._look) if prometheus else None
 
     @property
     def dropped(self) -> int:
@@ -92,10 +112,16 @@ class Metrics:
         self._courier.close()
 
     def text(self) -> bytes:
-        """All figures in Prometheus' text format, for `CONTENT_TYPE`. Any thread but the judging one may call it."""
+        """All figures in Prometheus' text format, for `CONTENT_TYPE`. Any thread but the judging one may call it.
+
+        Raises:
+            UsageError: nothing is counted for Prometheus.
+        """
+        if self._counted is None:
+            raise UsageError("/metrics: expected figures for Prometheus, found none counted; set [page]")
         from prometheus_client import generate_latest
 
-        return generate_latest(self._registry)
+        return generate_latest(self._counted.registry)
 
     def stats(self) -> dict[str, Any]:
         """Figures for the message of each minute.
@@ -121,17 +147,11 @@ class Metrics:
         }
 
     def _count(self, result: Result) -> None:
-        for stage in STAGES:
-            # the time to the answer is that of the answer in time, which was TIMEOUT
-            if stage in result.ms and not (result.late and stage == "total"):
-                self._seconds.labels(stage).observe(result.ms[stage] / 1e3)
-        if result.late:
-            # the part has been counted: this is what the judge found afterwards
-            self._late.inc()
-        else:
-            self._parts.labels(result.product, result.verdict.name).inc()
+        if self._counted is not None:
+            self._counted.take(result)
         with self._lock:
             if result.late:
+                # the part has been counted: this is what the judge found afterwards
                 self._late_parts += 1
             else:
                 self._tally[result.verdict.name] += 1

@@ -24,7 +24,7 @@ class Outside:
     Attributes:
         sinks: in the order in which they are started; they are closed in the opposite one.
         drift: for the page's panel and its commands, or None.
-        metrics: for `/metrics`, or None.
+        metrics: for `/metrics` and the figures that MQTT gets each minute, or None if nobody wants them.
     """
 
     sinks: Sequence[Sink]
@@ -41,7 +41,7 @@ def outside(
     mqtt: MqttSettings | None = None,
     webhook: WebhookSettings | None = None,
     drift: DriftSettings | None = None,
-    metrics: bool = False,
+    prometheus: bool = False,
     ring_bytes: Callable[[], int] | None = None,
 ) -> Outside:
     """Puts together what the configuration names; nothing is started.
@@ -52,7 +52,7 @@ def outside(
         data: the station's data folder.
         others: sinks that are asked for what they dropped: the log, the ring.
         mqtt, webhook, drift: as configured, None for none.
-        metrics: whether figures are counted. MQTT gets them each minute, the page shows them to Prometheus.
+        prometheus: whether the page serves `/metrics`.
         ring_bytes: what the ring takes on disk, or None without a ring.
 
     Raises:
@@ -66,7 +66,9 @@ def outside(
         told.append(WebhookSink(webhook, messages, boot=messages.boot))
     watch = None if drift is None else DriftWatch(drift, data / DRIFT_FOLDER)
     counted = [*others, *told, *([] if watch is None else [watch])]
-    figures = Metrics(line, counted, drift=watch, ring_bytes=ring_bytes) if metrics else None
+    figures = None
+    if prometheus or mqtt is not None:
+        figures = Metrics(line, counted, drift=watch, ring_bytes=ring_bytes, prometheus=prometheus)
     reporter = Reporter(
         line,
         told,

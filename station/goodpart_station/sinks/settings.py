@@ -1,4 +1,4 @@
-"""Settings of the sinks that leave the PC: the tables [sink.mqtt], [sink.webhook] and [drift]."""
+"""Settings of the sinks that leave the PC: the tables `[sink.mqtt]`, `[sink.webhook]` and `[drift]`."""
 
 import dataclasses
 import re
@@ -6,6 +6,7 @@ import urllib.parse
 from pathlib import Path
 
 from goodpart.errors import UsageError
+from goodpart_station.settings import number, setting, whole
 
 _MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _WEB_PORTS = {"http": 80, "https": 443}
@@ -14,7 +15,7 @@ _LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|localhost|::1")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MqttSettings:
-    """The table [sink.mqtt].
+    """The table `[sink.mqtt]`.
 
     Attributes:
         url: `mqtts://HOST[:PORT]` with TLS, or `mqtt://HOST[:PORT]` without.
@@ -28,22 +29,22 @@ class MqttSettings:
     user: str | None = None
     password_file: Path | None = None
     ca: Path | None = None
-    keepalive_s: int = 10
+    keepalive_s: int = setting(whole(1, 3600), 10)
 
     def __post_init__(self) -> None:
-        parts = _split(self.url, where="[sink.mqtt] url", ports=_MQTT_PORTS)
+        parts = _split(self.url, where="url", ports=_MQTT_PORTS)
         if parts.path not in ("", "/") or parts.query:
-            raise UsageError(f"[sink.mqtt] url: expected no path, found {self.url}; the topics follow from the station")
+            raise UsageError(f"url: expected no path, found {self.url}; the topics follow from the station")
         if self.password_file is not None and self.user is None:
-            raise UsageError("[sink.mqtt] password_file: expected a user beside it, found none; name the user")
+            raise UsageError("password_file: expected a user beside it, found none; name the user")
         if self.password_file is not None and not self.uses_tls and not _LOOPBACK.fullmatch(self.host):
             raise UsageError(
-                f"[sink.mqtt] url: expected mqtts:// for a password, found {self.url}; anyone on the way could read it"
+                f"url: expected mqtts:// for a password, found {self.url}; anyone on the way could read it"
             )
         if self.ca is not None and not self.uses_tls:
-            raise UsageError(f"[sink.mqtt] ca: expected mqtts:// beside it, found {self.url}; write mqtts://")
+            raise UsageError(f"ca: expected mqtts:// beside it, found {self.url}; write mqtts://")
         if not 1 <= self.keepalive_s <= 3600:
-            raise UsageError(f"[sink.mqtt] keepalive_s: expected 1 to 3600, found {self.keepalive_s}")
+            raise UsageError(f"keepalive_s: expected 1 to 3600, found {self.keepalive_s}")
 
     @property
     def uses_tls(self) -> bool:
@@ -64,7 +65,7 @@ class MqttSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WebhookSettings:
-    """The table [sink.webhook].
+    """The table `[sink.webhook]`.
 
     Attributes:
         url: where each result is posted to, `https://` or `http://`.
@@ -76,14 +77,14 @@ class WebhookSettings:
     url: str
     secret_file: Path
     ca: Path | None = None
-    timeout_s: float = 10.0
+    timeout_s: float = setting(number(0.1, 60), 10.0)
 
     def __post_init__(self) -> None:
-        _split(self.url, where="[sink.webhook] url", ports=_WEB_PORTS)
+        _split(self.url, where="url", ports=_WEB_PORTS)
         if self.ca is not None and not self.uses_tls:
-            raise UsageError(f"[sink.webhook] ca: expected https:// beside it, found {self.url}; write https://")
+            raise UsageError(f"ca: expected https:// beside it, found {self.url}; write https://")
         if not 0.1 <= self.timeout_s <= 60.0:
-            raise UsageError(f"[sink.webhook] timeout_s: expected 0.1 to 60, found {self.timeout_s}")
+            raise UsageError(f"timeout_s: expected 0.1 to 60, found {self.timeout_s}")
 
     @property
     def uses_tls(self) -> bool:
@@ -110,7 +111,7 @@ class WebhookSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DriftSettings:
-    """The table [drift].
+    """The table `[drift]`.
 
     Attributes:
         block: frames of a block, 1 to 4096. Parts in long runs need longer blocks.
@@ -118,14 +119,14 @@ class DriftSettings:
             1,000,000,000.
     """
 
-    block: int = 16
-    false_alarm_every: int = 100_000
+    block: int = setting(whole(1, 4096), 16)
+    false_alarm_every: int = setting(whole(1000, 10**9), 100_000)
 
     def __post_init__(self) -> None:
         if not 1 <= self.block <= 4096:
-            raise UsageError(f"[drift] block: expected 1 to 4096 frames, found {self.block}")
+            raise UsageError(f"block: expected 1 to 4096 frames, found {self.block}")
         if not 1000 <= self.false_alarm_every <= 10**9:
-            raise UsageError(f"[drift] false_alarm_every: expected 1000 to 10^9, found {self.false_alarm_every}")
+            raise UsageError(f"false_alarm_every: expected 1000 to 10^9, found {self.false_alarm_every}")
 
 
 def _split(url: str, *, where: str, ports: dict[str, int]) -> urllib.parse.SplitResult:
