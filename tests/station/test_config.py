@@ -115,7 +115,7 @@ def test_a_missing_table(refused, name):
             "colour = 3",
             "4: expected one of the keys .* in \\[station\\], found 'colour'; correct its name, or take the line",
         ),
-        ("[ring.buffer]", "4: expected one of the tables .*, found 'ring'"),
+        ("[rung.buffer]", "4: expected one of the tables .*, found 'rung'"),
         ("[sink.kafka]", "4: expected one of the tables .*, found 'sink.kafka'"),
         ("[plc.opcua]", "4: expected a table of this version, found \\[plc.opcua\\]; this version has plc.modbus"),
         ("[plc]\nopcua = 3", "5: expected a table of this version, found \\[plc.opcua\\]"),

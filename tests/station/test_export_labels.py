@@ -10,6 +10,7 @@ from goodpart_station.cli import export as command
 from goodpart_station.codes import PartVerdict
 from goodpart_station.ring.config import LEAST_BYTES, RingConfig
 from goodpart_station.ring.ring import Ring
+from goodpart_station.ring.room import remove_rows
 from labelled_ring import CONFIG, draw, exported, label, main
 from small_answers import AT, BOOT, answer, good, near, pixels, reject
 
@@ -115,6 +116,24 @@ def test_one_product_and_no_replay(ring, tmp_path, capsys):
     assert set(exported(out)[1]) == {2}
     assert main(folder, "--labels", "good", "--out", tmp_path / "replay", "--simulated") == 0
     assert set(exported(tmp_path / "replay")[1]) == {3}
+    # a replay is no reason to begin later with the camera's frames
+    assert main(folder, "--labels", "good", "--out", tmp_path / "real", "--product", "bracket") == 0
+    assert ring.frames.frame_of(BOOT, 1).exported is not None
+
+
+def test_what_is_gone_since_the_last_export_is_not_missed_by_the_next(ring, tmp_path):
+    """Both lie in one hour, and the ring counts what is gone by the hour."""
+    draw(ring, good(1))
+    label(ring, 1, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "a", "--until", "2026-11-26T18:34") == 0
+    with ring._index.writing() as connection:
+        remove_rows(connection, [ring.frames.frame_of(BOOT, 1).id])
+    draw(ring, good(30))
+    label(ring, 30, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "b") == 0
+    assert exported(tmp_path / "b") == ((1, 1, 0, 0), {30: ("good", "random")})
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "c", "--since", "2026-11-26") == 0
+    assert exported(tmp_path / "c")[0] == (2, 2, 0, 0)
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(ring, tmp_path, capsys):

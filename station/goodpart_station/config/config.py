@@ -16,6 +16,7 @@ from goodpart_station.config.tables import (
     ReplayTable,
     StationTable,
 )
+from goodpart_station.ring.config import RingConfig
 
 _MS = 1_000_000
 _DEFAULT_AFTER_MS, _DEFAULT_RESYNC_MS = 100.0, 500.0
@@ -33,7 +34,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl: its tables.
+        station, products, source, modbus, jsonl, ring: its tables.
     """
 
     places: Places
@@ -42,6 +43,7 @@ class Config:
     source: FolderTable | ReplayTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     jsonl: JsonlTable | None = table("sink.jsonl")
+    ring: RingConfig | None = table("ring")
 
     @property
     def start_product(self) -> int:
