@@ -74,9 +74,11 @@ def test_an_alarm_that_was_ended_comes_again_if_the_change_stays(tmp_path):
     assert made.is_alarm
 
 
-def test_a_new_reference_learns_anew_and_is_written_at_once(tmp_path):
-    made = drifted(tmp_path)
+def test_a_new_reference_learns_anew_and_is_written_at_once_by_the_thread(tmp_path):
+    made = drifted(tmp_path, now_s=lambda: 0.0)
     made.new_reference()
+    assert list(tmp_path.iterdir()) == []
+    made._save_in_time()
     assert made.state.phase is DriftPhase.LEARNING and not made.is_alarm
     assert Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state == made.state
 

@@ -51,7 +51,7 @@ class DriftWatch:
         self._drifts: dict[str, tuple[str, Drift]] = {}
         self._current: str | None = None
         self._unsaved: set[str] = set()
-        self._saved_at_s = now_s()
+        self._saved_at_s, self._saves_now = now_s(), False
         self._trouble = ""
         self.is_alarm = False
         """Whether the product that was judged last has an alarm. Any thread may read it; it never waits."""
@@ -106,7 +106,8 @@ class DriftWatch:
             change(self._drifts[self._current][1])
             self._unsaved.add(self._current)
             self.is_alarm = False
-        self._save()
+        # the caller may be the event loop, which must not wait for the disk
+        self._saves_now = True
 
     def _take(self, result: Result) -> None:
         inspection = result.inspection
@@ -149,7 +150,8 @@ class DriftWatch:
         return self._folder / f"{urllib.parse.quote(key, safe='')}.json"
 
     def _save_in_time(self) -> None:
-        if self._now_s() - self._saved_at_s >= SAVE_EVERY_S:
+        if self._saves_now or self._now_s() - self._saved_at_s >= SAVE_EVERY_S:
+            self._saves_now = False
             self._save()
 
     def _save(self) -> None:
