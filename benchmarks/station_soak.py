@@ -34,7 +34,7 @@ from goodpart_station.engine import Engine
 from goodpart_station.part import Result
 from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.station import plan_of
-from station_peers import broker, free_port, plc, receiver
+from station_peers import Broker, free_port, plc, receiver
 
 _IMAGES = 60
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -140,7 +140,7 @@ def measure(options: argparse.Namespace) -> int:
     )
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-soak-")))
-        mqtt, _ = stack.enter_context(broker(folder))
+        mqtt = stack.enter_context(Broker(folder)).settings
         webhook = stack.enter_context(receiver(folder))
         port, file = free_port(), folder / "station.toml"
         file.write_text(_FILE.format(threads=options.threads, port=port, mqtt=mqtt, webhook=webhook))
