@@ -6,10 +6,10 @@ from collections.abc import Callable
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
-from goodpart_station.config.tables import FolderTable, ModbusTable, ReplayTable
+from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import PlcLink, Sink
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs
@@ -81,7 +81,7 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     messages = Messages(config.station.name, boot, config.ring)
     plc: list[PlcLink] = []
     if config.modbus is not None:
-        plc.append(ModbusLink(engine, _modbus(config.modbus)))
+        plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
@@ -117,16 +117,6 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
         )
     return lambda wanted: FolderSource(
         table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
-    )
-
-
-def _modbus(table: ModbusTable) -> ModbusSettings:
-    return ModbusSettings(
-        host=table.listen.host,
-        port=table.listen.port,
-        allow=table.allow,
-        heartbeat_timeout_s=table.heartbeat_timeout_s,
-        unit=table.unit,
     )
 
 

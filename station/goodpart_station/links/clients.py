@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Protocol, cast
 
-from goodpart_station.links.addresses import Address, address_of
+from goodpart_station.links.addresses import Address, address_of, is_served
 
 log = logging.getLogger("goodpart_station.modbus")
 
@@ -47,7 +47,7 @@ class Clients:
 
         Args:
             answer: serves one request.
-            allowed: whose connections are served; nobody else's, not even for one byte.
+            allowed: whose connections are served; nobody else's, not even for one byte. None: those of this PC.
             clock: seconds, for the log's pauses.
         """
         self.answer = answer
@@ -65,7 +65,7 @@ class Clients:
 
     def admit(self, client: "Client") -> bool:
         """Whether a client may stay; it is counted then."""
-        if client.address not in self._allowed:
+        if client.address is None or not is_served(client.address, self._allowed):
             self.journal.say(logging.WARNING, client.shown, "is refused: its address is not in plc.modbus.allow")
             return False
         while len(self._there) >= CLIENTS_MOST:
