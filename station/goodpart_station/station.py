@@ -6,14 +6,15 @@ from collections.abc import Callable
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
-from goodpart_station.config.tables import FolderTable, ModbusTable, ReplayTable
+from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import PlcLink, Sink
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
+from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.replay import ReplaySource
@@ -80,13 +81,24 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     messages = Messages(config.station.name, boot, config.ring)
     plc: list[PlcLink] = []
     if config.modbus is not None:
-        plc.append(ModbusLink(engine, _modbus(config.modbus)))
+        plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
-    if config.ring is not None:
-        sinks.append(RingSink(Ring(config.station.data / RING, config.ring, boot=boot)))
-    return Plugs(plc=plc, sinks=sinks)
+    ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
+    if ring is not None:
+        sinks.append(RingSink(ring))
+    told = outside(
+        engine,
+        messages,
+        data=config.station.data,
+        others=sinks,
+        mqtt=config.mqtt,
+        webhook=config.webhook,
+        drift=config.drift,
+        ring_bytes=None if ring is None else lambda: ring.used_bytes,
+    )
+    return Plugs(plc=plc, sinks=[*sinks, *told.sinks])
 
 
 def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
@@ -105,16 +117,6 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
         )
     return lambda wanted: FolderSource(
         table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
-    )
-
-
-def _modbus(table: ModbusTable) -> ModbusSettings:
-    return ModbusSettings(
-        host=table.listen.host,
-        port=table.listen.port,
-        allow=table.allow,
-        heartbeat_timeout_s=table.heartbeat_timeout_s,
-        unit=table.unit,
     )
 
 

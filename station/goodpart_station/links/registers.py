@@ -6,6 +6,7 @@ docs/station-modbus.md is the same map for PLC programmers; a test compares the 
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -107,7 +108,12 @@ class Trigger:
     part_id: int
 
 
-Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger
+@dataclasses.dataclass(frozen=True, slots=True)
+class CountAnew:
+    """The PLC counts its parts anew: the next number is a part even if it is that of the last one."""
+
+
+Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger | CountAnew
 
 
 def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
@@ -132,6 +138,8 @@ def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
     if (seq := after[Holding.TRIGGER_SEQ]) not in (0, before[Holding.TRIGGER_SEQ]):
         part_id = after[Holding.PART_ID_HIGH] << 16 | after[Holding.PART_ID_LOW]
         found.append(Trigger(seq, after[Holding.PRODUCT], part_id))
+    elif seq != before[Holding.TRIGGER_SEQ]:
+        found.append(CountAnew())
     return found
 
 
@@ -144,7 +152,8 @@ def slot_registers(slot: Slot) -> SlotRegisters:
     """The registers of one result. Its number stands at both ends, which tells a torn or an old reading."""
     score = slot.score_millisigmas & 0xFFFFFFFF
     elapsed_ms = max(0, min(slot.elapsed_ms, WORD_MOST))
-    return (slot.seq, slot.verdict, slot.reason, slot.product, score >> 16, score & WORD_MOST, elapsed_ms, slot.seq)
+    verdict, reason = int(slot.verdict), int(slot.reason)
+    return (slot.seq, verdict, reason, slot.product, score >> 16, score & WORD_MOST, elapsed_ms, slot.seq)
 
 
 def passes(slot: Sequence[int], awaited: int) -> bool:
@@ -181,18 +190,19 @@ def input_registers(
     """
     good_total, bundle = status.good_total & 0xFFFFFFFF, int(status.bundle[:8] or "0", 16)
     head = [
-        *(MAGIC, MAP_VERSION, status.heartbeat & WORD_MOST, status.state, status.bits & WORD_MOST),
+        *(MAGIC, MAP_VERSION, status.heartbeat & WORD_MOST, int(status.state), int(status.bits) & WORD_MOST),
         *(status.accepted_seq, status.result_seq, status.product),
         *(good_total >> 16, good_total & WORD_MOST, *answered, bundle >> 16, bundle & WORD_MOST),
         *(lost & WORD_MOST, 0),
     ]
-    return [*map(int, head), *(int(value) for slot in slots for value in slot)]
+    return list(itertools.chain(head, *slots))
 
 
 def discrete_inputs(status: Status, slots: Sequence[SlotRegisters]) -> list[bool]:
     """All discrete inputs, in the order of `Discrete`. OK and NG wait for the result of the last accepted part."""
     slot = slots[place_of(status.accepted_seq)]
-    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq
+    # a part in hand has its number in the slot already, and the verdict NONE
+    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq and slot[1] != PartVerdict.NONE
     is_good = is_there and slot[1] == PartVerdict.GOOD
     return [
         status.state in (State.READY, State.BUSY),
