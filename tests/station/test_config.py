@@ -198,7 +198,7 @@ def test_the_template(read_text):
 def test_the_defaults_that_the_template_shows(read_text):
     least = read_text(template())
     text = template()
-    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s"):
+    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s = 2"):
         text = re.sub(rf"(?m)^# ({key})", r"\1", text)
     full = read_text(text)
     assert (full.station, full.products, full.source) == (least.station, least.products, least.source)
