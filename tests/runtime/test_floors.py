@@ -49,6 +49,7 @@ FLOORS = {
         {"part"},
         {"line"},
         {"sources", "links", "sinks"},
+        {"page"},
         {"__init__"},
         {"cli"},
     ],
