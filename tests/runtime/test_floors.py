@@ -47,7 +47,8 @@ FLOORS = {
     "station/goodpart_station": [
         {"codes", "mailbox"},
         {"part"},
-        {"line"},
+        {"line", "ring"},
+        {"message"},
         {"sources", "links", "sinks"},
         {"page"},
         {"__init__"},

@@ -55,7 +55,7 @@ def of_refused(reason: str) -> Observed:
 
 
 def of_result(result: Any, *, where: str) -> Observed:
-    """What a line of `goodpart score --json` says.
+    """What a line of `goodpart score --json`, or of the log of a station, says.
 
     Args:
         result: the parsed line.
@@ -64,17 +64,21 @@ def of_result(result: Any, *, where: str) -> Observed:
     Raises:
         UsageError: it is no such line, or one without statistics, as an older goodpart wrote them.
     """
-    if not isinstance(result, dict) or result.get("verdict") not in _OUTCOMES:
+    outcome = _outcome(result)
+    if outcome is None:
         raise UsageError(f"{where}: expected a result of goodpart score --json, found something else; give its output")
-    outcome = str(result["verdict"])
     if outcome == REFUSED:
-        return of_refused(str(result.get("error", "")))
+        return of_refused(str(result.get("error") or result.get("detail") or ""))
     stats = {} if outcome == Verdict.UNKNOWN.value else result.get("stats")
     if stats is None:
         raise UsageError(
             f'{where}: expected "stats" in the result, found none: an older goodpart wrote it; score the frames again'
         )
-    threshold, moved, reason = result.get("threshold"), result.get("checks_moved", False), result.get("reason") or ""
+    threshold, moved, reason = (
+        result.get("threshold"),
+        result.get("checks_moved", False),
+        result.get("detail") or result.get("reason") or "",
+    )
     numbers = [*stats.values(), threshold] if isinstance(stats, dict) else []
     sound = all(isinstance(each, int | float) and not isinstance(each, bool) for each in numbers)
     if not numbers or not sound or not is_finite(numbers) or not isinstance(moved, bool):
@@ -86,3 +90,14 @@ def of_result(result: Any, *, where: str) -> Observed:
         threshold=float(numbers[-1]),
         checks_moved=moved,
     )
+
+
+def _outcome(result: Any) -> str | None:
+    """The outcome that a line states, or None if it is no result."""
+    if not isinstance(result, dict):
+        return None
+    found = result.get("verdict")
+    if "judged" in result:
+        # a station answers also for parts that nothing judged or that were judged too late, and in a simulation
+        found = REFUSED if result["judged"] is None else result["judged"]
+    return found if isinstance(found, str) and found in _OUTCOMES else None

@@ -1,0 +1,247 @@
+"""Labelled frames as a folder that `goodpart-bank update` and `goodpart-bank compare` read."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from goodpart._host.atomic import check_target, staged_folder
+from goodpart.errors import UsageError
+from goodpart_station.ring.frames import Frames, KeptFrame, as_frame
+from goodpart_station.ring.index import Index, reading
+from goodpart_station.ring.room import HOUR_S
+from goodpart_station.ring.times import utc
+
+LABELS_FILE = "labels.jsonl"
+LATE = "late"
+"""Why a frame was kept that was drawn at random before the span, and labelled since: it may set no threshold."""
+
+_OWN = re.compile(r"labels\.jsonl|goodpart-(random|selected)\.txt|[0-9A-Za-z]+-[0-9]{9,}\.png")
+_JUDGED = ("GOOD", "DEFECT")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to export.
+
+    Attributes:
+        labels: "good", "defect" or "all".
+        product: name of the product; None if the ring holds one alone.
+        since, until: UTC seconds since 1970, the span of the answers; None for `since`: from the end of the last export
+            on, and before it what was labelled but not exported.
+        simulated: frames of a replay instead of those of the camera.
+    """
+
+    labels: str
+    product: str | None = None
+    since: float | None = None
+    until: float
+    simulated: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an export will hold.
+
+    Attributes:
+        product: name of the product.
+        since: where the span begins, UTC seconds since 1970; None for the beginning.
+        until: where it ends.
+        labels: as in `Wanted`.
+        frames: the frames, the oldest first.
+        late: those of them that were drawn before the span; they count as selected.
+        drawn, good, defect: frames of the span that were drawn at random and judged, and how many have these labels.
+        gone: how many of the labelled ones are not in the ring any more.
+    """
+
+    product: str
+    since: float | None
+    until: float
+    labels: str
+    frames: tuple[KeptFrame, ...]
+    late: frozenset[int]
+    drawn: int
+    good: int
+    defect: int
+    gone: int
+
+    @property
+    def unlabelled(self) -> int:
+        """How many of the frames that were drawn have no label."""
+        return self.drawn - self.good - self.defect
+
+
+def plan_export(folder: Path, wanted: Wanted) -> Plan:
+    """Looks into the ring; nothing is written.
+
+    Args:
+        folder: of the ring; its station may run.
+        wanted: what to export.
+
+    Raises:
+        UsageError: there is no ring; several products and none named; no such labelled frames; or an empty span.
+    """
+    Index(folder, make=False).close()
+    try:
+        with reading(folder) as connection:
+            return _plan(connection, folder, wanted)
+    except sqlite3.Error as error:
+        raise UsageError(f"{folder}: expected a ring that can be read, found {error}") from error
+
+
+def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
+    product = _product(connection, folder, wanted)
+    since = _last_until(connection, product) if wanted.since is None else wanted.since
+    begin = float("-inf") if since is None else since
+    if begin >= wanted.until:
+        raise UsageError(f"--until: expected a time after {utc(begin)}, found {utc(wanted.until)}")
+    asked = """SELECT * FROM frame WHERE product = ? AND simulated = ? AND at < ? AND label IS NOT NULL ORDER BY id"""
+    rows = connection.execute(asked, (product, wanted.simulated, wanted.until))
+    # a span that was asked for holds all that is in it, also what was exported before
+    labelled = [
+        frame for frame in map(as_frame, rows) if frame.at >= begin or (wanted.since is None and frame.exported is None)
+    ]
+    frames = [frame for frame in labelled if wanted.labels in ("all", frame.label)]
+    if not frames:
+        what = "labelled" if wanted.labels == "all" else wanted.labels
+        raise UsageError(f"{folder}: expected frames of {product} labelled {what} in that time, found none; label some")
+    drawn = [frame for frame in labelled if _was_drawn(frame)]
+    in_span = [frame.label for frame in drawn if frame.at >= begin]
+    still = """SELECT count(*) FROM frame WHERE product = ? AND simulated = ? AND at >= ? AND at < ?
+        AND kept_for = 'random' AND judged IN ('GOOD', 'DEFECT')"""
+    there = connection.execute(still, (product, wanted.simulated, begin, wanted.until)).fetchone()[0]
+    # hours that the span cuts count whole: rather too many unlabelled ones than too few
+    gone: dict[str, int] = dict(
+        connection.execute(
+            "SELECT label, sum(frames) FROM lost WHERE product = ? AND simulated = ? AND hour >= ? AND hour <= ? "
+            "GROUP BY label",
+            (product, wanted.simulated, begin if since is None else since // HOUR_S, wanted.until // HOUR_S),
+        ).fetchall()
+    )
+    return Plan(
+        product=product,
+        since=since,
+        until=wanted.until,
+        labels=wanted.labels,
+        frames=tuple(frames),
+        late=frozenset(frame.id for frame in drawn if frame.at < begin),
+        drawn=there + sum(gone.values()),
+        good=in_span.count("good") + gone.get("good", 0),
+        defect=in_span.count("defect") + gone.get("defect", 0),
+        gone=gone.get("good", 0) + gone.get("defect", 0),
+    )
+
+
+def write_export(
+    folder: Path,
+    plan: Plan,
+    out: Path,
+    *,
+    now: float,
+    force: bool = False,
+    each: Callable[[KeptFrame], object] = lambda _: None,
+) -> None:
+    """Writes the export, and only when it is whole marks its frames as exported.
+
+    Args:
+        folder: of the ring.
+        plan: from `plan_export`.
+        out: a folder that is made.
+        now: UTC seconds since 1970.
+        force: whether to replace an older export.
+        each: told about every frame that is written.
+
+    Raises:
+        UsageError: the folder cannot be made, or a frame was removed meanwhile.
+    """
+    frames = Frames(folder)
+    with staged_folder(out, force=force, mark=LABELS_FILE, own=_OWN) as staged:
+        counts = {name: getattr(plan, name) for name in ("drawn", "good", "defect", "unlabelled")}
+        lines = [json.dumps(counts)]
+        for frame in plan.frames:
+            target = staged / frame.file
+            try:
+                shutil.copyfile(frames.path(frame), target)
+            except FileNotFoundError as error:
+                raise UsageError(f"{frame.file}: expected this frame in the ring, found none; export again") from error
+            lines.append(json.dumps(_line(frame, target, late=frame.id in plan.late), ensure_ascii=False))
+            each(frame)
+        (staged / LABELS_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    _mark(folder, plan, now)
+
+
+def check_export(out: Path, *, force: bool) -> None:
+    """Refuses a folder that an export cannot become, before any work.
+
+    Raises:
+        UsageError: as in `goodpart._host.atomic.check_target`.
+    """
+    check_target(out, force=force, mark=LABELS_FILE, own=_OWN)
+
+
+def _mark(folder: Path, plan: Plan, now: float) -> None:
+    try:
+        index = Index(folder, make=False)
+    except sqlite3.Error as error:
+        raise UsageError(_not_marked(folder, error)) from error
+    try:
+        with index.writing() as connection:
+            # whoever labelled a frame anew meanwhile said something that was not exported
+            connection.executemany(
+                "UPDATE frame SET exported = ? WHERE id = ? AND label = ? AND label_at = ?",
+                [(now, frame.id, frame.label, frame.label_at) for frame in plan.frames],
+            )
+            connection.execute(
+                "INSERT INTO export (at, product, labels, until, frames) VALUES (?, ?, ?, ?, ?)",
+                (now, plan.product, plan.labels, plan.until, len(plan.frames)),
+            )
+    except sqlite3.Error as error:
+        raise UsageError(_not_marked(folder, error)) from error
+    finally:
+        index.close()
+
+
+def _not_marked(folder: Path, error: sqlite3.Error) -> str:
+    return f"{folder}: the export is whole, but its frames could not be marked as exported ({error}); export again"
+
+
+def _product(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> str:
+    asked = "SELECT DISTINCT product FROM frame WHERE simulated = ? AND label IS NOT NULL ORDER BY product"
+    found = [str(row[0]) for row in connection.execute(asked, (wanted.simulated,))]
+    if wanted.product is not None:
+        if wanted.product not in found:
+            known = ", ".join(found) or "none"
+            raise UsageError(f"--product: expected a product with labelled frames ({known}), found {wanted.product!r}")
+        return wanted.product
+    if not found:
+        raise UsageError(f"{folder}: expected labelled frames, found none; label some at the station's page")
+    if len(found) > 1:
+        raise UsageError(f"--product: expected one of {', '.join(found)}, found none; an export is for one product")
+    return found[0]
+
+
+def _last_until(connection: sqlite3.Connection, product: str) -> float | None:
+    asked = "SELECT max(until) FROM export WHERE product = ? AND labels != 'defect'"
+    found = connection.execute(asked, (product,)).fetchone()[0]
+    return None if found is None else float(found)
+
+
+def _was_drawn(frame: KeptFrame) -> bool:
+    return frame.kept_for == "random" and frame.judged in _JUDGED
+
+
+def _line(frame: KeptFrame, file: Path, *, late: bool) -> dict[str, object]:
+    # what is random here may set a threshold; an UNKNOWN frame may not, however it was picked
+    kept_for = LATE if late else frame.kept_for if _was_drawn(frame) or frame.kept_for != "random" else "unknown"
+    return {
+        "file": frame.file,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "label": frame.label,
+        "kept_for": kept_for,
+        "at": utc(frame.label_at or 0.0),
+        "by": frame.label_by,
+    }
