@@ -7,7 +7,12 @@ _RETRY = b"retry: 2000\n\n"
 
 
 class Newest:
-    """One message that is replaced. It belongs to one loop."""
+    """One message that is replaced. It belongs to one loop.
+
+    Attributes:
+        watchers: how many streams there are.
+        joined: how many there have been.
+    """
 
     def __init__(self) -> None:
         """Starts without a message."""
@@ -15,7 +20,7 @@ class Newest:
         self._version = 0
         self._changed = asyncio.Event()
         self._is_over = False
-        self.watchers = 0
+        self.watchers = self.joined = 0
 
     def replace(self, data: bytes) -> None:
         """Puts a message in the place of the one before, and wakes whoever waits.
@@ -33,7 +38,7 @@ class Newest:
         self._wake()
 
     async def stream(self, may_stay: Callable[[], bool]) -> AsyncIterator[bytes]:
-        """Server-sent events: the newest message, then the newest one whenever it has changed.
+        """Server-sent events: the next message, then the newest one whenever it has changed.
 
         The next message is read only when the one before is sent, so a client that never reads holds one message.
 
@@ -41,7 +46,9 @@ class Newest:
             may_stay: asked before each message; False ends the stream.
         """
         self.watchers += 1
-        seen = 0
+        self.joined += 1
+        # nobody may have looked for an hour, and then nothing was made: what is there is old
+        seen = self._version
         try:
             yield _RETRY
             while True:

@@ -1,7 +1,7 @@
 """Trend: quantiles of the scores per minute and product, kept for 30 days in a small database of its own.
 
-The ring's database could hold them, but a station may have no ring, its folder goes with its disk, and its writer must not
-wait for anybody else.
+The ring's database could hold them, but a station may have no ring, its folder goes with its disk, and its writer must
+not wait for anybody else.
 """
 
 import contextlib
