@@ -38,7 +38,7 @@ _log = logging.getLogger("goodpart_station.page")
 
 Gets = dict[str, Handler]
 
-_PARTS = 48
+_PARTS = 24
 
 _DAY_S = 86_400
 

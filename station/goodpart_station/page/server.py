@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 
+import anyio
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from goodpart import UsageError
+from goodpart._host.opencv import load_opencv
 from goodpart_station.page.app import App
 from goodpart_station.page.around import Around
 from goodpart_station.page.gate import Gate
@@ -46,7 +48,9 @@ class Page:
 
         Raises:
             UsageError: other computers could reach it without TLS or tokens, or the tokens cannot be read.
+            MissingExtraError: OpenCV is not installed.
         """
+        load_opencv("the page")
         self._config, self._around = config, around
         self._gate = Gate(TokenFile(around.data / TOKENS_NAME), is_loopback=config.is_loopback)
         check_exposure(config, tokens=len(self._gate))
@@ -71,8 +75,10 @@ class Page:
         Raises:
             UsageError: the address is taken or is not this PC's, or certificate and key do not fit.
         """
-        now = time.time()
-        since = shift_start(now, self._config.shifts)
+        # its first use imports modules, for which no PLC should have to wait later
+        async with anyio.create_task_group():
+            pass
+        since = shift_start(time.time(), self._config.shifts)
         await self._app.desk.do(self._trend.open)
         counted = await self._app.desk.do(lambda: self._trend.counts(since=since))
         # parts of this shift that were answered before the station was started again
