@@ -42,6 +42,8 @@ _PARTS = 24
 
 _DAY_S = 86_400
 
+_HOURS = 8.0
+
 _COOKIE_S = {Role.VIEWER: 365 * _DAY_S, Role.OPERATOR: _DAY_S // 2, Role.ENGINEER: _DAY_S // 2}
 """How long a browser stays logged in: a screen on the wall for a year, a person for a shift and a half."""
 
@@ -142,7 +144,7 @@ class App:
         return Response(picture, media_type="image/jpeg", headers=lasting)
 
     async def _parts(self, request: Request, _: Visitor) -> Response:
-        ring, before = self._around.ring, number(request, "before", None)
+        ring, before = self._around.ring, number(request, "before")
         if ring is None:
             return JSONResponse({"parts": None})
         frames = await self.desk.do(
@@ -155,7 +157,8 @@ class App:
         return JSONResponse({"parts": [{name: getattr(frame, name) for name in names} for frame in frames]})
 
     async def _trend_points(self, request: Request, _: Visitor) -> Response:
-        hours = number(request, "hours", 8.0) or 8.0
+        asked = number(request, "hours")
+        hours = _HOURS if asked is None else asked
         if not 0 < hours <= KEPT_DAYS * 24:
             raise MalformedError(f"hours: expected more than 0 and at most {KEPT_DAYS * 24}, found {hours:g}")
         product = self._around.products.name(self._around.line.status().product)

@@ -78,7 +78,7 @@ class Deeds:
 
     async def threshold(self, request: Request, _: Visitor) -> Response:
         """What the slider shows for a value, or for the threshold in force: `?value=`."""
-        value = number(request, "value", None)
+        value = number(request, "value")
         return JSONResponse(await self._desk.do(lambda: preview(self._around, self._config.threshold_range, value)))
 
     async def set_threshold(self, request: Request, visitor: Visitor) -> Response:

@@ -34,6 +34,8 @@ MOST_CONNECTIONS = 200
 
 _REQUEST_WITHIN_S = 20.0
 
+_SEND_BYTES = 1 << 16
+
 _TICK_S = 0.1
 """The page is told at most ten times a second."""
 
@@ -228,9 +230,12 @@ class _Protocol(H11Protocol):
 def _listen(config: PageConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=128)
+        listening = socket.create_server((config.host, config.port), family=family, backlog=128)
     except OSError as error:
         raise UsageError(
             f"[page] listen: expected an address of this PC with a free port, found {config.listen} "
             f"({error.strerror}); choose another, or end what listens there"
         ) from error
+    # a client that does not read would be given megabytes of the kernel's memory; accepted sockets inherit this
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+    return listening

@@ -182,15 +182,15 @@ async def body(request: Request, **kinds: type | tuple[type, ...]) -> dict[str, 
     return found
 
 
-def number(request: Request, name: str, default: float | None) -> float | None:
-    """A number of the query, or the default without one.
+def number(request: Request, name: str) -> float | None:
+    """A number of the query, or None without one.
 
     Raises:
         MalformedError: it is no finite number of at most 15 digits.
     """
     text = request.query_params.get(name)
     if text is None:
-        return default
+        return None
     try:
         found = float(text)
     except ValueError:
