@@ -6,6 +6,7 @@ import dataclasses
 import http.client
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,14 @@ class Station:
         """Runs a coroutine in the loop, and waits for it."""
         future: concurrent.futures.Future[Any] = asyncio.run_coroutine_threadsafe(work, self.loop)
         return future.result(WAIT_S)
+
+    def settle(self, now: float | None = None) -> None:
+        """Has the page take in what was answered, as its ticker does ten times a second."""
+
+        async def take_in() -> None:
+            self.page._take_in(time.time() if now is None else now)
+
+        self.do(take_in())
 
     @property
     def url(self) -> str:
