@@ -5,7 +5,10 @@ focus and position, once; streams are drawn from these numbers (see `drift_strea
 where UNKNOWN and REFUSED frames give no statistics, as on a station; and without, where all frames are judged. PSI
 and CUSUM get the same reference frames, and the score of every frame.
 
+With `--only-cost` no stream is drawn, and the cost is measured on frames of the given sides.
+
     python benchmarks/drift.py BUNDLE --frames DIR [--group REGEX --group-gap N] [--runs 1 3 11]
+    python benchmarks/drift.py BUNDLE --frames DIR --only-cost 256 450 900
 """
 
 import argparse
@@ -43,6 +46,7 @@ _UNCHANGED = 20_000
 _PATIENCE = 5_000
 _SLOW = (5_000, 20_000)
 _COST_FRAMES = 96
+_COST_SIDE = 256
 
 
 def _light(factor: float) -> Callable[[Frame], Frame]:
@@ -87,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument(
         "--unchanged", type=count, default=_UNCHANGED, help="frames without a change (default %(default)s)"
     )
+    made.add_argument("--only-cost", type=count, nargs="+", metavar="SIDE", help="the cost alone, on such frames")
     made.add_argument("--scores", type=Path, metavar="FILE", help="keep what was scored there, and use it again")
     return run(_drift, made, argv)
 
@@ -98,6 +103,10 @@ def _drift(options: argparse.Namespace) -> int:
     frames = [read_image(path, inspector.backbone.spec.frame) for path in paths]
     if frames[0].dtype != np.uint8:
         raise UsageError(f"{options.frames}: expected uint8 frames, found {frames[0].dtype}")
+    if options.only_cost:
+        cost = {f"{side}x{side}": _cost(inspector, frames, side) for side in options.only_cost}
+        print_json({**headline("drift", seed=options.seed, digest=bundle.digest), "cost": cost})
+        return 0
     scored = _kept(options.scores) or {
         name: _scored(inspector, [change(frame) for frame in frames], name) for name, change in CHANGES.items()
     }
@@ -123,7 +132,7 @@ def _drift(options: argparse.Namespace) -> int:
             "unchanged_frames": options.unchanged,
             **tables,
             "slow": _slow(Streams(scored, [parts[path] for path in paths], checked=False), options),
-            "cost": _cost(inspector, frames),
+            "cost": _cost(inspector, frames, _COST_SIDE),
         }
     )  # fmt: skip
     return 0
@@ -240,15 +249,15 @@ def _slow(streams: Streams, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _cost(inspector: Inspector, frames: list[Frame]) -> dict[str, Any]:
-    """CPU time of frame checks and of `Drift.add` beside the bare backbone, frames of 256x256, one thread, in turns."""
+def _cost(inspector: Inspector, frames: list[Frame], side: int) -> dict[str, Any]:
+    """CPU time of frame checks and of `Drift.add` beside the bare backbone, square frames, one thread, in turns."""
     spent: dict[str, list[float]] = {"backbone": [], "checks": [], "add": []}
     spec, checks = inspector.backbone.spec.frame, inspector.checks
     drift = Drift(block=BLOCK)
     if checks is None:
         raise UsageError("cost: expected a bundle with frame checks, found none")
     for number in range(_COST_FRAMES):
-        frame = np.asarray(cv2.resize(frames[number % len(frames)], (256, 256)), np.uint8)
+        frame = np.asarray(cv2.resize(frames[number % len(frames)], (side, side)), np.uint8)
         inspector.checks = None
         found = inspector.inspect(frame)
         _, statistics = look_at(frame, spec, checks, inspector.bundle.manifest.signal_rule)

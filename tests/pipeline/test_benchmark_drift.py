@@ -75,3 +75,11 @@ def test_it_runs_on_a_small_bundle(bench, built_bundle, tmp_path):
     assert darker["drift"]["median"] <= 400
     assert found["cost"]["together_over_backbone"] > 0
     assert scores.exists()
+
+
+def test_the_cost_alone_by_the_side_of_the_frame(bench, built_bundle, tmp_path):
+    np.save(tmp_path / "0.npy", draw_good(0))
+    found = bench("drift", built_bundle, "--frames", tmp_path, "--only-cost", 64, 96)
+    assert list(found["cost"]) == ["64x64", "96x96"]
+    assert all(each["checks_us"] > 0 and each["add_us"] > 0 for each in found["cost"].values())
+    assert "slow" not in found

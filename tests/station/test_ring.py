@@ -56,6 +56,12 @@ def test_why_a_frame_is_kept():
     # late, or in a simulation: what the inspection said counts
     assert kept(reject(1, verdict=PartVerdict.TIMEOUT, late=True)) is KeptFor.REJECT
     assert kept(reject(1, verdict=PartVerdict.SIMULATED, simulated=True)) is KeptFor.REJECT
+    assert kept(good(1, verdict=PartVerdict.TIMEOUT, late=True)) is KeptFor.UNKNOWN
+    # the judge still has it
+    waiting = {"verdict": PartVerdict.TIMEOUT, "reason": Reason.DEADLINE, "inspection": None}
+    assert kept(good(1, **waiting)) is None
+    assert kept(good(1, **waiting), ALL) is None
+    assert kept(good(1, **waiting, late=True), ALL) is KeptFor.RANDOM
     for result in (good(1), reject(1), refused(1)):
         assert kept(result, ALL) is KeptFor.RANDOM
 
@@ -127,9 +133,11 @@ def test_what_the_index_says_of_a_frame(opened):
 
 def test_a_part_that_is_answered_twice_is_kept_once(opened):
     ring = opened()
-    assert ring.keep(reject(1, verdict=PartVerdict.TIMEOUT))
-    assert ring.keep(reject(1, late=True))
-    assert len(ring.frames.newest()) == 1
+    waiting = reject(1, verdict=PartVerdict.TIMEOUT, inspection=None)
+    late = reject(1, verdict=PartVerdict.TIMEOUT, late=True)
+    assert [ring.keep(result) for result in (waiting, late, late)] == [False, True, True]
+    (frame,) = ring.frames.newest()
+    assert (frame.verdict, frame.judged, frame.kept_for) == ("TIMEOUT", "DEFECT", "reject")
 
 
 def test_another_threshold_would_change_verdicts(opened):

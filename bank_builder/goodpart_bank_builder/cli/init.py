@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         print_json({"recipe": str(file), "name": name, "look": to_plain(look)})
         return 0
     say(f"recipe      {file}")
-    say(f"images      {look.images}, {', '.join(look.kinds)}")
+    say(f"images      {look.images}, looked at: {look.in_words}")
     say(f"parts       {look.parts}" + ("" if look.group is None else f", guessed by {look.group!r}: correct it"))
     if diagnosis is not None:
         say(f"look at     {diagnosis.look_at} images; the recipe names them")

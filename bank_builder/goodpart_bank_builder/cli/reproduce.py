@@ -1,6 +1,7 @@
 """`goodpart-bank reproduce`: whether a bundle is what its recipe and its images make."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart._host.machine import usable_cores
@@ -41,8 +42,9 @@ def run(options: argparse.Namespace) -> int:
     for line in found.environment:
         say(f"other       {line}: last bits may differ")
     if found.missing:
-        more = f" and {len(found.missing) - _SHOWN} more" if len(found.missing) > _SHOWN else ""
-        say(f"missing     {len(found.missing)}: {', '.join(found.missing[:_SHOWN])}{more}; nothing was built")
+        say(f"missing     {_named(found.missing)}; nothing was built")
+        if found.changed:
+            say(f"changed     {_named(found.changed)}; of these a folder holds the name, with another content")
         return DIFFERS
     for name, words in found.files.items():
         if words != "identical":
@@ -50,3 +52,8 @@ def run(options: argparse.Namespace) -> int:
     same = sum(words == "identical" for words in found.files.values())
     say(f"{'identical' if found.identical else 'differs':<12}{same} of {len(found.files)} files are the same")
     return 0 if found.identical else DIFFERS
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{len(names)}: {', '.join(names[:_SHOWN])}{more}"

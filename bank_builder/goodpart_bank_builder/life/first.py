@@ -48,6 +48,13 @@ class Look:
     group: str | None
     parts: int
 
+    @property
+    def in_words(self) -> str:
+        """The commonest kinds with their counts, and how many more there are."""
+        common = sorted(self.kinds.items(), key=lambda each: -each[1])
+        more = f" and {len(common) - _SHOWN} more sizes" if len(common) > _SHOWN else ""
+        return ", ".join(f"{count} of {kind}" for kind, count in common[:_SHOWN]) + more
+
 
 def look_at_folder(folder: Path) -> Look:
     """Looks at a folder of good images; at most 50 of them are opened.
@@ -101,9 +108,8 @@ def first_recipe(
     Raises:
         UsageError: the backbone cannot be read.
     """
-    kinds = ", ".join(f"{count} of {kind}" for kind, count in sorted(look.kinds.items(), key=lambda each: -each[1]))
     lines = [
-        f"# {look.images} images; looked at: {kinds}",
+        f"# {look.images} images; looked at: {look.in_words}",
         *(f"# passed over: {phrase}" for phrase in look.passed_over),
         *_advice(diagnosis),
         "# What each key means: docs/recipe.md",

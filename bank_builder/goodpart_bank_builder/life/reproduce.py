@@ -1,6 +1,8 @@
 """Reproduce: builds a bundle again from its own recipe and list of images, and compares file by file."""
 
+import collections
 import dataclasses
+import difflib
 import io
 import json
 import tempfile
@@ -30,7 +32,8 @@ class Reproduced:
     Attributes:
         digest: of the bundle.
         reproduced_digest: of the reproduction; None if there was none.
-        missing: names of images, or of the mask, that no folder holds.
+        missing: names of images, or of the mask, whose content no folder holds.
+        changed: those of them whose name a folder holds, with another content.
         files: for every file of either bundle "identical", or what differs.
         environment: versions and CPU that are not those of the bundle.
     """
@@ -38,6 +41,7 @@ class Reproduced:
     digest: str
     reproduced_digest: str | None
     missing: tuple[str, ...]
+    changed: tuple[str, ...] = ()
     files: dict[str, str]
     environment: tuple[str, ...]
 
@@ -69,10 +73,16 @@ def reproduce(folder: Path, data: Sequence[Path], *, threads: int = 1, seed: int
     environment = _environment(bundle)
     with tempfile.TemporaryDirectory() as work:
         place = Path(work)
-        missing = _lay_out(bundle, text, images, _by_content(data), place)
+        paths = [path for folder in data for path in list_folder(folder).images]
+        missing = _lay_out(bundle, text, images, _by_content(paths), place)
         if missing:
             return Reproduced(
-                digest=bundle.digest, reproduced_digest=None, missing=missing, files={}, environment=environment
+                digest=bundle.digest,
+                reproduced_digest=None,
+                missing=missing,
+                changed=_named(missing, paths, bundle),
+                files={},
+                environment=environment,
             )
         recipe = read_recipe(place / "recipe.toml")
         settings = dataclasses.replace(
@@ -93,9 +103,8 @@ def reproduce(folder: Path, data: Sequence[Path], *, threads: int = 1, seed: int
         )
 
 
-def _by_content(data: Sequence[Path]) -> dict[str, Path]:
-    """Every picture in some folders by the sha256 of its file."""
-    paths = [path for folder in data for path in list_folder(folder).images]
+def _by_content(paths: Sequence[Path]) -> dict[str, Path]:
+    """Every picture by the sha256 of its file."""
     return {
         sha256_of(path): path.resolve() for path in progress(paths, doing="hashing", total=len(paths), unit="images")
     }
@@ -125,6 +134,20 @@ def _lay_out(bundle: Bundle, text: str, images: ImageList, found: dict[str, Path
     elif mask is not None:
         (place / "ignore.png").symlink_to(found[mask])
     return tuple(missing)
+
+
+def _named(missing: Sequence[str], paths: Sequence[Path], bundle: Bundle) -> tuple[str, ...]:
+    """Those of the missing images whose name some file has, within its batch."""
+    batches = [batch.name for batch in bundle.manifest.provenance.batches or ()]
+    same_name = collections.defaultdict(list)
+    for path in paths:
+        same_name[path.name].append(path)
+    named = []
+    for name in missing:
+        own = Path(*Path(_below(name, batches)).parts[1:])
+        if any(path.parts[-len(own.parts) :] == own.parts for path in same_name[own.name]):
+            named.append(name)
+    return tuple(named)
 
 
 def _below(name: str, batches: Sequence[str]) -> str:
@@ -172,6 +195,11 @@ def _difference(name: str, before: bytes, after: bytes) -> str:
             return f"differs: shape {one.shape} then, {other.shape} now"
         rows = int((one != other).reshape(len(one), -1).any(axis=1).sum())
         return f"differs in {rows} of {len(one)} rows, by at most {np.abs(one.astype(float) - other).max():.3g}"
+    if name.endswith(".toml"):
+        old, new = (text.decode("utf-8", "replace").splitlines() for text in (before, after))
+        lines = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
+        then, now = (", ".join(line[1:] for line in lines if line.startswith(sign)) or "nothing" for sign in "-+")
+        return f"differs: {then} then, {now} now"
     return f"differs: {len(before)} bytes then, {len(after)} now"
 
 

@@ -35,8 +35,8 @@ CREATE TABLE frame (
     label TEXT, label_by TEXT, label_at REAL, exported REAL,
     UNIQUE (boot, seq)
 );
-CREATE INDEX frame_unlabelled ON frame (kept_for, id) WHERE label IS NULL;
-CREATE INDEX frame_labelled ON frame (kept_for, exported, id) WHERE label IS NOT NULL;
+CREATE INDEX frame_removable ON frame (kept_for, id) WHERE label IS NULL OR exported IS NOT NULL;
+CREATE INDEX frame_protected ON frame (kept_for) WHERE label IS NOT NULL AND exported IS NULL;
 CREATE TABLE lost (
     hour INTEGER NOT NULL, product TEXT NOT NULL, simulated INTEGER NOT NULL, label TEXT NOT NULL,
     frames INTEGER NOT NULL, PRIMARY KEY (hour, product, simulated, label)

@@ -51,6 +51,9 @@ def why_kept(result: Result, boot: str, config: RingConfig) -> KeptFor | None:
     """
     if result.frame is None or not _is_picture(result.frame):
         return None
+    if result.verdict is PartVerdict.TIMEOUT and not result.late and result.inspection is None:
+        # the judge still has the frame: it comes again with what is in it
+        return None
     if is_drawn(boot, result.part.seq, config.random_rate):
         return KeptFor.RANDOM
     inspection = result.inspection
@@ -60,7 +63,10 @@ def why_kept(result: Result, boot: str, config: RingConfig) -> KeptFor | None:
         return KeptFor.UNKNOWN
     if inspection.verdict is Verdict.DEFECT:
         return KeptFor.REJECT
-    return KeptFor.NEAR if inspection.margin > -config.near_sigmas else None
+    if inspection.margin > -config.near_sigmas:
+        return KeptFor.NEAR
+    # a good part that was rejected for its lateness alone
+    return KeptFor.UNKNOWN if result.late else None
 
 
 def file_name(boot: str, seq: int) -> str:

@@ -1,0 +1,34 @@
+"""`goodpart-station`: the command line of the station. This module joins the commands; each has its own module."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import goodpart_station
+from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
+from goodpart.cli.common import run as run_program
+from goodpart_station.cli import run
+
+COMMANDS: dict[str, Command] = {
+    "run": run,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code (0 done, 1 a check failed, 2 usage, 3 bundle refused)."""
+    return run_program(run_command, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="goodpart-station",
+        description="Run an inspection station: frames in, one verdict for each part, to a PLC and to people.",
+        epilog="Exit codes: 0 done, 1 a check failed (check), 2 wrong usage, 3 bundle refused.",
+    )
+    parser.add_argument("--version", action="version", version=f"goodpart-station {goodpart_station.__version__}")
+    add_commands(parser, COMMANDS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+"""Engine: carries out what the conductor asks for, and runs the threads of the source and the judge."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from goodpart.facts.spec import FrameSpec
+from goodpart_station.codes import Bits, Command, Reason
+from goodpart_station.conductor.conductor import Conductor
+from goodpart_station.conductor.effects import Answer, Effect, Expose, Prepare, Taken
+from goodpart_station.conductor.effects import Judge as JudgeFrame
+from goodpart_station.conductor.rules import Rules
+from goodpart_station.judge import Judge
+from goodpart_station.life import Life
+from goodpart_station.line import PlcLink, Sink
+from goodpart_station.part import Frame, Status
+from goodpart_station.products import Products
+from goodpart_station.results import empty_slot, result_of, slot_of
+from goodpart_station.sources.source import Source, SourceLostError, pause
+
+SOURCE, JUDGE, LOOP = "source", "judge", "loop"
+"""The threads that must show life."""
+
+_JUDGE_POLL_S = 0.1
+"""How long the judge waits for a frame before it shows life again."""
+
+_REOPEN_S = 1.0
+"""How long a lost source is left alone before it is opened again."""
+
+_END_WITHIN_S = 5.0
+"""How long parts in hand may take to be answered when the station ends."""
+
+_log = logging.getLogger(__name__)
+
+
+class Wakes(Protocol):
+    """The event loop, as far as the engine needs it."""
+
+    def wake(self) -> None:
+        """The conductor wants to be told the time earlier than it said before. Any thread but the judge's calls it."""
+
+
+class Engine:
+    """The station as its links, sinks and the page see it (`Line`), and its judging loop.
+
+    One lock is held around each call of the conductor and what it asks for, which is memory alone: a slot, a mailbox, a
+    queue. So answers come out in their order, and the judge waits for nothing but a frame.
+
+    Attributes:
+        products, source: what judges, and where frames come from.
+        life: when each thread last showed life.
+        plc_links, sinks: what answers go to; added before `run`.
+    """
+
+    def __init__(
+        self, rules: Rules, *, products: Callable[["Engine"], Products], source: Callable[["Engine"], Source]
+    ) -> None:
+        """Puts the parts together; nothing runs yet.
+
+        Args:
+            rules: the conductor's settings.
+            products: makes the products, which tell the engine what is ready.
+            source: makes the source, which asks the engine for the frame that is wanted.
+        """
+        self._lock = threading.Lock()
+        self._simulated = rules.simulated
+        self._conductor = Conductor(rules, now_ns=time.monotonic_ns())
+        self._tasks: queue.SimpleQueue[JudgeFrame | None] = queue.SimpleQueue()
+        self._open: set[int] = set()
+        self._heartbeat, self._extra_bits = 0, Bits(0)
+        self._wakeup_ns: int | None = None
+        self._has_room = False
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self.life = Life((SOURCE, JUDGE, LOOP))
+        self.plc_links: list[PlcLink] = []
+        self.sinks: list[Sink] = []
+        self.loop: Wakes | None = None
+        self.products = products(self)
+        self.source = source(self)
+        self._judge = Judge(self.products, repeats=self.source.repeats)
+        self._source_thread = threading.Thread(target=self._run_source, name=SOURCE, daemon=True)
+        self._status = self._new_status()
+
+    # What links, sinks and the page ask: see `Line`.
+
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+        """A part is there; see `Line.trigger`."""
+        self._step(lambda now_ns: self._conductor.trigger(plc_seq, product=product, part_id=part_id, now_ns=now_ns))
+
+    def plc_heartbeat(self) -> None:
+        """The PLC's heartbeat has changed."""
+        self._step(self._conductor.plc_heartbeat)
+
+    def acknowledge(self, plc_seq: int) -> None:
+        """The PLC has used the result with this number. The link counts those that it has not; here nothing waits."""
+
+    def command(self, command: int, *, product: int = 0, who: str) -> Reason:
+        """Does what a PLC or a person asks for; see `Line.command`."""
+        answer = Reason.UNKNOWN_COMMAND
+
+        def told(now_ns: int) -> tuple[Effect, ...]:
+            nonlocal answer
+            answer, effects = self._conductor.command(command, product=product, now_ns=now_ns)
+            return effects
+
+        self._step(told)
+        name = next((each.name for each in Command if each == command), str(command))
+        refused = "" if answer is Reason.NONE else f", refused: {answer.name}"
+        _log.info("%s: %s%s%s", who, name, f" {product}" if product else "", refused)
+        return answer
+
+    def status(self) -> Status:
+        """The newest state."""
+        return self._status
+
+    # What the event loop, the products and the source tell.
+
+    def tick(self) -> None:
+        """The time has come that the conductor waits for."""
+        self._step(self._conductor.tick)
+
+    def beat(self, bits: Bits, *, alive: bool) -> None:
+        """A tenth of a second has passed.
+
+        Args:
+            bits: what links and sinks want known.
+            alive: whether the PLC's heartbeat may go on.
+        """
+        with self._lock:
+            self._extra_bits = bits
+            self._heartbeat = (self._heartbeat + alive) & 0xFFFF
+            self._status = self._new_status()
+
+    def product_ready(self, number: int) -> None:
+        """A product is loaded."""
+        self._step(lambda now_ns: self._conductor.product_ready(number, now_ns))
+
+    def product_failed(self, number: int, why: str) -> None:
+        """A product cannot be loaded."""
+        self._step(lambda now_ns: self._conductor.product_failed(number, why, now_ns))
+
+    @property
+    def wakeup_ns(self) -> int | None:
+        """When `tick` must be called at the latest."""
+        return self._wakeup_ns
+
+    def spec(self, product: int = 0) -> FrameSpec | None:
+        """The frame that a product's bundle declares; see `Wanted`."""
+        live = self.products.get(product or self._status.product)
+        return None if live is None else live.inspector.backbone.spec.frame
+
+    def has_room(self) -> bool:
+        """Whether a part that came now would be taken; see `Wanted`."""
+        return self._has_room
+
+    def stop(self) -> None:
+        """Ends `run` after the parts in hand are answered. Signal handlers call it too."""
+        self._stopping.set()
+        self._tasks.put(None)
+
+    def run(self) -> None:
+        """Judges until `stop`. The calling thread is the judge.
+
+        Raises:
+            BaseException: what ended the source's thread, if something unexpected did.
+        """
+        self._source_thread.start()
+        until_s: float | None = None
+        while until_s is None or (self._open and time.monotonic() < until_s):
+            self._judge_next()
+            if self._stopping.is_set() and until_s is None:
+                until_s = time.monotonic() + _END_WITHIN_S
+                self.command(Command.HALT, who="end")
+        self._source_thread.join(_REOPEN_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def _judge_next(self) -> None:
+        self.life.beat(JUDGE)
+        try:
+            task = self._tasks.get(timeout=_JUDGE_POLL_S)
+        except queue.Empty:
+            return
+        if task is not None:
+            judgement = self._judge.look(task.part, task.frame)
+            self._step(lambda now_ns: self._conductor.judged(task.part, judgement, now_ns), judging=True)
+            self.source.done(task.frame)
+
+    def _run_source(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._take_frames()
+        except BaseException as error:  # noqa: BLE001 - without a source the station would wait for ever
+            self._failure = error
+        finally:
+            self.stop()
+
+    def _take_frames(self) -> None:
+        """Takes frames until the source is lost, or the station has ended."""
+        is_ready = False
+        try:
+            for frame in self.source.frames():
+                self.life.beat(SOURCE)
+                if self._is_over:
+                    return
+                if not is_ready:
+                    is_ready = True
+                    self._step(self._conductor.source_ready)
+                if frame is not None:
+                    self._take(frame)
+            # there will be no more
+            self.stop()
+        except SourceLostError as error:
+            why = str(error)
+            self._step(lambda now_ns: self._conductor.source_lost(why, now_ns))
+            until_s = time.monotonic() + _REOPEN_S
+            while time.monotonic() < until_s and not self._stopping.is_set():
+                self.life.beat(SOURCE)
+                pause()
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether no part needs a frame any more."""
+        return self._stopping.is_set() and not self._open
+
+    def _take(self, frame: Frame) -> None:
+        effects = self._step(lambda now_ns: self._conductor.frame(frame, now_ns))
+        if not any(isinstance(effect, JudgeFrame) and effect.frame is frame for effect in effects):
+            self.source.done(frame)
+
+    def _step(self, tell: Callable[[int], tuple[Effect, ...]], *, judging: bool = False) -> tuple[Effect, ...]:
+        """Tells the conductor something, and carries out what it asks for."""
+        with self._lock:
+            effects = tell(time.monotonic_ns())
+            for effect in effects:
+                self._carry_out(effect)
+            before_ns, self._wakeup_ns = self._wakeup_ns, self._conductor.wakeup_ns
+            self._has_room = self._conductor.has_room
+            self._status = self._new_status()
+        # the judge makes nothing due earlier, and a wake-up is a write to a socket
+        if not judging and self.loop is not None and _is_earlier(self._wakeup_ns, before_ns):
+            self.loop.wake()
+        return effects
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Taken():
+                self._open.add(effect.part.seq)
+                if (slot := empty_slot(effect.part)) is not None:
+                    for link in self.plc_links:
+                        link.publish(slot)
+            case Answer():
+                self._answer(effect)
+            case Expose():
+                self.source.trigger(effect.part)
+            case JudgeFrame():
+                self._open.add(effect.part.seq)
+                self._tasks.put(effect)
+            case Prepare():
+                self.products.prepare(effect.product)
+
+    def _answer(self, answer: Answer) -> None:
+        if not answer.late:
+            self._open.discard(answer.part.seq)
+            # before anything else: the PLC waits for it
+            if (slot := slot_of(answer)) is not None:
+                for link in self.plc_links:
+                    link.publish(slot)
+        result = result_of(answer, product=self.products.name(answer.part.product), simulated=self._simulated)
+        for sink in self.sinks:
+            sink.put(result)
+
+    def _new_status(self) -> Status:
+        conductor = self._conductor
+        live = self.products.get(conductor.product)
+        return Status(
+            state=conductor.state,
+            bits=conductor.bits | self._extra_bits,
+            heartbeat=self._heartbeat,
+            accepted_seq=conductor.accepted_seq,
+            result_seq=conductor.result_seq,
+            product=conductor.product,
+            good_total=conductor.good_total,
+            bundle="" if live is None else live.inspector.bundle.digest,
+            why=conductor.why,
+        )
+
+
+def _is_earlier(new_ns: int | None, old_ns: int | None) -> bool:
+    return new_ns is not None and (old_ns is None or new_ns < old_ns)

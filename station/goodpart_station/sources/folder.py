@@ -1,0 +1,176 @@
+"""Folder source: judges every image file that appears in a folder. Another program writes them."""
+
+import contextlib
+import logging
+import queue
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from goodpart.frames.listing import is_image
+from goodpart_station.part import Frame, Part
+from goodpart_station.sources.image_files import FrameFiles, unreadable
+from goodpart_station.sources.source import POLL_S, SourceLostError, Wanted, pause, taken
+
+JUDGING, JUDGED, POISON, UNASKED = "judging", "judged", "poison", "unasked"
+
+_ARRIVAL_POLL_S = 0.005
+"""How often the folder is looked at while a part waits for its frame."""
+
+_log = logging.getLogger(__name__)
+
+
+class FolderSource:
+    """Image files that another program renames into a folder, each of them whole.
+
+    A file moves to FOLDER/judging before it is opened, and then to FOLDER/judged, where the last ones stay. A file that
+    lies in FOLDER/judging at the start has ended the program: it moves to FOLDER/poison, is refused, and is not tried
+    again.
+
+    Without triggers each file is a part, and the next one waits in the folder until it is judged. With triggers the
+    first file that appears after a trigger is the frame of its part. A file that no trigger asked for moves to
+    FOLDER/unasked: it may show any part.
+    """
+
+    repeats = False
+    simulated = False
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        wanted: Wanted,
+        triggered: bool,
+        keep: int = 1000,
+        max_megapixels: float = 50.0,
+    ) -> None:
+        """Names the folder; nothing is read yet.
+
+        Args:
+            folder: where the files appear.
+            wanted: which frames the station wants.
+            triggered: whether a trigger asks for each frame.
+            keep: how many files stay in each of the folders for files that are done with.
+            max_megapixels: larger pictures are refused by their header.
+        """
+        self._folder, self._wanted, self._triggered, self._keep = folder, wanted, triggered, keep
+        self._files = FrameFiles(max_megapixels=max_megapixels)
+        self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def trigger(self, part: Part) -> None:
+        """The next file to appear is this part's frame."""
+        self._triggers.put(part)
+
+    def done(self, frame: Frame) -> None:
+        """The frame's file may leave FOLDER/judging."""
+        self._done.put(frame)
+
+    def frames(self) -> Iterator[Frame | None]:
+        """A frame for each file; see `Source.frames`."""
+        try:
+            for name in (JUDGING, JUDGED, POISON, UNASKED):
+                (self._folder / name).mkdir(exist_ok=True)
+            judged, poison = self._kept(JUDGED), self._poison()
+            yield from self._asked(judged) if self._triggered else self._free(judged, poison)
+        except OSError as error:
+            raise SourceLostError(
+                f"{self._folder}: expected a folder that can be read and written, found none ({error.strerror}); the "
+                f"program that writes frames, or the service, makes it"
+            ) from error
+
+    def _kept(self, name: str) -> "_Kept":
+        return _Kept(self._folder / name, self._keep)
+
+    def _poison(self) -> list[Frame]:
+        """Sets aside what the program had in hand when it was ended: by a crash, for memory, or by the watchdog."""
+        poison, found = self._kept(POISON), []
+        for path in sorted((self._folder / JUDGING).iterdir()):
+            why = f"the program ended while it judged this frame; it lies in {poison.folder}, and is not tried again"
+            poison.take(path)
+            _log.warning("%s: %s", path.name, why)
+            found.append(unreadable(path.name, why))
+        return found
+
+    def _free(self, judged: "_Kept", poison: list[Frame]) -> Iterator[Frame | None]:
+        """Each file is a part; one after the other."""
+        for frame in poison:
+            while not self._wanted.has_room():
+                pause()
+                yield None
+            yield from self._handed(frame)
+        while True:
+            waiting = self._waiting()
+            if not waiting:
+                pause()
+                yield None
+            for path in waiting:
+                while (spec := self._wanted.spec()) is None or not self._wanted.has_room():
+                    pause()
+                    yield None
+                if (in_hand := self._take_in_hand(path)) is not None:
+                    yield from self._handed(self._files.read(in_hand, spec))
+                    with contextlib.suppress(FileNotFoundError):
+                        judged.take(in_hand)
+
+    def _handed(self, frame: Frame) -> Iterator[Frame | None]:
+        """Hands a frame over and waits until it is done with."""
+        yield frame
+        while taken(self._done, POLL_S) is not frame:
+            yield None
+
+    def _asked(self, judged: "_Kept") -> Iterator[Frame | None]:
+        """The first file that appears after a trigger."""
+        unasked, part = self._kept(UNASKED), None
+        before: set[Path] = set()
+        while True:
+            listed_ns, waiting = time.monotonic_ns(), self._waiting()
+            if part is None:
+                part = taken(self._triggers, POLL_S)
+                if part is None or part.triggered_ns > listed_ns:
+                    # nobody asked for what lay there before the trigger
+                    before = set(waiting)
+                yield None
+            elif new := [path for path in waiting if path not in before]:
+                for path in before:
+                    with contextlib.suppress(FileNotFoundError):
+                        unasked.take(path)
+                spec, in_hand = self._wanted.spec(part.product), self._take_in_hand(new[0])
+                if spec is not None and in_hand is not None:
+                    yield self._files.read(in_hand, spec)
+                part, before = None, set(new[1:])
+            else:
+                # its deadline answers a part without a frame; a file that comes later is not its own any more
+                part = part if time.monotonic_ns() < part.deadline_ns else None
+                pause(_ARRIVAL_POLL_S)
+                yield None
+            self._put_away(judged)
+
+    def _put_away(self, judged: "_Kept") -> None:
+        while (frame := taken(self._done, 0)) is not None:
+            with contextlib.suppress(FileNotFoundError):
+                judged.take(self._folder / JUDGING / str(frame.name))
+
+    def _waiting(self) -> list[Path]:
+        return sorted(path for path in self._folder.iterdir() if path.is_file() and is_image(path))
+
+    def _take_in_hand(self, path: Path) -> Path | None:
+        # the program that wrote the file may have removed it
+        with contextlib.suppress(FileNotFoundError):
+            # before it is opened: whatever ends the program now is not tried first again after the restart
+            return path.replace(self._folder / JUDGING / path.name)
+        return None
+
+
+class _Kept:
+    """A folder of which the last files stay, so that it cannot fill the memory that it lies in."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self.folder, self._keep = folder, keep
+        self._files = deque(sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime))
+
+    def take(self, path: Path) -> None:
+        self._files.append(path.replace(self.folder / path.name))
+        while len(self._files) > self._keep:
+            self._files.popleft().unlink(missing_ok=True)

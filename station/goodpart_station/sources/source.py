@@ -1,0 +1,69 @@
+"""Source: where frames come from. Each has a thread of its own, which may wait; nothing else may."""
+
+import queue
+import time
+from collections.abc import Iterator
+from typing import Protocol, TypeVar
+
+from goodpart.errors import GoodpartError
+from goodpart.facts.spec import FrameSpec
+from goodpart_station.part import Frame, Part
+
+POLL_S = 0.05
+"""How long a source waits for a frame before it shows life again."""
+
+_T = TypeVar("_T")
+
+
+class SourceLostError(GoodpartError):
+    """The source gives no frames at present, for example because its folder is gone. It is opened again later."""
+
+
+class Wanted(Protocol):
+    """What a source may ask of the station. Any thread may ask; the answer comes at once."""
+
+    def spec(self, product: int = 0) -> FrameSpec | None:
+        """The frame that a product's bundle declares; 0 for the product that is judged now. None if none is loaded."""
+
+    def has_room(self) -> bool:
+        """Whether a part that came now would be taken. A source that can wait waits until it is."""
+
+
+class Source(Protocol):
+    """A camera, or what stands in its place.
+
+    Attributes:
+        repeats: whether the same frame may come again on purpose, so that a repeat does not mean a frozen camera.
+        simulated: whether its frames are of no parts that are there now.
+    """
+
+    repeats: bool
+    simulated: bool
+
+    def frames(self) -> Iterator[Frame | None]:
+        """The frames in their order; None while there is none, several times a second, as a sign of life.
+
+        It runs in the source's thread. It ends when there will be no more frames.
+
+        Raises:
+            SourceLostError: there are none at present; the station calls `frames` again later.
+        """
+
+    def trigger(self, part: Part) -> None:
+        """Takes the picture of a part now. Any thread calls it; it returns at once."""
+
+    def done(self, frame: Frame) -> None:
+        """The station needs a frame no more, because it is judged or refused. It returns at once."""
+
+
+def taken(box: "queue.SimpleQueue[_T]", timeout_s: float) -> _T | None:
+    """The oldest item of a queue, or None if none came within `timeout_s` (0: do not wait)."""
+    try:
+        return box.get(block=timeout_s > 0, timeout=timeout_s or None)
+    except queue.Empty:
+        return None
+
+
+def pause(wait_s: float = POLL_S) -> None:
+    """Waits before a source yields None, which shows that it lives."""
+    time.sleep(wait_s)

@@ -1,0 +1,18 @@
+"""A ring's folder and index, compared, for tests of disks that fail and of kills."""
+
+from pathlib import Path
+
+from goodpart_station.ring.index import FRAMES
+from goodpart_station.ring.ring import Ring
+
+
+def consistent(ring: Ring) -> None:
+    """Every entry of the index has its image, of its size, and nothing else lies there."""
+    frames = ring.frames.newest(count=1_000_000)
+    found = {path.name: path.stat().st_size for path in (ring.frames.folder / FRAMES).iterdir()}
+    assert found == {frame.file: frame.bytes for frame in frames}
+
+
+def taken_bytes(folder: Path) -> int:
+    """The sizes of all files of a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
