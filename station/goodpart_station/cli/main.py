@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import goodpart_station
 from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
 from goodpart.cli.common import run as run_program
-from goodpart_station.cli import run
+from goodpart_station.cli import run, token
 
 COMMANDS: dict[str, Command] = {
     "run": run,
+    "token": token,
 }
 
 

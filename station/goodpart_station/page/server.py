@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from goodpart import UsageError
 from goodpart._host.opencv import load_opencv
+from goodpart_station.codes import Bits
 from goodpart_station.page.app import App
 from goodpart_station.page.around import Around
 from goodpart_station.page.gate import Gate
@@ -70,6 +71,12 @@ class Page:
     def port(self) -> int:
         """The port that it listens on; of port 0, the one that the system chose."""
         return self._config.port if self._server is None else self._server.port
+
+    @property
+    def bits(self) -> Bits:
+        """THRESHOLD_CHANGED while another threshold than the bundle's own holds."""
+        live = self._around.judging()
+        return Bits.THRESHOLD_CHANGED if live is not None and live.inspector.threshold_moved else Bits(0)
 
     async def open(self) -> None:
         """Starts to serve.
