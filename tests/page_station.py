@@ -14,12 +14,13 @@ from goodpart import LiveInspector
 from goodpart_station.codes import Bits, Command, Reason, State
 from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.server import Page
 from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
 from goodpart_station.part import Result, Status
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.ring import Ring
+from goodpart_station.settings import Endpoint
 from small_answers import BOOT
 
 READY = Status(
@@ -28,6 +29,8 @@ READY = Status(
 )  # fmt: skip
 
 EVERYTHING = RingConfig(random_rate=1.0)
+
+ANY_PORT = Endpoint("127.0.0.1", 0)
 
 WAIT_S = 20.0
 
@@ -78,7 +81,7 @@ class Station:
         self,
         folder: Path,
         *,
-        config: PageConfig | None = None,
+        config: PageTable | None = None,
         live: LiveInspector | None = None,
         ring: RingConfig | None = EVERYTHING,
         roles: tuple[Role, ...] = tuple(Role),
@@ -94,7 +97,7 @@ class Station:
             station="line1", boot=BOOT, data=folder, line=self.line, live=self.live, products=OneShop(live),
             ring=self.ring, **around,
         )  # fmt: skip
-        self.config = config or PageConfig(listen="127.0.0.1:0")
+        self.config = config or PageTable(listen=ANY_PORT)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="io")
         self.page: Page

@@ -17,12 +17,16 @@ from goodpart_station.codes import PartVerdict, State
 from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.engine import Engine
 from goodpart_station.part import Frame, Part, Result, Slot
+from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.sources.source import taken
-from goodpart_station.station import Plan, Plugs, started
 
 FIXTURES = Path(__file__).parent / "fixtures"
 BUNDLE = FIXTURES / "format_2"
 """A real bundle for frames of `small_frames.draw_small`."""
+
+
+_LONG_NS = 60_000_000_000
+"""Longer than any thread of a busy machine waits."""
 
 
 class Wants:
@@ -84,6 +88,9 @@ class Camera:
                 assert found.wait(60)
             else:
                 yield found
+
+    def check(self) -> str:
+        return "a camera of the test"
 
     def trigger(self, part: Part) -> None:
         self.triggers.put(part)
@@ -155,7 +162,7 @@ class Site:
         self.rules = Rules(
             trigger=trigger,
             products=frozenset(self.stores),
-            **{"deadline_ns": 60_000_000_000, "auto_reset": True, **rules},  # type: ignore[arg-type]
+            **{"deadline_ns": _LONG_NS, "pair_after_ns": _LONG_NS, "resync_ns": _LONG_NS + 1, "auto_reset": True, **rules},  # type: ignore[arg-type]
         )
         self.plan = Plan(
             data=folder / "data",
@@ -164,6 +171,7 @@ class Site:
             threads=1,
             rules=self.rules,
             source=lambda wanted: self.camera,
+            source_timeout_s=60.0,
             plugs=lambda engine: Plugs(plc=[self.slots], sinks=[self.records]),
             product=1,
         )

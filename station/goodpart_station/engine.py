@@ -1,4 +1,4 @@
-"""Engine: carries out what the conductor asks for, and runs the threads of the source and the judge."""
+"""Engine: carries out what the conductor asks for, and judges."""
 
 import logging
 import queue
@@ -13,22 +13,23 @@ from goodpart_station.conductor.conductor import Conductor
 from goodpart_station.conductor.effects import Answer, Effect, Expose, Prepare, Taken
 from goodpart_station.conductor.effects import Judge as JudgeFrame
 from goodpart_station.conductor.rules import Rules
+from goodpart_station.feed import SOURCE, Feed
 from goodpart_station.judge import Judge
 from goodpart_station.life import Life
 from goodpart_station.line import PlcLink, Sink
 from goodpart_station.part import Frame, Status
 from goodpart_station.products import Products
 from goodpart_station.results import empty_slot, result_of, slot_of
-from goodpart_station.sources.source import Source, SourceLostError, pause
+from goodpart_station.sources.source import Source
 
-SOURCE, JUDGE, LOOP = "source", "judge", "loop"
-"""The threads that must show life."""
+JUDGE, LOOP = "judge", "loop"
+"""The names of threads that must show life, beside that of the source."""
 
 _JUDGE_POLL_S = 0.1
 """How long the judge waits for a frame before it shows life again."""
 
-_REOPEN_S = 1.0
-"""How long a lost source is left alone before it is opened again."""
+_FEED_END_S = 1.0
+"""How long the end waits for the source's thread."""
 
 _END_WITHIN_S = 5.0
 """How long parts in hand may take to be answered when the station ends."""
@@ -51,6 +52,7 @@ class Engine:
 
     Attributes:
         products, source: what judges, and where frames come from.
+        feed: the thread of the source.
         life: when each thread last showed life.
         plc_links, sinks: what answers go to; added before `run`.
     """
@@ -82,7 +84,7 @@ class Engine:
         self.products = products(self)
         self.source = source(self)
         self._judge = Judge(self.products, repeats=self.source.repeats)
-        self._source_thread = threading.Thread(target=self._run_source, name=SOURCE, daemon=True)
+        self.feed = Feed(self.source, self, self.life)
         self._status = self._new_status()
 
     # What links, sinks and the page ask: see `Line`.
@@ -143,6 +145,23 @@ class Engine:
         """A product cannot be loaded."""
         self._step(lambda now_ns: self._conductor.product_failed(number, why, now_ns))
 
+    def source_ready(self) -> None:
+        """The source gives frames from now on."""
+        self._step(self._conductor.source_ready)
+
+    def source_lost(self, why: str) -> None:
+        """The source gives no frames any more."""
+        self._step(lambda now_ns: self._conductor.source_lost(why, now_ns))
+
+    def frame(self, frame: Frame) -> bool:
+        """The source has a frame; returns whether the judge has got it."""
+        effects = self._step(lambda now_ns: self._conductor.frame(frame, now_ns))
+        return any(isinstance(effect, JudgeFrame) and effect.frame is frame for effect in effects)
+
+    def is_over(self) -> bool:
+        """Whether the station ends, and no part needs a frame any more."""
+        return self._stopping.is_set() and not self._open
+
     @property
     def wakeup_ns(self) -> int | None:
         """When `tick` must be called at the latest."""
@@ -157,8 +176,14 @@ class Engine:
         """Whether a part that came now would be taken; see `Wanted`."""
         return self._has_room
 
-    def stop(self) -> None:
-        """Ends `run` after the parts in hand are answered. Signal handlers call it too."""
+    def stop(self, failure: BaseException | None = None) -> None:
+        """Ends `run` after the parts in hand are answered. Signal handlers call it too.
+
+        Args:
+            failure: what `run` raises then, if something unexpected ends the station.
+        """
+        if failure is not None:
+            self._failure = failure
         self._stopping.set()
         self._tasks.put(None)
 
@@ -166,16 +191,16 @@ class Engine:
         """Judges until `stop`. The calling thread is the judge.
 
         Raises:
-            BaseException: what ended the source's thread, if something unexpected did.
+            BaseException: what `stop` was told.
         """
-        self._source_thread.start()
+        self.feed.start()
         until_s: float | None = None
         while until_s is None or (self._open and time.monotonic() < until_s):
             self._judge_next()
             if self._stopping.is_set() and until_s is None:
                 until_s = time.monotonic() + _END_WITHIN_S
                 self.command(Command.HALT, who="end")
-        self._source_thread.join(_REOPEN_S)
+        self.feed.join(_FEED_END_S)
         if self._failure is not None:
             raise self._failure
 
@@ -189,48 +214,6 @@ class Engine:
             judgement = self._judge.look(task.part, task.frame)
             self._step(lambda now_ns: self._conductor.judged(task.part, judgement, now_ns), judging=True)
             self.source.done(task.frame)
-
-    def _run_source(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._take_frames()
-        except BaseException as error:  # noqa: BLE001 - without a source the station would wait for ever
-            self._failure = error
-        finally:
-            self.stop()
-
-    def _take_frames(self) -> None:
-        """Takes frames until the source is lost, or the station has ended."""
-        is_ready = False
-        try:
-            for frame in self.source.frames():
-                self.life.beat(SOURCE)
-                if self._is_over:
-                    return
-                if not is_ready:
-                    is_ready = True
-                    self._step(self._conductor.source_ready)
-                if frame is not None:
-                    self._take(frame)
-            # there will be no more
-            self.stop()
-        except SourceLostError as error:
-            why = str(error)
-            self._step(lambda now_ns: self._conductor.source_lost(why, now_ns))
-            until_s = time.monotonic() + _REOPEN_S
-            while time.monotonic() < until_s and not self._stopping.is_set():
-                self.life.beat(SOURCE)
-                pause()
-
-    @property
-    def _is_over(self) -> bool:
-        """Whether no part needs a frame any more."""
-        return self._stopping.is_set() and not self._open
-
-    def _take(self, frame: Frame) -> None:
-        effects = self._step(lambda now_ns: self._conductor.frame(frame, now_ns))
-        if not any(isinstance(effect, JudgeFrame) and effect.frame is frame for effect in effects):
-            self.source.done(frame)
 
     def _step(self, tell: Callable[[int], tuple[Effect, ...]], *, judging: bool = False) -> tuple[Effect, ...]:
         """Tells the conductor something, and carries out what it asks for."""

@@ -34,6 +34,7 @@ class IoLoop:
         links: Sequence[Link],
         *,
         bits: Callable[[], Bits],
+        source_timeout_s: float,
         silence_s: float,
         watchdog_s: float | None,
     ) -> None:
@@ -43,11 +44,12 @@ class IoLoop:
             engine: whose time it keeps.
             links: servers that live in the loop, opened in this order.
             bits: what links and sinks want known.
+            source_timeout_s: a source that has shown no life for so long is lost.
             silence_s: the PLC's heartbeat rests while source or judge have shown no life for so long.
             watchdog_s: after how many seconds of silence systemd ends the process, None if it does not.
         """
         self._engine, self._links, self._bits = engine, links, bits
-        self._silence_s, self._watchdog_s = silence_s, watchdog_s
+        self._source_timeout_s, self._silence_s, self._watchdog_s = source_timeout_s, silence_s, watchdog_s
         self._loop = asyncio.new_event_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._opened, self._ending = threading.Event(), asyncio.Event()
@@ -110,6 +112,7 @@ class IoLoop:
 
     def _beat(self) -> None:
         self._engine.life.beat(LOOP)
+        self._engine.feed.watch(self._source_timeout_s)
         self._engine.beat(self._bits(), alive=not self._engine.life.silent(self._silence_s))
         self._set_timer()
         status = self._engine.status()

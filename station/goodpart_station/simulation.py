@@ -8,10 +8,10 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.rows import Rows
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
-from goodpart_station.station import Plan, Plugs
 
 _DEADLINE_NS = 10_000_000_000
 """Nobody waits for a simulated part: a slow PC shows its time, not TIMEOUT."""
@@ -73,6 +73,6 @@ def simulation(bundle: Path, replay: Replay, *, threads: int | None) -> Iterator
             threads=threads,
             rules=Rules(trigger=TriggerKind.NONE, products=frozenset({1}), deadline_ns=_DEADLINE_NS, simulated=True),
             source=lambda wanted: replay.source(wanted, triggered=False),
-            plugs=lambda _: Plugs(sinks=(Rows(),)),
+            plugs=lambda engine: Plugs(sinks=(Rows(when_closed=engine.stop),)),
             product=1,
         )

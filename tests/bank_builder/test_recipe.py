@@ -2,8 +2,8 @@
 
 import pytest
 
+from goodpart._host.toml_lines import lines_of
 from goodpart.errors import UsageError
-from goodpart_bank_builder.recipe.lines import lines_of
 from goodpart_bank_builder.recipe.recipe import read_recipe
 from goodpart_bank_builder.recipe.schema import TABLES
 from goodpart_bank_builder.recipe.stored import Pins, pinned, with_batch, with_excluded

@@ -1,6 +1,5 @@
 """Routes: who may use them, what every answer carries, and which requests are refused."""
 
-import dataclasses
 import http.client
 
 import pytest
@@ -8,9 +7,10 @@ from starlette.routing import Route
 
 from goodpart_station.codes import Command, Reason, State
 from goodpart_station.page import server
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.tokens import Role
-from page_station import WAIT_S, Station
+from goodpart_station.settings import Endpoint
+from page_station import ANY_PORT, WAIT_S, Station
 from small_answers import BOOT, good, refused, reject
 
 V, O, E = Role  # noqa: E741
@@ -66,7 +66,7 @@ def test_every_route_refuses_without_its_role(station, method, path):
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_other_computers_need_a_token_for_health_and_metrics(tmp_path, path):
     with Station(tmp_path) as station:
-        exposed = dataclasses.replace(station.config, listen="0.0.0.0:443")
+        exposed = PageTable(listen=Endpoint("10.0.0.1", 443), certificate=tmp_path / "a.pem", key=tmp_path / "a.key")
         app = server.App(exposed, station.around, station.page._gate, station.page._trend, station.page._newest)
         (route,) = (route for route in app.application._app.routes if route.path == path)
         asked = type("Asked", (), {"method": "GET", "headers": {}, "cookies": {}, "client": None})()
@@ -98,7 +98,7 @@ def test_addresses_and_localhost_are_let_through(station, host):
 
 
 def test_a_name_of_the_station_is_let_through(tmp_path):
-    with Station(tmp_path, config=PageConfig(listen="127.0.0.1:0", names=("Line1.example",))) as station:
+    with Station(tmp_path, config=PageTable(listen=ANY_PORT, names=("Line1.example",))) as station:
         assert station.ask("/healthz", headers={"Host": "line1.example:80"})[0] == 200
 
 

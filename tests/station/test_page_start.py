@@ -17,9 +17,10 @@ from goodpart import MissingExtraError, UsageError
 from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
 from goodpart_station.page.make import make_page
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.tokens import Role
-from page_station import WAIT_S, NotedLine, OneShop, Station
+from goodpart_station.settings import Endpoint
+from page_station import ANY_PORT, WAIT_S, NotedLine, OneShop, Station
 from small_answers import BOOT
 
 
@@ -42,28 +43,35 @@ def self_signed(folder):
     return paths
 
 
-def test_other_computers_without_tls_are_a_start_error(tmp_path):
-    with pytest.raises(UsageError, match="expected TLS and tokens"):
-        Station(tmp_path, config=PageConfig(listen="0.0.0.0:0")).__enter__()
+def test_other_computers_need_tokens(tmp_path):
+    certificate, key = self_signed(tmp_path)
+    config = PageTable(listen=Endpoint("10.0.0.1", 443), certificate=certificate, key=key)
+    with pytest.raises(UsageError, match="goodpart-station token add"):
+        Station(tmp_path, config=config, roles=()).__enter__()
+
+
+def test_other_computers_need_tls():
+    with pytest.raises(UsageError, match="listen: expected certificate and key"):
+        PageTable(listen=Endpoint("10.0.0.1", 443))
 
 
 def test_a_port_that_is_taken_is_a_start_error(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        config = PageConfig(listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        config = PageTable(listen=Endpoint("127.0.0.1", taken.getsockname()[1]))
         with pytest.raises(UsageError, match=r"found 127\.0\.0\.1:.* already in use"):
             Station(tmp_path, config=config).__enter__()
 
 
 def test_a_certificate_that_is_none_is_a_start_error(tmp_path):
     (tmp_path / "a.pem").write_text("nothing")
-    config = PageConfig(listen="127.0.0.1:0", certificate=tmp_path / "a.pem", key=tmp_path / "a.pem")
+    config = PageTable(listen=ANY_PORT, certificate=tmp_path / "a.pem", key=tmp_path / "a.pem")
     with pytest.raises(UsageError, match="certificate and key: expected PEM files"):
         Station(tmp_path, config=config).__enter__()
 
 
 def test_https_makes_the_cookie_secure(tmp_path):
     certificate, key = self_signed(tmp_path)
-    config = PageConfig(listen="127.0.0.1:0", certificate=certificate, key=key)
+    config = PageTable(listen=ANY_PORT, certificate=certificate, key=key)
     with Station(tmp_path, config=config) as station:
         trusting = ssl.create_default_context(cafile=str(certificate))
         connection = http.client.HTTPSConnection("localhost", station.page.port, timeout=WAIT_S, context=trusting)
@@ -78,6 +86,6 @@ def test_a_missing_library_is_a_start_error_with_the_extra(monkeypatch, tmp_path
     monkeypatch.setitem(sys.modules, "goodpart_station.page.server", None)
     with pytest.raises(MissingExtraError, match=r"station\[web\]"):
         make_page(
-            PageConfig(),
+            PageTable(),
             Around(station="line1", boot=BOOT, data=tmp_path, line=NotedLine(), live=Live(), products=OneShop(None)),
         )

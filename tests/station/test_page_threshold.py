@@ -9,11 +9,11 @@ from goodpart import LiveInspector, Store, UsageError
 from goodpart.bundle.device import device_path
 from goodpart.facts.manifest import ThresholdRange
 from goodpart_station.codes import PartVerdict
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.threshold import Limits, limits
 from goodpart_station.page.tokens import Role
 from goodpart_station.part import Frame
-from page_station import Station
+from page_station import ANY_PORT, Station
 from small_answers import answer
 from small_frames import draw_defect, draw_small
 
@@ -30,7 +30,7 @@ def live(tmp_path_factory):
 
 @pytest.fixture
 def station(tmp_path, live):
-    with Station(tmp_path, live=live, config=PageConfig(listen="127.0.0.1:0")) as made:
+    with Station(tmp_path, live=live, config=PageTable(listen=ANY_PORT)) as made:
         yield made
     device_path(live.inspector.bundle.folder).unlink(missing_ok=True)
     live.reload_settings()
@@ -107,7 +107,7 @@ def test_another_bundle_than_the_one_looked_at_is_refused(station, live):
 def test_the_file_may_only_narrow(tmp_path, live):
     stated = live.inspector.bundle.manifest.threshold_range
     middle = (stated.lowest + stated.highest) / 2
-    config = PageConfig(listen="127.0.0.1:0", threshold_range=(middle, stated.highest + 100))
+    config = PageTable(listen=ANY_PORT, threshold_range=(middle, stated.highest + 100))
     with Station(tmp_path, live=live, config=config) as station:
         assert ask(station)["limits"] == [middle, stated.highest]
         assert put(station, stated.lowest)[0] == 409

@@ -8,7 +8,6 @@ import pytest
 
 from goodpart import UsageError
 from goodpart_station.page.gate import LOCAL, STRANGER, Gate, TooManyTriesError
-from goodpart_station.page.options import PageConfig, check_exposure
 from goodpart_station.page.tokens import Role, TokenFile, digest
 
 
@@ -149,45 +148,6 @@ def test_what_is_remembered_of_addresses_is_bounded(file):
     for number in range(3000):
         gate.who("wrong", f"10.0.{number // 250}.{number % 250}")
     assert len(gate._tries) == 1024
-
-
-@pytest.mark.parametrize("listen", ["", "8080", "127.0.0.1", "127.0.0.1:", "localhost:80", "127.0.0.1:99999", "::1:80"])
-def test_an_address_is_a_number_and_a_port(listen):
-    with pytest.raises(UsageError, match=r"\[page\] listen"):
-        PageConfig(listen=listen)
-
-
-def test_addresses_are_told_apart():
-    assert (PageConfig(listen="[::1]:80").host, PageConfig(listen="[::1]:80").port) == ("::1", 80)
-    assert PageConfig().is_loopback and PageConfig(listen="[::1]:80").is_loopback
-    assert not PageConfig(listen="0.0.0.0:80").is_loopback
-
-
-@pytest.mark.parametrize(
-    ("wrong", "where"),
-    [
-        ({"certificate": "a.pem"}, "certificate and key"),
-        ({"names": ("a b",)}, "names"),
-        ({"threshold_range": (4.0, 3.0)}, "threshold_range"),
-        ({"threshold_range": (float("nan"), 3.0)}, "threshold_range"),
-        ({"shifts": ("24:00",)}, "shifts"),
-    ],
-)
-def test_every_key_can_be_wrong(wrong, where):
-    with pytest.raises(UsageError, match=where):
-        PageConfig(**wrong)
-
-
-def test_other_computers_need_tls_and_tokens(tmp_path):
-    tls = {"certificate": tmp_path / "a.pem", "key": tmp_path / "a.key"}
-    check_exposure(PageConfig(), tokens=0)
-    check_exposure(PageConfig(listen="0.0.0.0:443", **tls), tokens=1)
-    with pytest.raises(UsageError, match="certificate and key in"):
-        check_exposure(PageConfig(listen="0.0.0.0:443"), tokens=1)
-    with pytest.raises(UsageError, match="goodpart-station token add"):
-        check_exposure(PageConfig(listen="0.0.0.0:443", **tls), tokens=0)
-    with pytest.raises(UsageError, match=r"certificate and key in .* and a token"):
-        check_exposure(PageConfig(listen="[::]:443"), tokens=0)
 
 
 def test_the_file_has_known_keys(file):

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from goodpart_station.codes import PartVerdict
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.server import TREND_NAME
 from goodpart_station.page.tokens import TOKENS_NAME, Role
 from goodpart_station.page.trend import KEPT_DAYS, MOST_POINTS, Minute, Trend
-from page_station import Station, Watcher
+from page_station import ANY_PORT, Station, Watcher
 from small_answers import answer, good, refused, reject
 
 START = 1_795_718_040.0 - 1_795_718_040.0 % 60
@@ -95,7 +95,7 @@ def test_a_disk_that_takes_nothing_costs_minutes_alone(trend, caplog):
 
 def test_counters_of_the_shift_outlive_a_restart(tmp_path):
     now = time.time()
-    config = PageConfig(listen="127.0.0.1:0", shifts=(time.strftime("%H:%M", time.localtime(now - 3600)),))
+    config = PageTable(listen=ANY_PORT, shifts=(time.strftime("%H:%M", time.localtime(now - 3600)),))
 
     def counted(station, *results):
         with Watcher(station) as watcher:

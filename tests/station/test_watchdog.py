@@ -21,7 +21,7 @@ from station_parts import Site, until
 def quick(monkeypatch):
     """Loading without the child process of the self-test; silence counts after a fifth of a second."""
     monkeypatch.setattr("goodpart.store.store.try_bundle", lambda folder, limits: None)
-    monkeypatch.setattr("goodpart_station.station._SILENCE_S", 0.2)
+    monkeypatch.setattr("goodpart_station.running._silence_s", lambda rules: 0.2)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def told(monkeypatch):
     """What systemd is told and what the log says, in one order."""
     told = queue.SimpleQueue()
     monkeypatch.setattr(io_loop, "notify", told.put)
-    monkeypatch.setattr("goodpart_station.station.watchdog_s", lambda: 0.4)
+    monkeypatch.setattr("goodpart_station.running.watchdog_s", lambda: 0.4)
     handler = logging.Handler()
     handler.emit = lambda record: told.put(record.getMessage())
     logging.getLogger(io_loop.__name__).addHandler(handler)
@@ -60,7 +60,7 @@ def hanging(monkeypatch, target, name):
 
 @pytest.mark.parametrize("who", ["source", "judge"])
 def test_a_hanging_thread_stops_the_watchdog_until_it_goes_on(tmp_path, told, monkeypatch, who):
-    site = Site(tmp_path, deadline_ns=100_000_000, late_limit=1000)
+    site = Site(tmp_path)
     with site.running() as engine:
         next_of(told, "WATCHDOG")
         if who == "source":

@@ -2,28 +2,22 @@
 
 import dataclasses
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
-import tomllib
-
-from goodpart._host.strict_json import shown
+from goodpart._host import toml_tables
+from goodpart._host.toml_tables import Places, check_table, parsed
 from goodpart.errors import UsageError, found_at
 from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.facts.learned import check_batch_name
 from goodpart.facts.manifest import check_name
 from goodpart_bank_builder.data.batches import Batch, is_list
 from goodpart_bank_builder.data.settings import BuildSettings, LearnSettings
-from goodpart_bank_builder.recipe.lines import lines_of
 from goodpart_bank_builder.recipe.schema import NEEDED, TABLES
 
 SUFFIX = ".toml"
-_LIMIT_BYTES = 1 << 20
 EMBEDDINGS_MB = 1024
 """What embeddings may take in the workspace, unless the recipe says otherwise."""
-
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)| \(at end of document\)")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +41,7 @@ class Recipe:
     ignore_sha256: str | None
     key: Path | None
     embeddings_mb: int
-    places: "Places"
+    places: Places
 
     def check_pins(self) -> None:
         """Refuses a backbone or a mask that is not the pinned one.
@@ -66,25 +60,6 @@ class Recipe:
                 )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Places:
-    """Where things stand in a recipe.
-
-    Attributes:
-        file: the recipe.
-        text: of the recipe.
-    """
-
-    file: Path
-    text: str = dataclasses.field(repr=False)
-
-    def of(self, table: str, key: str = "", number: int = 0) -> str:
-        """`file:line` of a key, or of its table where the key is not there."""
-        lines = lines_of(self.text)
-        line = lines.get((table, number, key)) or lines.get((table, number, ""))
-        return str(self.file) if line is None else f"{self.file}:{line}"
-
-
 def is_recipe(path: Path) -> bool:
     """Whether a path on the command line is a recipe rather than a folder."""
     return path.suffix.lower() == SUFFIX and not path.is_dir()
@@ -101,13 +76,7 @@ def read_recipe(file: Path, text: str | None = None) -> Recipe:
         UsageError: no such file, no TOML, an unknown, missing or wrong key, or a path that leads to nothing.
     """
     places = Places(file=file, text=read_text(file) if text is None else text)
-    try:
-        plain = tomllib.loads(places.text)
-    except tomllib.TOMLDecodeError as error:
-        line = _AT_LINE.search(str(error))
-        where = f"{file}:{line[1]}" if line is not None and line[1] else str(file)
-        raise UsageError(f"{where}: expected TOML, found {_AT_LINE.sub('', str(error))}; correct the line") from error
-    tables = _checked(plain, places)
+    tables = _checked(parsed(places), places)
     batches = tuple(_batch(entry, number, places) for number, entry in enumerate(tables["batch"]))
     return _recipe(tables, batches, places)
 
@@ -130,17 +99,7 @@ def read_text(file: Path) -> str:
     Raises:
         UsageError: no such file, too large, or no UTF-8.
     """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: expected a recipe, found {found_at(file)} ({error.strerror})") from error
-    if len(data) > _LIMIT_BYTES:
-        raise UsageError(f"{file}: expected a recipe of at most {_LIMIT_BYTES} bytes, found {len(data)}")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UsageError(f"{file}:{line}: expected UTF-8, found another byte; save the file as UTF-8") from error
+    return toml_tables.read_text(file, what="a recipe")
 
 
 def _checked(plain: dict[str, Any], places: Places) -> dict[str, Any]:
@@ -155,7 +114,7 @@ def _checked(plain: dict[str, Any], places: Places) -> dict[str, Any]:
             where = places.of(name) if places.of(name) != str(places.file) else places.of("", name)
             raise UsageError(f"{where}: expected {brackets}, found something else")
         for number, entry in enumerate(_entries(value)):
-            _check_table(name, number, entry, places)
+            check_table(name, number, entry, TABLES[name], places)
     for name in NEEDED:
         if not plain.get(name):
             brackets = f"[[{name}]]" if name == "batch" else f"[{name}]"
@@ -165,20 +124,6 @@ def _checked(plain: dict[str, Any], places: Places) -> dict[str, Any]:
 
 def _entries(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _check_table(name: str, number: int, entry: dict[str, Any], places: Places) -> None:
-    keys = TABLES[name]
-    for key, value in entry.items():
-        if key not in keys:
-            raise UsageError(
-                f"{places.of(name, key, number)}: expected one of the keys {', '.join(keys)} in [{name}], found {key!r}"
-            )
-        if not keys[key].fits(value):
-            raise UsageError(f"{places.of(name, key, number)}: {key}: expected {keys[key].words}, found {shown(value)}")
-    for key, facts in keys.items():
-        if facts.required and key not in entry:
-            raise UsageError(f"{places.of(name, '', number)}: expected the key {key!r} in [{name}], found none")
 
 
 def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:

@@ -4,23 +4,9 @@ import dataclasses
 import math
 from collections.abc import Callable
 
+from goodpart._host.toml_tables import Key
 from goodpart.facts.calibration import CalibrationMethod, RateUnit
 from goodpart.facts.spec import SHA256
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Key:
-    """One key.
-
-    Attributes:
-        words: what is expected, for messages.
-        fits: whether a value from `tomllib` is that.
-        required: whether the table must have it.
-    """
-
-    words: str
-    fits: Callable[[object], bool]
-    required: bool = False
 
 
 def _text(value: object) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from goodpart.cli.options import add_threads_option
 from goodpart.errors import UsageError
+from goodpart_station.running import run as run_station
 from goodpart_station.simulation import Replay, simulation
-from goodpart_station.station import run as run_station
 
 SUMMARY = "Run the station that a TOML file describes, or simulate one with a folder of images."
 

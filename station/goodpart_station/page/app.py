@@ -16,7 +16,7 @@ from goodpart_station.page.deeds import Deeds
 from goodpart_station.page.desk import Desk
 from goodpart_station.page.gate import Gate, TooManyTriesError, Visitor
 from goodpart_station.page.newest import Newest
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.pictures import Pictures, draw
 from goodpart_station.page.shield import (
     COOKIE,
@@ -59,7 +59,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class App:
     """The application. All of it belongs to the loop, but for what `desk` and `pictures` do in their threads."""
 
-    def __init__(self, config: PageConfig, around: Around, gate: Gate, trend: Trend, newest: Newest) -> None:
+    def __init__(self, config: PageTable, around: Around, gate: Gate, trend: Trend, newest: Newest) -> None:
         """Puts the routes together.
 
         Args:
@@ -76,7 +76,7 @@ class App:
         self.application = Shield(Starlette(routes=list(self._routes())), names=config.names)
 
     def _routes(self) -> list[Route]:
-        local = None if self._config.is_loopback else Role.VIEWER
+        local = None if self._config.listen.loopback else Role.VIEWER
         open_to_all: Gets = {path: partial(_static, *file) for path, file in _STATIC.items()}
         open_to_all["/favicon.ico"] = _nothing
         on_this_pc: Gets = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics}

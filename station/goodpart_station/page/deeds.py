@@ -12,7 +12,7 @@ from goodpart_station.codes import Command, Reason
 from goodpart_station.page.around import Around
 from goodpart_station.page.desk import Desk
 from goodpart_station.page.gate import Visitor
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 from goodpart_station.page.shield import MOST_SEQ, Handler, MalformedError, body, number, problem
 from goodpart_station.page.threshold import preview, set_threshold
 from goodpart_station.page.tokens import Role
@@ -24,7 +24,7 @@ _log = logging.getLogger("goodpart_station.page")
 class Deeds:
     """The handlers of all POST routes that change something, and what the threshold's slider asks."""
 
-    def __init__(self, config: PageConfig, around: Around, desk: Desk) -> None:
+    def __init__(self, config: PageTable, around: Around, desk: Desk) -> None:
         """Takes what it works with."""
         self._config, self._around, self._desk = config, around, desk
 

@@ -3,10 +3,10 @@
 from goodpart import MissingExtraError
 from goodpart_station.line import Link
 from goodpart_station.page.around import Around
-from goodpart_station.page.options import PageConfig
+from goodpart_station.page.options import PageTable
 
 
-def make_page(config: PageConfig, around: Around) -> Link:
+def make_page(config: PageTable, around: Around) -> Link:
     """The page of a station, not yet opened.
 
     Args:

@@ -1,65 +1,69 @@
 """The table [page] of the station's file, and what an address must have before the page listens on it."""
 
 import dataclasses
-import ipaddress
 import re
 from pathlib import Path
 
 from goodpart import UsageError
+from goodpart_station.settings import ENDPOINT, Endpoint, Kind, number, setting
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+_SIGMAS = number(-1e9, 1e9)
+
+
+def _texts(pattern: re.Pattern[str], value: object) -> tuple[str, ...] | None:
+    """The texts of a list, if all of them are as the pattern says."""
+    texts = value if isinstance(value, list) else [None]
+    found = tuple(text for text in texts if isinstance(text, str) and pattern.fullmatch(text))
+    return found if len(found) == len(texts) else None
+
+
+def _range(value: object) -> tuple[float, float] | None:
+    found = [_SIGMAS.take(each) for each in value] if isinstance(value, list) else []
+    return (found[0], found[1]) if len(found) == 2 and None not in found and found[0] <= found[1] else None
+
+
+HOSTS = Kind('a list of host names such as ["line1.example"]', lambda value: _texts(_HOST, value))
+TIMES = Kind('a list of local times such as ["06:00", "14:00"]', lambda value: _texts(_TIME, value))
+RANGE = Kind("two numbers of sigmas in order, such as [3.0, 6.0]", _range)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PageConfig:
-    """How the page is served.
+class PageTable:
+    """The table `[page]`.
 
     Attributes:
-        listen: address and port, such as "127.0.0.1:8080" or "[::1]:8080"; the address is a number, not a name.
+        listen: where the page is served.
         certificate, key: PEM files of TLS; both or neither.
-        names: by which browsers call the station, beside its address, such as "line1.factory.example".
+        names: by which browsers call the station, beside its address.
         threshold_range: lowest and highest threshold, in sigmas, that the page sets; it narrows what the bundle allows.
-        shifts: local times at which a shift begins, such as "06:00"; counters start again there.
+        shifts: local times at which a shift begins; counters start again there. None of them: at midnight.
     """
 
-    listen: str = "127.0.0.1:8080"
+    listen: Endpoint = setting(ENDPOINT, Endpoint("127.0.0.1", 8080))
     certificate: Path | None = None
     key: Path | None = None
-    names: tuple[str, ...] = ()
-    threshold_range: tuple[float, float] | None = None
-    shifts: tuple[str, ...] = ("06:00", "14:00", "22:00")
+    names: tuple[str, ...] = setting(HOSTS, ())
+    threshold_range: tuple[float, float] | None = setting(RANGE, None)
+    shifts: tuple[str, ...] = setting(TIMES, ("06:00", "14:00", "22:00"))
 
     def __post_init__(self) -> None:
-        _address(self.listen)
+        """Refuses half of what TLS needs, and an address that others reach without it.
+
+        Raises:
+            UsageError: one of them.
+        """
         if (self.certificate is None) != (self.key is None):
+            given, missing = ("key", "certificate") if self.certificate is None else ("certificate", "key")
+            raise UsageError(f"{given}: expected {missing} beside it, found none; give both, or neither")
+        if not self.listen.loopback and not self.has_tls:
             raise UsageError(
-                f"[page] certificate and key: expected both or neither, found {self.certificate} and {self.key}"
+                f"listen: expected certificate and key beside {self.listen}, which other computers can reach, found "
+                f"none; add them, or listen on 127.0.0.1"
             )
-        for name in self.names:
-            if not _HOST.fullmatch(name):
-                raise UsageError(f'[page] names: expected host names such as "line1.example", found {name!r}')
-        if self.threshold_range is not None and not self.threshold_range[0] <= self.threshold_range[1]:
-            raise UsageError(f"[page] threshold_range: expected two numbers in order, found {self.threshold_range}")
-        for begin in self.shifts:
-            if not _TIME.fullmatch(begin):
-                raise UsageError(f'[page] shifts: expected times such as "06:00", found {begin!r}')
-
-    @property
-    def host(self) -> str:
-        """The address without its port."""
-        return _address(self.listen)[0]
-
-    @property
-    def port(self) -> int:
-        """The port; 0 takes a free one."""
-        return _address(self.listen)[1]
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this PC can reach the page."""
-        return ipaddress.ip_address(self.host).is_loopback
 
     @property
     def has_tls(self) -> bool:
@@ -67,40 +71,18 @@ class PageConfig:
         return self.certificate is not None
 
 
-def check_exposure(config: PageConfig, *, tokens: int) -> None:
-    """Refuses to show the page to a network without TLS and tokens.
+def check_tokens(table: PageTable, *, tokens: int) -> None:
+    """Refuses to show the page to other computers when nobody needs a token.
 
     Args:
-        config: the table.
+        table: the table.
         tokens: how many there are.
 
     Raises:
-        UsageError: the address can be reached from outside this PC, and TLS or tokens are missing.
+        UsageError: the address can be reached from outside this PC, and there are no tokens.
     """
-    if config.is_loopback:
-        return
-    missing = [] if config.has_tls else ["a certificate and key in [page]"]
-    if not tokens:
-        missing.append("a token (goodpart-station token add)")
-    if missing:
+    if not table.listen.loopback and not tokens:
         raise UsageError(
-            f"[page] listen: expected TLS and tokens for {config.listen}, which other computers can reach, found "
-            f"neither of them complete; add {' and '.join(missing)}, or listen on 127.0.0.1"
+            f"[page] listen: expected tokens for {table.listen}, which other computers can reach, found none; add one "
+            f"with goodpart-station token add, or listen on 127.0.0.1"
         )
-
-
-def _address(listen: str) -> tuple[str, int]:
-    """Address and port of `listen`."""
-    host, colon, port = listen.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        address = None
-    bracketed = bare != host
-    fits = address is not None and (address.version == 6) == bracketed
-    if not colon or not fits or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
-        raise UsageError(
-            f'[page] listen: expected an address and a port such as "127.0.0.1:8080" or "[::1]:8080", found {listen!r}'
-        )
-    return bare, int(port)

@@ -20,7 +20,7 @@ from goodpart_station.page.app import App
 from goodpart_station.page.around import Around
 from goodpart_station.page.gate import Gate
 from goodpart_station.page.newest import Newest
-from goodpart_station.page.options import PageConfig, check_exposure
+from goodpart_station.page.options import PageTable, check_tokens
 from goodpart_station.page.state import Shift, shift_start, shown, signature
 from goodpart_station.page.tokens import TOKENS_NAME, TokenFile
 from goodpart_station.page.trend import Minute, Trend
@@ -46,7 +46,7 @@ _CLOSE_WITHIN_S = 0.8
 class Page:
     """Serves the page. `open` and `close` belong to the station's loop; results come through `Around.live`."""
 
-    def __init__(self, config: PageConfig, around: Around) -> None:
+    def __init__(self, config: PageTable, around: Around) -> None:
         """Reads the tokens; nothing is served yet.
 
         Raises:
@@ -55,8 +55,8 @@ class Page:
         """
         load_opencv("the page")
         self._config, self._around = config, around
-        self._gate = Gate(TokenFile(around.data / TOKENS_NAME), is_loopback=config.is_loopback)
-        check_exposure(config, tokens=len(self._gate))
+        self._gate = Gate(TokenFile(around.data / TOKENS_NAME), is_loopback=config.listen.loopback)
+        check_tokens(config, tokens=len(self._gate))
         self._trend = Trend(around.data / TREND_NAME)
         self._newest = Newest()
         self._app = App(config, around, self._gate, self._trend, self._newest)
@@ -70,7 +70,7 @@ class Page:
     @property
     def port(self) -> int:
         """The port that it listens on; of port 0, the one that the system chose."""
-        return self._config.port if self._server is None else self._server.port
+        return self._config.listen.port if self._server is None else self._server.port
 
     @property
     def bits(self) -> Bits:
@@ -178,7 +178,7 @@ class Page:
 class _Server(uvicorn.Server):
     """Uvicorn without its signal handlers: the main thread owns signals."""
 
-    def __init__(self, config: PageConfig, app: App) -> None:
+    def __init__(self, config: PageTable, app: App) -> None:
         try:
             settings = uvicorn.Config(
                 app.application, http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False,
@@ -195,7 +195,7 @@ class _Server(uvicorn.Server):
         # its warnings are about what clients send
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self.up = asyncio.Event()
-        self.port = config.port
+        self.port = config.listen.port
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -234,10 +234,10 @@ class _Protocol(H11Protocol):
             self.transport.abort()
 
 
-def _listen(config: PageConfig) -> socket.socket:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+def _listen(config: PageTable) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.listen.host else socket.AF_INET
     try:
-        listening = socket.create_server((config.host, config.port), family=family, backlog=128)
+        listening = socket.create_server((config.listen.host, config.listen.port), family=family, backlog=128)
     except OSError as error:
         raise UsageError(
             f"[page] listen: expected an address of this PC with a free port, found {config.listen} "

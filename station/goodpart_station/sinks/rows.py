@@ -1,13 +1,12 @@
 """Rows: one line on stdout for each part, for a person who watches a simulation."""
 
-import threading
+from collections.abc import Callable
 
 from goodpart.cli.rows import say
-from goodpart_station.mailbox import Mailbox
 from goodpart_station.part import Result
+from goodpart_station.sinks.worker import Worker
 
 _SIZE = 1000
-_END_WITHIN_S = 2.0
 
 
 class Rows:
@@ -15,31 +14,37 @@ class Rows:
 
     name = "rows"
 
-    def __init__(self) -> None:
-        self._mailbox: Mailbox[Result | None] = Mailbox(_SIZE)
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+    def __init__(self, *, when_closed: Callable[[], None]) -> None:
+        """Prints nothing yet.
+
+        Args:
+            when_closed: called when nobody reads the rows any more, as after `| head`.
+        """
+        self._when_closed = when_closed
+        self._worker = Worker(self.name, _SIZE, self._print)
 
     @property
     def dropped(self) -> int:
-        """How many rows were dropped because nobody read them."""
-        return self._mailbox.dropped
+        """How many rows were dropped because their reader was too slow."""
+        return self._worker.dropped
 
     def put(self, result: Result) -> None:
         """Hands a result over."""
-        self._mailbox.put(result)
+        self._worker.put(result)
 
     def start(self) -> None:
         """Starts the thread."""
-        self._thread.start()
+        self._worker.start()
 
     def close(self) -> None:
         """Prints what is left, for two seconds at most."""
-        self._mailbox.put(None)
-        self._thread.join(_END_WITHIN_S)
+        self._worker.close()
 
-    def _run(self) -> None:
-        while (result := self._mailbox.take()) is not None:
+    def _print(self, result: Result) -> None:
+        try:
             say(_row(result))
+        except BrokenPipeError:
+            self._when_closed()
 
 
 def _row(result: Result) -> str:

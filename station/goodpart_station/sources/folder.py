@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import queue
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -59,6 +60,22 @@ class FolderSource:
         self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
+    def check(self) -> str:
+        """Whether the folder is there, and files in it can be moved.
+
+        Raises:
+            SourceLostError: it is not, or they cannot.
+        """
+        try:
+            with tempfile.TemporaryDirectory(prefix=".check-", dir=self._folder):
+                pass
+            waiting, left = len(self._waiting()), self._folder / JUDGING
+            in_hand = len([*left.iterdir()]) if left.is_dir() else 0
+        except OSError as error:
+            raise self._lost(error) from error
+        found = f"{self._folder}: {waiting} image files wait"
+        return f"{found}; {in_hand} lie in {JUDGING}, which the next start refuses" if in_hand else found
+
     def trigger(self, part: Part) -> None:
         """The next file to appear is this part's frame."""
         self._triggers.put(part)
@@ -75,10 +92,13 @@ class FolderSource:
             judged, poison = self._kept(JUDGED), self._poison()
             yield from self._asked(judged) if self._triggered else self._free(judged, poison)
         except OSError as error:
-            raise SourceLostError(
-                f"{self._folder}: expected a folder that can be read and written, found none ({error.strerror}); the "
-                f"program that writes frames, or the service, makes it"
-            ) from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: OSError) -> SourceLostError:
+        return SourceLostError(
+            f"{self._folder}: expected a folder that can be read and written, found none ({error.strerror}); the "
+            f"program that writes frames, or the service, makes it"
+        )
 
     def _kept(self, name: str) -> "_Kept":
         return _Kept(self._folder / name, self._keep)

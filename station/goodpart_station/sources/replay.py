@@ -58,7 +58,7 @@ class ReplaySource:
             UsageError: there is no image.
             MissingExtraError: `defocus` needs OpenCV, which is not installed.
         """
-        self._paths = find_images(folder)
+        self._folder, self._paths = folder, find_images(folder)
         self.repeats = repeat
         self._wanted, self._triggered, self._rate, self._shuffle = wanted, triggered, rate, shuffle
         self._dim, self._defocus = dim, defocus
@@ -66,6 +66,10 @@ class ReplaySource:
         self._files = FrameFiles(max_megapixels=max_megapixels)
         self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def check(self) -> str:
+        """How many images it has; a folder without any is refused earlier."""
+        return f"{self._folder}: {len(self._paths)} images to replay; no verdict of them is GOOD"
 
     def trigger(self, part: Part) -> None:
         """The next image is this part's frame."""

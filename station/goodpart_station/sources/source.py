@@ -49,6 +49,16 @@ class Source(Protocol):
             SourceLostError: there are none at present; the station calls `frames` again later.
         """
 
+    def check(self) -> str:
+        """Tries it before the station runs, for `goodpart-station check`.
+
+        Returns:
+            what it found, such as how many images there are.
+
+        Raises:
+            GoodpartError: it cannot be opened.
+        """
+
     def trigger(self, part: Part) -> None:
         """Takes the picture of a part now. Any thread calls it; it returns at once."""
 

@@ -1,4 +1,4 @@
-"""Station: puts source, judge, links and sinks together, as the plan says, and runs them in one process."""
+"""Running: source, judge, links and sinks as a plan says, put together and run in one process."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import functools
 import operator
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Protocol, runtime_checkable
@@ -64,6 +64,9 @@ class Plan:
         rules: the conductor's settings.
         source: makes the source; it may ask which frames are wanted.
         plugs: makes links and sinks for an engine.
+        listens: the addresses that links listen on, by the table that names them, for `check`.
+        room_bytes: what sinks may write to the data folder, for `check`.
+        source_timeout_s: a source that shows no life for so long is lost.
         product: the number of the product that is prepared at the start, 0 to wait until a PLC or a person asks.
     """
 
@@ -75,6 +78,9 @@ class Plan:
     source: Callable[[Wanted], Source]
     plugs: Callable[[Engine], Plugs]
     product: int
+    listens: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    room_bytes: int = 0
+    source_timeout_s: float = 2.0
 
 
 def run(plan: Plan) -> None:
@@ -98,11 +104,8 @@ def started(plan: Plan) -> Iterator[Engine]:
         GoodpartError: the source or a sink cannot be opened.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_held_alone(plan.data))
-        engine = Engine(plan.rules, products=functools.partial(_products, plan), source=plan.source)
-        plugs = plan.plugs(engine)
-        engine.plc_links.extend(plugs.plc)
-        engine.sinks.extend(plugs.sinks)
+        stack.enter_context(held_alone(plan.data))
+        engine, plugs = put_together(plan)
         stack.callback(engine.products.close)
         for sink in plugs.sinks:
             sink.start()
@@ -111,7 +114,8 @@ def started(plan: Plan) -> Iterator[Engine]:
             engine,
             [*plugs.plc, *plugs.links],
             bits=functools.partial(_bits, plugs),
-            silence_s=max(_SILENCE_S, 2 * plan.rules.deadline_ns / 1e9),
+            source_timeout_s=plan.source_timeout_s,
+            silence_s=_silence_s(plan.rules),
             watchdog_s=watchdog_s(),
         )
         loop.start()
@@ -121,6 +125,20 @@ def started(plan: Plan) -> Iterator[Engine]:
             engine.command(Command.PREPARE, product=plan.product, who="start")
         stack.callback(notify, "STOPPING=1")
         yield engine
+
+
+def put_together(plan: Plan) -> tuple[Engine, Plugs]:
+    """The engine of a plan, and what is plugged into it; nothing runs yet.
+
+    Raises:
+        UsageError: the source or a link cannot be what the plan says.
+        MissingExtraError: the library of a link is not installed.
+    """
+    engine = Engine(plan.rules, products=functools.partial(_products, plan), source=plan.source)
+    plugs = plan.plugs(engine)
+    engine.plc_links.extend(plugs.plc)
+    engine.sinks.extend(plugs.sinks)
+    return engine, plugs
 
 
 def _products(plan: Plan, engine: Engine) -> Products:
@@ -133,13 +151,17 @@ def _products(plan: Plan, engine: Engine) -> Products:
     )
 
 
+def _silence_s(rules: Rules) -> float:
+    return max(_SILENCE_S, 2 * rules.deadline_ns / 1e9)
+
+
 def _bits(plugs: Plugs) -> Bits:
     flagged = [plug.bits for plug in (*plugs.plc, *plugs.links, *plugs.sinks) if isinstance(plug, Flagged)]
     return functools.reduce(operator.or_, flagged, Bits(0))
 
 
 @contextlib.contextmanager
-def _held_alone(data: Path) -> Iterator[None]:
+def held_alone(data: Path) -> Iterator[None]:
     """Holds the data folder's lock: two stations would write the same files, and answer the same PLC.
 
     Raises:

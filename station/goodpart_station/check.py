@@ -1,0 +1,193 @@
+"""Check: tries, before parts do, everything that a station needs. Each finding says pass or fail, and why."""
+
+import asyncio
+import contextlib
+import dataclasses
+import ipaddress
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from goodpart import GoodpartError, Inspector, LiveInspector, UsageError
+from goodpart_station.clock import is_synced
+from goodpart_station.line import Link
+from goodpart_station.products import ProductFacts
+from goodpart_station.running import Plan, Plugs, held_alone, put_together
+
+_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
+_LEAST_FREE_BYTES = 500_000_000
+"""For logs, and for a bundle that is added while the old ones are there."""
+
+_FSYNC_LIMIT_S = 1.0
+"""A disk that takes longer for a small file is failing, or is a network."""
+
+_FRAMES = 100
+"""How many inspections make the p99 of a bundle."""
+
+_SPARE = 1.2
+"""A deadline must be at least so many times the p99: a bare one would time out one part in a hundred."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: what was tried.
+        passed: whether the station can run so.
+        detail: what was found, or what was expected, found, and is to be done.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+def check(plan: Plan) -> Iterator[Finding]:
+    """Tries all that a plan needs, one after the other. Where a station runs already, its links are not tried again.
+
+    Args:
+        plan: of the station.
+    """
+    yield _disk(plan)
+    for product in plan.products:
+        yield from _product(plan, product)
+    try:
+        with held_alone(plan.data):
+            yield from _parts(plan, alone=True)
+    except UsageError as error:
+        yield Finding(name="alone", passed=True, detail=f"{error}: its links are not tried")
+        yield from _parts(plan, alone=False)
+    for table, host in plan.listens.items():
+        yield _reach(table, host)
+    yield _clock()
+    yield _telemetry()
+
+
+def _disk(plan: Plan) -> Finding:
+    need = _LEAST_FREE_BYTES + plan.room_bytes
+    try:
+        plan.data.mkdir(parents=True, exist_ok=True)
+        fsync_s, free = _fsync_s(plan.data), shutil.disk_usage(plan.data).free
+    except OSError as error:
+        detail = f"{plan.data}: expected a folder that can be written, found none ({error.strerror}); mend the disk"
+        return Finding(name="disk", passed=False, detail=detail)
+    found = f"{plan.data}: {free / 1e9:.1f} GB free, a small file is on the disk in {fsync_s * 1e3:.1f} ms"
+    if free < need:
+        detail = f"{found}; expected {need / 1e9:.1f} GB free: make room, or keep fewer images"
+        return Finding(name="disk", passed=False, detail=detail)
+    if fsync_s > _FSYNC_LIMIT_S:
+        return Finding(
+            name="disk", passed=False, detail=f"{found}; expected less than {_FSYNC_LIMIT_S:g} s: replace it"
+        )
+    return Finding(name="disk", passed=True, detail=found)
+
+
+def _fsync_s(folder: Path) -> float:
+    """How long the slowest of a few small files takes until it is on the disk."""
+    spent_s = []
+    for _ in range(5):
+        with tempfile.NamedTemporaryFile(prefix=".check-", dir=folder) as file:
+            began_s = time.monotonic()
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+            spent_s.append(time.monotonic() - began_s)
+    return max(spent_s)
+
+
+def _product(plan: Plan, product: ProductFacts) -> Iterator[Finding]:
+    """Verifies every byte, tests the bundle in a child process and here, and times it."""
+    name = f"product {product.number}"
+    try:
+        with LiveInspector(plan.store_of(product.number), threads=plan.threads) as live:
+            bundle = live.inspector.bundle
+            detail = (
+                f"{product.name}: bundle {bundle.digest[:12]}, serial {bundle.manifest.serial}, passes its self-test"
+            )
+            yield Finding(name=name, passed=True, detail=detail)
+            yield _deadline(name, plan.rules.deadline_ns / 1e6, live.inspector)
+    except (GoodpartError, MemoryError) as error:
+        detail = str(error) or f"{product.name}: expected memory for its bundle, found none left"
+        yield Finding(name=name, passed=False, detail=detail)
+
+
+def _deadline(name: str, deadline_ms: float, inspector: Inspector) -> Finding:
+    frame = inspector.bundle.read_golden(inspector.bundle.manifest.golden[0].file)
+    spent_ms = []
+    for _ in range(_FRAMES):
+        began = time.perf_counter()
+        inspector.inspect(frame)
+        spent_ms.append((time.perf_counter() - began) * 1e3)
+    p99_ms = float(np.percentile(spent_ms, 99))
+    found = f"deadline_ms {deadline_ms:g}, one inspection takes {p99_ms:.1f} ms (p99 of {_FRAMES}, without the camera)"
+    passed = deadline_ms >= _SPARE * p99_ms
+    if not passed:
+        found += f"; expected at least {_SPARE * p99_ms:.0f}: allow more time, or take other threads or another bundle"
+    return Finding(name=f"deadline of {name}", passed=passed, detail=found)
+
+
+def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
+    """Source and links; constructing them finds what the file says wrongly."""
+    try:
+        engine, plugs = put_together(plan)
+    except GoodpartError as error:
+        yield Finding(name="links", passed=False, detail=str(error))
+        return
+    try:
+        yield Finding(name="source", passed=True, detail=engine.source.check())
+    except GoodpartError as error:
+        yield Finding(name="source", passed=False, detail=str(error))
+    if alone:
+        yield from _links(plugs)
+
+
+def _links(plugs: Plugs) -> Iterator[Finding]:
+    for link in (*plugs.plc, *plugs.links):
+        name = type(link).__name__
+        try:
+            asyncio.run(_open_once(link))
+        except GoodpartError as error:
+            yield Finding(name=name, passed=False, detail=str(error))
+        else:
+            yield Finding(name=name, passed=True, detail="opens, and closes again")
+
+
+async def _open_once(link: Link) -> None:
+    await link.open()
+    await link.close()
+
+
+def _reach(table: str, host: str) -> Finding:
+    """An address of all interfaces also answers on the one to the office."""
+    everywhere = False
+    with contextlib.suppress(ValueError):
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    detail = f"[{table}] listens on {host}"
+    if everywhere:
+        detail += "; expected the address of one interface, found all of them: name the one on which the other side is"
+    return Finding(name=f"reach of [{table}]", passed=not everywhere, detail=detail)
+
+
+def _clock() -> Finding:
+    synced = is_synced()
+    if synced is None:
+        return Finding(name="clock", passed=True, detail="this system does not say whether its clock is kept right")
+    if synced:
+        return Finding(name="clock", passed=True, detail="kept right by a time service")
+    detail = "expected a clock that a time service keeps right, found none: install chrony; records bear wrong times"
+    return Finding(name="clock", passed=False, detail=detail)
+
+
+def _telemetry() -> Finding:
+    found = os.environ.get(_TELEMETRY)
+    if found in (None, "1"):
+        return Finding(name="telemetry", passed=True, detail="onnxruntime reports nothing")
+    detail = f"{_TELEMETRY}: expected 1 or nothing, found {found!r}: onnxruntime would report to Microsoft"
+    return Finding(name="telemetry", passed=False, detail=detail)

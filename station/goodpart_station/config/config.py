@@ -1,0 +1,155 @@
+"""The configuration of a station, read strictly: what is wrong is one line with file and line number."""
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+from goodpart._host.toml_tables import Places, parsed, read_text
+from goodpart.errors import UsageError, found_at
+from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.config.reading import read_tables, table
+from goodpart_station.config.tables import (
+    FolderTable,
+    JsonlTable,
+    ModbusTable,
+    ProductTable,
+    ReplayTable,
+    StationTable,
+)
+from goodpart_station.page.options import PageTable
+
+_MS = 1_000_000
+_DEFAULT_AFTER_MS, _DEFAULT_RESYNC_MS = 100.0, 500.0
+
+LATER = {
+    **{f"source {kind}": "this version has folder and replay" for kind in ("genicam", "aravis", "stream")},
+    "plc.opcua": "this version has plc.modbus",
+}
+"""Tables and kinds of sources that later versions have, and what this one has."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """The file. A new table is a dataclass and one line here.
+
+    Attributes:
+        places: the file, and where things stand in it.
+        station, products, source, modbus, jsonl, page: its tables.
+    """
+
+    places: Places
+    station: StationTable = table("station")
+    products: tuple[ProductTable, ...] = table("product")
+    source: FolderTable | ReplayTable = table("source")
+    modbus: ModbusTable | None = table("plc.modbus")
+    jsonl: JsonlTable | None = table("sink.jsonl")
+    page: PageTable | None = table("page")
+
+    @property
+    def start_product(self) -> int:
+        """The number of the product that is prepared at the start, 0 to wait until a PLC or a person asks."""
+        if self.station.start_product is not None:
+            return self.station.start_product
+        return self.products[0].number if len(self.products) == 1 else 0
+
+    def store_of(self, product: ProductTable) -> Path:
+        """The folder of a product's store."""
+        return self.station.data / "stores" / product.store
+
+    def rules(self) -> Rules:
+        """The settings of the conductor.
+
+        Raises:
+            UsageError: the times of the pairing do not fit together.
+        """
+        source, station = self.source, self.station
+        before_ms, spacing_ms = source.pair_before_ms or 0.0, source.min_spacing_ms or 0.0
+        after_ms = _DEFAULT_AFTER_MS if source.pair_after_ms is None else source.pair_after_ms
+        resync_ms = source.resync_ms
+        if resync_ms is None:
+            # between two parts there is time for it, and no frame of an earlier part comes after it
+            hardware = source.trigger is TriggerKind.HARDWARE
+            resync_ms = (before_ms + after_ms + spacing_ms) / 2 if hardware else max(_DEFAULT_RESYNC_MS, 2 * after_ms)
+        try:
+            return Rules(
+                trigger=source.trigger,
+                products=frozenset(product.number for product in self.products),
+                deadline_ns=_ns(station.deadline_ms),
+                late_limit=station.late_limit,
+                queue_parts=station.queue_parts,
+                pair_before_ns=_ns(before_ms),
+                pair_after_ns=_ns(after_ms),
+                min_spacing_ns=_ns(spacing_ms),
+                resync_ns=_ns(resync_ms),
+                plc_timeout_ns=None if self.modbus is None else _ns(self.modbus.heartbeat_timeout_s * 1000),
+                auto_reset=station.auto_reset,
+                simulated=isinstance(source, ReplayTable),
+            )
+        except UsageError as error:
+            key = str(error).partition(":")[0].partition(" ")[0]
+            raise UsageError(f"{self.places.of('source', key)}: {error}") from error
+
+
+def read_config(file: Path, text: str | None = None) -> Config:
+    """Reads the file of a station. Paths in it are relative to its folder.
+
+    Args:
+        file: the file.
+        text: what counts in place of what the file holds.
+
+    Raises:
+        UsageError: no such file, no TOML, an unknown, missing or wrong table or key, or settings that do not fit
+            together.
+    """
+    places = Places(file=file, text=read_text(file, what="a station's file") if text is None else text)
+    config = Config(places=places, **read_tables(Config, parsed(places), places, later=LATER))
+    _check_products(config)
+    _check_paths(config)
+    if config.source.trigger is TriggerKind.NONE and config.modbus is not None:
+        raise UsageError(
+            f'{places.of("source", "trigger")}: trigger: expected "software" or "hardware" beside [plc.modbus], found '
+            f'"none"; a PLC numbers its parts by triggers: set one, or take [plc.modbus] out'
+        )
+    config.rules()
+    return config
+
+
+def _check_products(config: Config) -> None:
+    """Refuses products that could be taken for each other."""
+    places = config.places
+    for key in ("number", "name", "store"):
+        values = [getattr(product, key) for product in config.products]
+        for number, value in enumerate(values):
+            if Counter(values[: number + 1])[value] > 1:
+                raise UsageError(
+                    f"{places.of('product', key, number)}: {key}: expected one of its own for each product, found "
+                    f"{value!r} again; give another one"
+                )
+    start = config.station.start_product
+    numbers = [product.number for product in config.products]
+    if start and start not in numbers:
+        shown = ", ".join(map(str, numbers))
+        raise UsageError(
+            f"{places.of('station', 'start_product')}: start_product: expected the number of a product ({shown}) or 0, "
+            f"found {start}; correct it"
+        )
+
+
+def _check_paths(config: Config) -> None:
+    """Refuses paths that lead to nothing. What the station makes itself need not be there."""
+    places, key = config.places, config.station.public_key
+    if key is not None and not key.is_file():
+        raise UsageError(
+            f"{places.of('station', 'public_key')}: public_key: expected a file at {key}, found {found_at(key)}; "
+            f"correct the path"
+        )
+    if not config.source.path.is_dir():
+        path = config.source.path
+        raise UsageError(
+            f"{places.of('source', 'path')}: path: expected a folder at {path}, found {found_at(path)}; make it, or "
+            f"correct the path"
+        )
+
+
+def _ns(time_ms: float) -> int:
+    return round(time_ms * _MS)

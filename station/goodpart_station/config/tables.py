@@ -1,0 +1,202 @@
+"""The tables of the file that belong to no link and no sink."""
+
+import dataclasses
+from pathlib import Path
+from typing import ClassVar
+
+from goodpart.errors import UsageError
+from goodpart_station.codes import SEQ_MOST, SLOTS
+from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.settings import ADDRESSES, ENDPOINT, NAME, TEXT, Endpoint, number, setting, whole
+
+_DAY_MS = 86_400_000.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StationTable:
+    """The table `[station]`.
+
+    Attributes:
+        name: of the station, for messages and records.
+        data: the folder that it writes to.
+        public_key: bundles must be signed with its private key; None if they need not be signed.
+        threads: for one frame; None as tuned, or all cores.
+        deadline_ms: a part without a verdict gets TIMEOUT so long after its trigger.
+        late_limit: so many TIMEOUTs one after the other are a fault.
+        queue_parts: so many parts may wait for their frame or their verdict.
+        auto_reset: whether the station leaves FAULT by itself when the cause is gone.
+        start_product: the number of the product that is prepared at the start; 0 to wait for the PLC or a person. None:
+            the product, if there is one alone, else 0.
+    """
+
+    name: str = setting(NAME)
+    data: Path
+    public_key: Path | None = None
+    threads: int | None = setting(whole(1, 1024), None)
+    deadline_ms: float = setting(number(0, _DAY_MS, above=True))
+    late_limit: int = setting(whole(1, 1_000_000), 3)
+    queue_parts: int = setting(whole(1, SLOTS), 4)
+    auto_reset: bool = False
+    start_product: int | None = setting(whole(0, SEQ_MOST), None)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProductTable:
+    """A table `[[product]]`.
+
+    Attributes:
+        number: what a PLC calls it.
+        name: what people call it.
+        store: the name of its store's folder, below `stores` in the station's data.
+        preload: whether it is loaded at the start, and stays in memory.
+    """
+
+    number: int = setting(whole(1, SEQ_MOST))
+    name: str = setting(TEXT)
+    store: str = setting(NAME)
+    preload: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceTable:
+    """What the table `[source]` holds for every kind of source.
+
+    Attributes:
+        trigger: who decides when a picture is taken.
+        pair_before_ms: how long before its trigger the frame of a part may come; for a hardware trigger alone.
+        pair_after_ms: how long after its trigger it may come.
+        min_spacing_ms: a trigger that comes sooner after the last one is refused.
+        resync_ms: how long nothing must come before the station trusts its counting again; None for a default.
+        timeout_s: how long the source may show no life before it is lost.
+    """
+
+    trigger: TriggerKind = TriggerKind.NONE
+    pair_before_ms: float | None = setting(number(0, _DAY_MS), None)
+    pair_after_ms: float | None = setting(number(0, _DAY_MS, above=True), None)
+    min_spacing_ms: float | None = setting(number(0, _DAY_MS, above=True), None)
+    resync_ms: float | None = setting(number(0, _DAY_MS, above=True), None)
+    timeout_s: float = setting(number(0, 3600, above=True), 2.0)
+
+    TRIGGERS: ClassVar[frozenset[TriggerKind]] = frozenset(TriggerKind)
+
+    def __post_init__(self) -> None:
+        """Refuses settings that would have no effect.
+
+        Raises:
+            UsageError: the trigger is none of this source's, or a setting does not belong to it.
+        """
+        if self.trigger not in self.TRIGGERS:
+            known = " or ".join(f'"{each.value}"' for each in TriggerKind if each in self.TRIGGERS)
+            raise UsageError(f'trigger: expected {known} for this kind of source, found "{self.trigger.value}"')
+        pairing = {"pair_before_ms", "pair_after_ms", "min_spacing_ms", "resync_ms"}
+        unused = {
+            TriggerKind.NONE: pairing,
+            TriggerKind.SOFTWARE: {"pair_before_ms"},
+            TriggerKind.HARDWARE: set(),
+        }[self.trigger]
+        for key in sorted(unused):
+            if getattr(self, key) is not None:
+                raise UsageError(
+                    f'{key}: expected no such key with trigger = "{self.trigger.value}", found one; take it out, or '
+                    f"correct the trigger"
+                )
+        if self.trigger is TriggerKind.HARDWARE and self.min_spacing_ms is None:
+            raise UsageError(
+                'trigger: expected min_spacing_ms beside "hardware", found none; give the shortest time between parts'
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FolderTable(SourceTable):
+    """The table `[source]` with `kind = "folder"`: another program writes image files.
+
+    Attributes:
+        path: the folder in which they appear.
+        keep: how many judged files stay.
+        max_megapixels: larger pictures are refused by their header.
+    """
+
+    KIND: ClassVar[str] = "folder"
+
+    path: Path
+    keep: int = setting(whole(0, 10_000_000), 1000)
+    max_megapixels: float = setting(number(0, 1e6, above=True), 50.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReplayTable(SourceTable):
+    """The table `[source]` with `kind = "replay"`: images of a folder as a simulated camera. No part passes by them.
+
+    Attributes:
+        path: the folder with images, in sub-folders too.
+        rate: frames per second; None for the next one when the last is judged.
+        shuffle: whether each pass has an order of its own.
+        repeat: whether it begins again at the end.
+        dim: what the pixels are multiplied by.
+        defocus: the standard deviation in pixels of a Gaussian that blurs them, 0 for none.
+        max_megapixels: larger pictures are refused by their header.
+    """
+
+    KIND: ClassVar[str] = "replay"
+    TRIGGERS: ClassVar[frozenset[TriggerKind]] = frozenset({TriggerKind.SOFTWARE, TriggerKind.NONE})
+
+    path: Path
+    rate: float | None = setting(number(0, 10_000, above=True), None)
+    shuffle: bool = False
+    repeat: bool = True
+    dim: float = setting(number(0, 10, above=True), 1.0)
+    defocus: float = setting(number(0, 100), 0.0)
+    max_megapixels: float = setting(number(0, 1e6, above=True), 50.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModbusTable:
+    """The table `[plc.modbus]`.
+
+    Attributes:
+        listen: where the server listens. Ports below 1024 need CAP_NET_BIND_SERVICE.
+        allow: addresses of its clients; none: this PC alone, and `listen` must then be one of its own.
+        heartbeat_timeout_s: how long the PLC's heartbeat may rest.
+        unit: the unit number.
+    """
+
+    listen: Endpoint = setting(ENDPOINT, Endpoint("127.0.0.1", 502))
+    allow: tuple[str, ...] = setting(ADDRESSES, ())
+    heartbeat_timeout_s: float = setting(number(0, 3600, above=True), 2.0)
+    unit: int = setting(whole(1, 247), 1)
+
+    def __post_init__(self) -> None:
+        """Refuses a server that anybody could write to.
+
+        Raises:
+            UsageError: others can reach it, and no client is named.
+        """
+        if not self.allow and not self.listen.loopback:
+            raise UsageError(
+                f"listen: expected the key allow beside {self.listen}, which others can reach, found none; Modbus has "
+                f"no passwords: name the address of the PLC"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JsonlTable:
+    """The table `[sink.jsonl]`: one JSON line per part.
+
+    Attributes:
+        path: the newest file.
+        max_bytes: a file that would become larger is set aside.
+        keep: how many files that were set aside stay.
+    """
+
+    path: Path
+    max_bytes: int = 100_000_000
+    keep: int = setting(whole(0, 100_000), 10)
+
+    def __post_init__(self) -> None:
+        """Refuses files that hold next to nothing.
+
+        Raises:
+            UsageError: `max_bytes` is too low.
+        """
+        if self.max_bytes < 10_000:
+            raise UsageError(f"max_bytes: expected at least 10,000 bytes, found {self.max_bytes}")

@@ -1,0 +1,78 @@
+"""`goodpart-station run --simulate`: a folder through the whole station, in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from goodpart import UsageError
+from goodpart_station.running import started
+from small_frames import draw_defect, draw_small
+from station_parts import BUNDLE, Site
+
+STATION = [sys.executable, "-m", "goodpart_station.cli.main", "run"]
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(3):
+        np.save(folder / f"{number}.npy", draw_small(100 + number))
+    np.save(folder / "3.npy", draw_defect(3))
+    (folder / "4.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_a_folder_is_judged_and_nothing_reads_as_good(images):
+    asked = [*STATION, "--simulate", str(images), "--bundle", str(BUNDLE), "--once", "--threads", "1"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=120)
+    assert found.returncode == 0, found.stderr
+    rows = [row.split() for row in found.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row[1] for row in rows] == ["SIMULATED"] * 4 + ["REFUSED"]
+    assert [row[4] for row in rows] == ["0.npy", "1.npy", "2.npy", "3.npy", "4.png"]
+    assert [row[5] for row in rows[:4]] == ["GOOD,"] * 3 + ["DEFECT,"]
+    assert "READY" in found.stderr
+
+
+def test_it_goes_on_until_it_is_told_to_end(images, tmp_path):
+    asked = [*STATION, "--simulate", str(images), "--bundle", str(BUNDLE), "--threads", "1", "--rate", "200"]
+    process = subprocess.Popen(
+        asked,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for number in range(1, 12):
+        assert process.stdout.readline().split()[0] == str(number)
+    process.send_signal(signal.SIGHUP)  # refreshes, and ends nothing
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert not list(tmp_path.glob("goodpart-station-*"))
+
+
+def test_it_ends_when_nobody_reads(images):
+    asked = [*STATION, "--simulate", str(images), "--bundle", str(BUNDLE), "--threads", "1"]
+    process = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    process.stdout.close()
+    printed = process.stderr.read()
+    assert process.wait(timeout=60) in (0, 2), printed
+    assert "Traceback" not in printed
+    process.stderr.close()
+
+
+def test_two_stations_never_share_a_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("goodpart.store.store.try_bundle", lambda folder, limits: None)
+    site = Site(tmp_path)
+    with site.running(), pytest.raises(UsageError, match="expected no other station"), started(site.plan):
+        pass
+    with site.running():
+        pass
