@@ -161,6 +161,13 @@ def test_what_an_operator_can_do(visit, station):
     expect(card).to_contain_text("Confirmed defect by operator")
     card.get_by_text("Confirm good").click()
     expect(card).to_contain_text("Confirmed good by operator")
+    # what waits for a label: neither this one, nor what nothing has judged
+    page.click("#which [data-waiting='1']")
+    expect(page.locator(".frame")).to_have_count(2)
+    page.locator(".frame", has_text="Part 2,").get_by_text("Confirm good").click()
+    expect(page.locator(".frame")).to_have_count(1)
+    page.click("#which [data-waiting='']")
+    expect(page.locator(".frame")).to_have_count(4)
     card.get_by_text("Confirm good", exact=True).click()
     expect(card).to_contain_text("Not confirmed")
     expect(page.locator(".frame", has_text="Part 3,").locator(".row")).to_have_count(0)

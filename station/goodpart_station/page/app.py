@@ -144,12 +144,11 @@ class App:
         return Response(picture, media_type="image/jpeg", headers=lasting)
 
     async def _parts(self, request: Request, _: Visitor) -> Response:
-        ring, before = self._around.ring, number(request, "before")
+        ring, asked = self._around.ring, number(request, "before")
         if ring is None:
             return JSONResponse({"parts": None})
-        frames = await self.desk.do(
-            lambda: ring.frames.newest(before=None if before is None else int(before), count=_PARTS)
-        )
+        before, waiting = None if asked is None else int(asked), request.query_params.get("waiting") == "1"
+        frames = await self.desk.do(lambda: ring.frames.newest(before=before, count=_PARTS, waiting=waiting))
         names = (
             "id", "boot", "seq", "at", "product", "verdict", "judged", "reason", "detail", "score", "threshold",
             "kept_for", "label", "label_by",

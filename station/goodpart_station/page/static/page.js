@@ -9,7 +9,7 @@
   const WORDS = {TIMEOUT: "TOO LATE"};
   let me = {name: "", role: null}, state = null, heard = 0, source = null;
   let chosen = null, loading = false, spoke = 0, spokeWords = "", hours = 8, points = null;
-  let frames = [], hasOlder = false, limits = null, asked = 0;
+  let frames = [], hasOlder = false, onlyWaiting = "", limits = null, asked = 0;
 
   function may(role) { return me.role !== null && RANKS.indexOf(me.role) >= RANKS.indexOf(role); }
   function text(id, words) { const place = by(id); if (place.textContent !== words) { place.textContent = words; } }
@@ -323,8 +323,10 @@
   /* Kept frames and their labels. */
   async function loadKept(before) {
     if (me.role === null) { return; }
+    const waiting = onlyWaiting;
     let found;
-    try { found = await request("/parts" + (before ? "?before=" + before : "")); } catch (error) { return; }
+    try { found = await request("/parts?waiting=" + waiting + (before ? "&before=" + before : "")); } catch (error) { return; }
+    if (waiting !== onlyWaiting) { return; }
     if (found.parts === null) { by("kept").hidden = true; return; }
     by("kept").hidden = false;
     if (before) { frames = frames.concat(found.parts); hasOlder = found.parts.length === 24; }
@@ -339,6 +341,7 @@
   function showFrames() {
     const place = by("frames"), there = {};
     by("kept-none").hidden = frames.length > 0;
+    text("kept-none", onlyWaiting ? "None waits for a confirmation." : "No frame is kept yet.");
     by("older").hidden = !hasOlder;
     let next = place.firstChild;
     frames.forEach((frame) => {
@@ -374,7 +377,11 @@
         button.setAttribute("aria-pressed", is ? "true" : "false");
         button.title = is ? "Press again to take the label away" : "";
         button.addEventListener("click", async () => {
-          if (await act("/label", {boot: frame.boot, seq: frame.seq, label: is ? null : each[0]})) { loadKept(); }
+          const label = is ? null : each[0];
+          if (!await act("/label", {boot: frame.boot, seq: frame.seq, label: label})) { return; }
+          frames.filter((other) => other.id === frame.id).forEach((other) => { other.label = label; other.label_by = label ? me.name : null; });
+          if (onlyWaiting) { frames = frames.filter((other) => !other.label); }
+          showFrames();
         });
         row.appendChild(button);
       });
@@ -382,6 +389,14 @@
     }
     return item;
   }
+  by("which").addEventListener("click", (event) => {
+    const which = event.target.getAttribute("data-waiting");
+    if (which === null || which === onlyWaiting) { return; }
+    onlyWaiting = which;
+    Array.from(by("which").children).forEach((each) => each.setAttribute("aria-pressed", each === event.target ? "true" : "false"));
+    frames = [];
+    loadKept();
+  });
   by("older").addEventListener("click", () => { if (frames.length) { loadKept(frames[frames.length - 1].id); } });
   setInterval(() => { if (!document.hidden) { loadKept(); } }, 10000);
 
