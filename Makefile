@@ -49,6 +49,7 @@ fuzz: $(VENV)/installed
 kills: $(VENV)/installed
 	$(BIN)/python tests/attacks/kills.py --kills 500
 	$(BIN)/python tests/attacks/kills_products.py --activations 300 --kills 200
+	$(BIN)/python tests/attacks/kills_ring.py --kills 200
 
 soak: $(VENV)/installed
 	$(BIN)/python benchmarks/soak.py $(or $(BUNDLE),tests/fixtures/format_1) $(ARGS)

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs goodpart from this folder, without a network: sh install.sh [--slim] FOLDER
+# Installs goodpart from this folder, without a network: sh install.sh [--slim|--station] FOLDER
 #
 # FOLDER becomes a Python environment, whole or not at all. --slim leaves out OpenCV (PNG, JPEG, TIFF, overlays) and
-# cryptography (signed bundles). PYTHON=/path/to/python3 names a Python other than the first python3.
+# cryptography (signed bundles). --station adds goodpart-station, which needs Python 3.11 or later.
+# PYTHON=/path/to/python3 names a Python other than the first python3.
 set -eu
 umask 022
 
@@ -17,14 +18,22 @@ shown() { printf '%s' "$1" | LC_ALL=C tr -c '[:print:]' '?'; }
 last_line() { printf '%s\n' "$1" | grep . | tail -n 1; }
 
 requirements=requirements.txt
-if [ "${1:-}" = --slim ]; then
-    requirements="requirements-slim.txt"
-    shift
-fi
+programs=goodpart needs=''
+case ${1:-} in
+    --slim)
+        requirements=requirements-slim.txt
+        shift
+        ;;
+    --station)
+        requirements=requirements-station.txt
+        programs="goodpart goodpart-station" needs="; goodpart-station needs Python 3.11 or later"
+        shift
+        ;;
+esac
 case $#:${1:-} in
-    1:-* | 1:) refuse "expected: sh install.sh [--slim] FOLDER" ;;
+    1:-* | 1:) refuse "expected: sh install.sh [--slim|--station] FOLDER" ;;
     1:*) target=$1 ;;
-    *) refuse "expected: sh install.sh [--slim] FOLDER" ;;
+    *) refuse "expected: sh install.sh [--slim|--station] FOLDER" ;;
 esac
 [ ! -e "$target" ] || refuse "$target: expected a new folder, found an existing one; name another or remove it"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -50,14 +59,16 @@ echo "== check: this PC"
 python='' machine='' glibc_minor='' # built-for says them
 # shellcheck source=/dev/null
 . "$here/built-for"
+[ -z "$needs" ] || [ -f "$here/$requirements" ] ||
+    refuse "$here: expected a wheelhouse with goodpart-station, found one for Python $python without it; make it with Python 3.11 or later"
 PYTHON=${PYTHON:-python3}
 found=$("$PYTHON" -I -c '
 import platform, sys
 libc, version = platform.libc_ver()
 print("%d.%d" % sys.version_info[:2], platform.machine(), version.split(".")[1] if libc == "glibc" else 0)
-' 2> /dev/null) || refuse "$PYTHON: expected Python $python, found none that runs; name one with PYTHON=/path/to/python$python"
+' 2> /dev/null) || refuse "$PYTHON: expected Python $python, found none that runs; name one with PYTHON=/path/to/python$python$needs"
 [ "${found% *}" = "$python $machine" ] ||
-    refuse "$PYTHON: expected Python $python on $machine, found ${found% *}; name another with PYTHON=, or make a wheelhouse for this PC"
+    refuse "$PYTHON: expected Python $python on $machine, found ${found% *}; name another with PYTHON=, or make a wheelhouse for this PC$needs"
 [ "${found##* }" -ge "$glibc_minor" ] ||
     refuse "this PC: expected glibc 2.$glibc_minor or later, found 2.${found##* } (2.0: none); make the wheelhouse on a system as old as this PC"
 
@@ -78,10 +89,13 @@ pip=$here/wheels/$pip_wheel
 said=$(PIP_CONFIG_FILE=/dev/null "$target/bin/python" -I "$pip/pip" --isolated install --quiet --no-cache-dir \
     --no-index --find-links "$here/wheels" --require-hashes --requirement "$here/$requirements" 2>&1) ||
     refuse "pip: $(last_line "$said")"
-said=$("$target/bin/goodpart" --version 2>&1) || refuse "goodpart: expected to start, found: $(last_line "$said")"
+for program in $programs; do
+    said=$("$target/bin/$program" --version 2>&1) || refuse "$program: expected to start, found: $(last_line "$said")"
+done
 sync
 trap - EXIT HUP INT TERM
 
 echo "== done: $said. Next, with a bundle of yours:"
 echo "$target/bin/goodpart verify BUNDLE"
 echo "$target/bin/goodpart selftest BUNDLE"
+[ -z "$needs" ] || echo "$target/bin/goodpart-station --help"

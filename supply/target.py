@@ -5,6 +5,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Mapping
 
@@ -12,6 +13,9 @@ from goodpart.errors import UsageError
 
 MACHINES = ("x86_64", "aarch64")
 """What `uname -m` prints on the PCs that wheelhouses are made for."""
+
+STATION_PYTHON = (3, 11)
+"""The oldest Python of goodpart-station; its pyproject.toml says the same."""
 
 # from the newest to the oldest glibc; PCs with an older one than 2.28 have no Python that goodpart runs with
 _GLIBC_TAGS = (*(f"manylinux_2_{minor}" for minor in range(28, 16, -1)), "manylinux2014", "linux")
@@ -36,6 +40,11 @@ class Target:
     def python(self) -> str:
         """Its Python, for example "3.11"."""
         return ".".join(platform.python_version_tuple()[:2])
+
+    @property
+    def has_station(self) -> bool:
+        """Whether goodpart-station runs with its Python."""
+        return sys.version_info >= STATION_PYTHON
 
     @property
     def pip_options(self) -> list[str]:

@@ -1,8 +1,9 @@
 """Make a wheelhouse: one folder with everything that an air-gapped PC needs to run goodpart.
 
 OUT/install.sh                checks the folder and installs from it
-OUT/wheels/                   goodpart, its dependencies, and pip itself
-OUT/requirements.txt          their versions and sha256; requirements-slim.txt leaves out the extras
+OUT/wheels/                   goodpart, goodpart-station, their dependencies, and pip itself
+OUT/requirements.txt          versions and sha256 for goodpart; requirements-slim.txt leaves out its extras, and
+                              requirements-station.txt adds the station (only for Python 3.11 or later)
 OUT/built-for                 the Python, machine and C library that the wheels need
 OUT/sbom.cdx.json             its content, as CycloneDX
 OUT/LICENSES.md, licenses/    the licences, and their texts
@@ -34,9 +35,10 @@ from target import MACHINES, Target
 ROOT = Path(__file__).resolve().parents[1]
 SUMS = "SHA256SUMS"
 OWN_FILES = re.compile(
-    rf"install\.sh|requirements(-slim)?\.txt|built-for|sbom\.cdx\.json|LICENSES\.md|{SUMS}|wheels/[^/]+\.whl|licenses/.+"
+    rf"install\.sh|requirements(-slim|-station)?\.txt|built-for|sbom\.cdx\.json|LICENSES\.md|{SUMS}|wheels/[^/]+\.whl|licenses/.+"
 )
 EXTRAS = "images,signing"
+STATION_EXTRAS = "modbus,mqtt,web"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,14 +64,19 @@ def _make(options: argparse.Namespace) -> int:
         environment = {**os.environ, "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": _commit_time()}
         _collect(target, staging / "wheels", scratch, environment)
 
-        _say("resolve: requirements.txt and requirements-slim.txt")
-        wheels = _resolve(target, staging, f"goodpart[{EXTRAS}]", "requirements.txt", scratch)
-        _resolve(target, staging, "goodpart", "requirements-slim.txt", scratch)
+        _say("resolve: versions and sha256 of what each kind of PC installs")
+        wheels = _resolve(target, staging, [f"goodpart[{EXTRAS}]"], "requirements.txt", scratch)
+        _resolve(target, staging, ["goodpart"], "requirements-slim.txt", scratch)
+        everything = "requirements.txt"
+        if target.has_station:
+            everything = "requirements-station.txt"
+            wanted = [f"goodpart[{EXTRAS}]", f"goodpart-station[{STATION_EXTRAS}]"]
+            wheels = _resolve(target, staging, wanted, everything, scratch)
         (staging / "built-for").write_text(_built_for(target, wheels), encoding="ascii")
         shutil.copy(ROOT / "supply" / "install.sh", staging)
 
         _say("describe: install the wheels, list packages and licences")
-        python = _install(target, staging, wheels, scratch)
+        python = _install(target, staging, wheels, everything, scratch)
         licences = write_licences(staging, wheels, _licences(python), apache=ROOT / "LICENSE")
         write_sbom(staging / "sbom.cdx.json", wheels, _sbom(python, scratch, environment), licences)
 
@@ -82,7 +89,7 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[str, str]) -> None:
-    """Compiles hnswlib for any machine of the target's kind, builds goodpart, and fetches all other wheels."""
+    """Compiles hnswlib for any machine of the target's kind, builds our own wheels, and fetches all others."""
     portable = target.compiler(environment)
     _say(f"compile: hnswlib for any {target.machine}, half a minute")
     hnswlib = next(line for line in requires("goodpart") or [] if line.startswith("hnswlib"))
@@ -95,21 +102,29 @@ def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[s
     )
 
     _say("fetch: wheels of goodpart, its dependencies and its extras")
-    _pip("wheel", "--no-deps", f"--wheel-dir={compiled}", str(ROOT / "runtime"), env=environment)
+    own = [("runtime", "goodpart-*.whl", EXTRAS)]
+    if target.has_station:
+        own.append(("station", "goodpart_station-*.whl", STATION_EXTRAS))
+    _pip(
+        *("wheel", "--no-deps", f"--wheel-dir={compiled}"),
+        *(str(ROOT / folder) for folder, _, _ in own),
+        env=environment,
+    )
     # everything else is fetched as a wheel, because code compiled here might run on this machine only
     _pip(
         *("download", "--only-binary=:all:", f"--dest={wheels}", f"--find-links={compiled}", *target.pip_options),
-        *(f"{next(compiled.glob('goodpart-*'))}[{EXTRAS}]", *map(str, compiled.glob("hnswlib-*")), "pip"),
+        *(f"{next(compiled.glob(wheel))}[{extras}]" for _, wheel, extras in own),
+        *(*map(str, compiled.glob("hnswlib-*")), "pip"),
         env=environment,
     )
 
 
-def _resolve(target: Target, staging: Path, wanted: str, requirements: str, scratch: Path) -> list[Wheel]:
+def _resolve(target: Target, staging: Path, wanted: Sequence[str], requirements: str, scratch: Path) -> list[Wheel]:
     """Writes a requirements file with version and sha256 of `wanted`, its dependencies and pip."""
     report = scratch / "report.json"
     _pip(
         *("install", "--dry-run", "--ignore-installed", "--no-index", f"--find-links={staging / 'wheels'}"),
-        *(f"--report={report}", *target.pip_options, wanted, "pip"),
+        *(f"--report={report}", *target.pip_options, *wanted, "pip"),
         env=os.environ,
     )
     wheels = []
@@ -137,7 +152,7 @@ def _glibc_minor(wheel: Path) -> int:
     return max((int(minor) for library in libraries for minor in re.findall(rb"GLIBC_2\.(\d+)", library)), default=0)
 
 
-def _install(target: Target, staging: Path, wheels: Sequence[Wheel], scratch: Path) -> Path:
+def _install(target: Target, staging: Path, wheels: Sequence[Wheel], requirements: str, scratch: Path) -> Path:
     """Installs the wheels into an environment as install.sh does; returns its Python, which can list them."""
     python = scratch / "venv" / "bin" / "python"
     # pip puts wheels for another machine into a named folder only
@@ -148,7 +163,7 @@ def _install(target: Target, staging: Path, wheels: Sequence[Wheel], scratch: Pa
     _run(
         [
             *(str(python), "-I", f"{pip}/pip", "install", "--quiet", "--no-compile", "--no-index", "--require-hashes"),
-            *(f"--find-links={staging / 'wheels'}", f"--requirement={staging / 'requirements.txt'}"),
+            *(f"--find-links={staging / 'wheels'}", f"--requirement={staging / requirements}"),
             *place,
         ]
     )

@@ -28,6 +28,8 @@ BUNDLE = FIXTURES / "format_2"
 _LONG_NS = 60_000_000_000
 """Longer than any thread of a busy machine waits."""
 
+_PATIENT = {"deadline_ns": _LONG_NS, "pair_after_ns": _LONG_NS, "resync_ns": _LONG_NS + 1, "auto_reset": True}
+
 
 class Wants:
     """What a source asks of a station that judges, or does not."""
@@ -162,7 +164,13 @@ class Site:
         self.rules = Rules(
             trigger=trigger,
             products=frozenset(self.stores),
-            **{"deadline_ns": _LONG_NS, "pair_after_ns": _LONG_NS, "resync_ns": _LONG_NS + 1, "auto_reset": True, **rules},  # type: ignore[arg-type]
+            **{
+                "deadline_ns": _LONG_NS,
+                "pair_after_ns": _LONG_NS,
+                "resync_ns": _LONG_NS + 1,
+                "auto_reset": True,
+                **rules,
+            },  # type: ignore[arg-type]
         )
         self.plan = Plan(
             data=folder / "data",

@@ -54,21 +54,28 @@ def wheelhouse_for(machine: str, folder: Path) -> Path:
     made_from = (given / f"{machine}.commit").read_text()
     assert made_from == this_commit(), f"{VARIABLE}: expected one of the commit {this_commit()}, found {made_from}"
     assert (out / "install.sh").read_bytes() == (SCRIPT.parent / "install.sh").read_bytes()
-    assert packed_sources(out) == sources(), f"{VARIABLE}: expected the runtime of this checkout, found another"
+    for wheel, found in sources().items():
+        assert packed_sources(out, wheel) == found, f"{VARIABLE}: expected {wheel} of this checkout, found another"
     return out
 
 
-def sources() -> dict[str, bytes]:
-    """The runtime's Python files by name, as this checkout has them."""
+def sources() -> dict[str, dict[str, bytes]]:
+    """The Python files of each of our wheels by name, as this checkout has them."""
+    folders = {"goodpart": "runtime", "goodpart_station": "station"}
+    if sys.version_info < (3, 11):
+        del folders["goodpart_station"]
     return {
-        path.relative_to(ROOT / "runtime").as_posix(): path.read_bytes()
-        for path in (ROOT / "runtime" / "goodpart").rglob("*.py")
+        package: {
+            path.relative_to(ROOT / folder).as_posix(): path.read_bytes()
+            for path in (ROOT / folder / package).rglob("*.py")
+        }
+        for package, folder in folders.items()
     }
 
 
-def packed_sources(wheelhouse: Path) -> dict[str, bytes]:
-    """The runtime's Python files by name, as the wheel has them."""
-    with zipfile.ZipFile(next((wheelhouse / "wheels").glob("goodpart-*.whl"))) as archive:
+def packed_sources(wheelhouse: Path, package: str) -> dict[str, bytes]:
+    """The Python files of one of our wheels by name, as the wheelhouse has them."""
+    with zipfile.ZipFile(next((wheelhouse / "wheels").glob(f"{package}-*.whl"))) as archive:
         return {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
 
 

@@ -33,7 +33,9 @@ class Judge:
     def look(self, part: Part, frame: Frame) -> Judgement:
         """What is in the frame. It never raises for what a frame or a bundle holds."""
         began_ns = time.monotonic_ns()
-        ms = {"grab": _ms(frame.at_ns - part.triggered_ns), "queue": _ms(began_ns - frame.at_ns)}
+        ms = {"queue": _ms(began_ns - max(frame.at_ns, part.triggered_ns))}
+        if frame.at_ns >= part.triggered_ns:
+            ms["grab"] = _ms(frame.at_ns - part.triggered_ns)
         if frame.unreadable is not None:
             return _refused(Reason.FRAME_REFUSED, frame.unreadable, ms)
         live = self._products.get(part.product)

@@ -14,9 +14,10 @@ def given(tmp_path, monkeypatch):
     (folder / "wheels").mkdir(parents=True)
     (folder / "SHA256SUMS").touch()
     (folder / "install.sh").write_bytes((wheelhouses.ROOT / "supply" / "install.sh").read_bytes())
-    with zipfile.ZipFile(folder / "wheels" / "goodpart-0.1.0-py3-none-any.whl", "w") as archive:
-        for name, source in wheelhouses.sources().items():
-            archive.writestr(name, source)
+    for package, files in wheelhouses.sources().items():
+        with zipfile.ZipFile(folder / "wheels" / f"{package}-0.1.0-py3-none-any.whl", "w") as archive:
+            for name, source in files.items():
+                archive.writestr(name, source)
     (tmp_path / "x86_64.commit").write_text(wheelhouses.this_commit())
     monkeypatch.setenv(wheelhouses.VARIABLE, str(tmp_path))
     return folder
@@ -37,8 +38,9 @@ def test_one_of_another_commit_is_refused(given, tmp_path):
         wheelhouses.wheelhouse_for("x86_64", tmp_path / "unused")
 
 
-def test_one_of_other_sources_is_refused(given, tmp_path):
-    with zipfile.ZipFile(next((given / "wheels").iterdir()), "a") as archive:
-        archive.writestr("goodpart/older.py", "")
-    with pytest.raises(AssertionError, match="the runtime of this checkout"):
+@pytest.mark.parametrize("package", wheelhouses.sources())
+def test_one_of_other_sources_is_refused(given, tmp_path, package):
+    with zipfile.ZipFile(next((given / "wheels").glob(f"{package}-*")), "a") as archive:
+        archive.writestr(f"{package}/older.py", "")
+    with pytest.raises(AssertionError, match=f"expected {package} of this checkout"):
         wheelhouses.wheelhouse_for("x86_64", tmp_path / "unused")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,10 @@ SUPPLY = Path(__file__).parents[2] / "supply"
 _PIP = """
 import pathlib, sys
 pathlib.Path({ran!r}).write_text({version!r})
-program = pathlib.Path(sys.prefix, "bin", "goodpart")
-program.write_text("#!/bin/sh\\necho goodpart 1.0\\n")
-program.chmod(0o755)
+for name in ("goodpart", "goodpart-station"):
+    program = pathlib.Path(sys.prefix, "bin", name)
+    program.write_text(f"#!/bin/sh\\necho {{name}} 1.0\\n")
+    program.chmod(0o755)
 """
 
 
@@ -52,7 +54,7 @@ def wheelhouse(tmp_path, ran):
     python = ".".join(platform.python_version_tuple()[:2])
     (folder / "built-for").write_text(f"python={python}\nmachine={platform.machine()}\nglibc_minor=0\n")
     wheel = write_pip(folder, "25.1", ran)
-    for name in ("requirements.txt", "requirements-slim.txt"):
+    for name in ("requirements.txt", "requirements-slim.txt", "requirements-station.txt"):
         (folder / name).write_text(
             f"packaging==1.0 --hash=sha256:{'0' * 64}\npip==25.1 --hash=sha256:{sha256(wheel)}\n"
         )
@@ -66,8 +68,8 @@ def install(wheelhouse, tmp_path, *options):
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
-def refused(wheelhouse, tmp_path, ran, *words):
-    done = install(wheelhouse, tmp_path)
+def refused(wheelhouse, tmp_path, ran, *words, options=()):
+    done = install(wheelhouse, tmp_path, *options)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stderr.strip().isprintable()
@@ -77,11 +79,36 @@ def refused(wheelhouse, tmp_path, ran, *words):
     assert not (tmp_path / "goodpart").exists()
 
 
-@pytest.mark.parametrize("options", [(), ("--slim",)])
+@pytest.mark.parametrize("options", [(), ("--slim",), ("--station",)])
 def test_the_pip_of_the_requirements_runs(wheelhouse, tmp_path, ran, options):
     done = install(wheelhouse, tmp_path, *options)
     assert done.returncode == 0, done.stderr
     assert ran.read_text() == "25.1"
+    assert (
+        ("goodpart-station 1.0" in done.stdout)
+        == ("goodpart-station --help" in done.stdout)
+        == bool("--station" in options)
+    )
+
+
+def test_without_the_station_in_it_the_older_python_is_named(wheelhouse, tmp_path, ran):
+    """A wheelhouse that was made with Python 3.10."""
+    (wheelhouse / "requirements-station.txt").unlink()
+    write_list(wheelhouse)
+    refused(wheelhouse, tmp_path, ran, "goodpart-station", "Python 3.11 or later", options=("--station",))
+    assert install(wheelhouse, tmp_path).returncode == 0
+
+
+def test_a_pc_with_an_older_python_is_told_what_the_station_needs(wheelhouse, tmp_path, ran):
+    (wheelhouse / "built-for").write_text(f"python=3.99\nmachine={platform.machine()}\nglibc_minor=0\n")
+    write_list(wheelhouse)
+    words = ("expected Python 3.99", "found 3.", "goodpart-station needs Python 3.11 or later")
+    refused(wheelhouse, tmp_path, ran, *words, options=("--station",))
+
+
+@pytest.mark.parametrize("options", [("--slim", "--station"), ("--other",), ("--station", "one", "two")])
+def test_other_options_are_refused(wheelhouse, tmp_path, ran, options):
+    refused(wheelhouse, tmp_path, ran, "expected: sh install.sh [--slim|--station] FOLDER", options=options)
 
 
 def test_an_added_pip_is_refused(wheelhouse, tmp_path, ran):
@@ -161,3 +188,11 @@ def test_the_list_may_be_signed_beside_it(wheelhouse, tmp_path, ran):
     write_pip(wheelhouse, "99", ran)
     write_list(wheelhouse)
     assert subprocess.run(verify, cwd=wheelhouse, check=False, capture_output=True).returncode == 1
+
+
+def test_the_station_and_its_wheelhouse_need_the_same_python():
+    station = (SUPPLY.parent / "station" / "pyproject.toml").read_text()
+    found = re.search(r'requires-python = ">=3\.(\d+)"', station)
+    assert found is not None
+    assert f"STATION_PYTHON = (3, {found[1]})" in (SUPPLY / "target.py").read_text()
+    assert f"needs Python 3.{found[1]} or later" in (SUPPLY / "install.sh").read_text()

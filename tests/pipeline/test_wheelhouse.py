@@ -22,6 +22,7 @@ from small_parts import draw_defect, draw_good
 from wheelhouses import ROOT, SCRIPT, wheelhouse_for
 
 FIXTURES = ROOT / "tests" / "fixtures"
+STATION = {"pymodbus", "paho-mqtt", "starlette", "uvicorn", "prometheus_client"}
 SLIM = {"flatbuffers", "goodpart", "hnswlib", "numpy", "onnxruntime", "packaging", "pip", "protobuf"}
 
 pytestmark = pytest.mark.install
@@ -65,7 +66,7 @@ def installed(wheelhouse: Path, no_network: None, tmp_path_factory: pytest.TempP
     return folder / "bin"
 
 
-def requirements(wheelhouse: Path, name: str = "requirements.txt") -> dict[str, tuple[str, str]]:
+def requirements(wheelhouse: Path, name: str = "requirements-station.txt") -> dict[str, tuple[str, str]]:
     """Version and sha256 of each package."""
     lines = (wheelhouse / name).read_text().splitlines()
     found = [re.fullmatch(r"(\S+)==(\S+) --hash=sha256:([0-9a-f]{64})", line) for line in lines]
@@ -118,6 +119,26 @@ def test_the_slim_environment_has_no_extras(wheelhouse, no_network, built_bundle
     packages = next((tmp_path / "slim" / "lib").glob("python*/site-packages"))
     assert not (packages / "cv2").exists()
     assert not (packages / "cryptography").exists()
+
+
+def test_the_station_starts_without_a_network(wheelhouse, no_network, tmp_path):
+    done = install(wheelhouse, tmp_path / "station", "--station")
+    assert done.returncode == 0, done.stderr
+    programs = tmp_path / "station" / "bin"
+    assert f"{programs}/goodpart-station --help" in done.stdout
+    shown = offline(programs / "goodpart-station", "--help")
+    assert shown.returncode == 0, shown.stderr
+    # every link and sink finds its library
+    imports = "import pymodbus, paho.mqtt, starlette, uvicorn, prometheus_client, cv2, cryptography"
+    assert offline(programs / "python", "-c", imports).returncode == 0
+
+
+def test_only_who_asks_gets_the_station(wheelhouse, installed):
+    assert requirements(wheelhouse).keys() >= STATION
+    assert not requirements(wheelhouse, "requirements.txt").keys() & {*STATION, "goodpart-station"}
+    # the same versions, whatever a PC installs
+    assert requirements(wheelhouse, "requirements.txt").items() <= requirements(wheelhouse).items()
+    assert not (installed / "goodpart-station").exists()
 
 
 def test_every_file_is_in_the_sums_and_every_wheel_in_the_requirements(wheelhouse):

@@ -115,7 +115,7 @@ def test_a_missing_table(refused, name):
             "colour = 3",
             "4: expected one of the keys .* in \\[station\\], found 'colour'; correct its name, or take the line",
         ),
-        ("[ring.buffer]", "4: expected one of the tables .*, found 'ring'"),
+        ("[rung.buffer]", "4: expected one of the tables .*, found 'rung'"),
         ("[sink.kafka]", "4: expected one of the tables .*, found 'sink.kafka'"),
         ("[plc.opcua]", "4: expected a table of this version, found \\[plc.opcua\\]; this version has plc.modbus"),
         ("[plc]\nopcua = 3", "5: expected a table of this version, found \\[plc.opcua\\]"),
@@ -196,7 +196,7 @@ def test_the_template(read_text):
 def test_the_defaults_that_the_template_shows(read_text):
     least = read_text(template())
     text = template()
-    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s"):
+    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s = 2"):
         text = re.sub(rf"(?m)^# ({key})", r"\1", text)
     full = read_text(text)
     assert (full.station, full.products, full.source) == (least.station, least.products, least.source)

@@ -1,47 +1,18 @@
-"""Labels leave the station: ring, export, `goodpart-bank update` and `compare`."""
+"""What an export of labels holds, what it counts, and when it marks frames as exported."""
 
 import json
-import shutil
+import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from goodpart import Inspector
-from goodpart.bundle.bundle import read_bundle
-from goodpart.cli.common import OneLineParser, add_commands, run, run_command
-from goodpart.frames.images import read_image
-from goodpart_bank_builder.cli.main import main as goodpart_bank
-from goodpart_bank_builder.data.labelled_export import read_labels
-from goodpart_bank_builder.recipe.recipe import read_recipe
 from goodpart_station.cli import export as command
 from goodpart_station.codes import PartVerdict
 from goodpart_station.ring.config import LEAST_BYTES, RingConfig
 from goodpart_station.ring.ring import Ring
+from goodpart_station.ring.room import remove_rows
+from labelled_ring import CONFIG, draw, exported, label, main
 from small_answers import AT, BOOT, answer, good, near, pixels, reject
-from small_frames import draw_small
-from small_network import small_backbone
-
-CONFIG = RingConfig(random_rate=0.0, rejects_per_minute=1000, near_sigmas=100.0)
-RECIPE = """[product]
-name = "bar"
-[backbone]
-file = "backbone.onnx"
-[[batch]]
-name = "start"
-images = "good"
-[calibration]
-false_reject_rate = 0.1
-[bank]
-head = "off"
-"""
-
-
-def main(*arguments):
-    """The command line, as `goodpart-station export` runs it."""
-    parser = OneLineParser(prog="goodpart-station")
-    add_commands(parser, {"export": command})
-    return run(run_command, parser, ["export", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -50,73 +21,6 @@ def ring(tmp_path):
     made.open()
     yield made
     made.close()
-
-
-def draw(ring, result):
-    """Keeps a frame because the draw fell on it."""
-    ring.config = RingConfig(random_rate=1.0)
-    assert ring.keep(result)
-    ring.config = CONFIG
-
-
-def label(ring, seq, word, *, who="anna", at=AT + 5000):
-    return ring.label(ring.frames.frame_of(BOOT, seq).id, word, who=who, at=at)
-
-
-def exported(out):
-    """The first line, and what each file is called and kept for."""
-    found = read_labels(out)
-    first = found.drawn
-    numbers = (first.drawn, first.good, first.defect, first.unlabelled)
-    return numbers, {int(frame.file[-13:-4]): (frame.label.value, frame.kept_for) for _, frame in found.frames}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("products")
-    (folder / "good").mkdir()
-    for number in range(20):
-        np.save(folder / "good" / f"{number:02}.npy", draw_small(number))
-    small_backbone(folder / "backbone.onnx", head=True)
-    (folder / "r.toml").write_text(RECIPE)
-    assert goodpart_bank(["build", str(folder / "r.toml"), "--threads", "1"]) == 0
-    return folder
-
-
-def test_from_the_ring_to_a_new_bank(ring, built, tmp_path, capsys):
-    """Random frames that were labelled good set the threshold, others join, defects stay out and serve compare."""
-    product = Path(shutil.copytree(built, tmp_path / "product"))
-    before = read_bundle(product / "bundles" / "bar")
-    with Inspector.load(product / "bundles" / "bar", threads=1) as inspector:
-        for seq in range(1, 13):
-            frame = draw_small(100 + seq, defect=seq > 9)
-            found = inspector.inspect(frame)
-            result = answer(seq, picture=frame, inspection=found, verdict=PartVerdict[found.verdict.value])
-            if seq <= 4:
-                draw(ring, result)
-            else:
-                assert ring.keep(result)
-    for seq in range(1, 13):
-        label(ring, seq, "defect" if seq > 9 else "good")
-    out = product / "line1"
-    assert main(ring.frames.folder, "--labels", "all", "--out", out) == 0
-    assert exported(out)[0] == (4, 4, 0, 0)
-    for seq in (1, 12):
-        frame = ring.frames.frame_of(BOOT, seq)
-        picture = read_image(out / frame.file, inspector.backbone.spec.frame)
-        np.testing.assert_array_equal(picture, draw_small(100 + seq, defect=seq > 9))
-    asked = ["--data", str(out), "--threads", "1", "--latency-frames", "0", "--json"]
-    old = str(product / "bundles" / "bar")
-    capsys.readouterr()
-    assert goodpart_bank(["compare", old, old, *asked]) == 1  # no-go for its untrained weights alone
-    found = json.loads(capsys.readouterr().out)
-    assert (found["false_rejects"]["of"], found["escapes"]["of"]) == (9, 3)
-    assert goodpart_bank(["update", str(product / "r.toml"), "--good", str(out), "--threads", "1"]) == 0
-    batches = [(each.name, each.calibrates) for each in read_recipe(product / "r.toml").settings.batches]
-    assert batches == [("start", True), ("line1 random", True), ("line1 selected", False)]
-    after = read_bundle(product / "bundles" / "bar")
-    assert len(after.calibration.scores) == len(before.calibration.scores) + 4
-    assert after.manifest.provenance.images == 20 + 9
 
 
 def test_the_first_line_counts_the_draw_and_the_labels_choose(ring, tmp_path):
@@ -212,6 +116,24 @@ def test_one_product_and_no_replay(ring, tmp_path, capsys):
     assert set(exported(out)[1]) == {2}
     assert main(folder, "--labels", "good", "--out", tmp_path / "replay", "--simulated") == 0
     assert set(exported(tmp_path / "replay")[1]) == {3}
+    # a replay is no reason to begin later with the camera's frames
+    assert main(folder, "--labels", "good", "--out", tmp_path / "real", "--product", "bracket") == 0
+    assert ring.frames.frame_of(BOOT, 1).exported is not None
+
+
+def test_what_is_gone_since_the_last_export_is_not_missed_by_the_next(ring, tmp_path):
+    """Both lie in one hour, and the ring counts what is gone by the hour."""
+    draw(ring, good(1))
+    label(ring, 1, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "a", "--until", "2026-11-26T18:34") == 0
+    with ring._index.writing() as connection:
+        remove_rows(connection, [ring.frames.frame_of(BOOT, 1).id])
+    draw(ring, good(30))
+    label(ring, 30, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "b") == 0
+    assert exported(tmp_path / "b") == ((1, 1, 0, 0), {30: ("good", "random")})
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "c", "--since", "2026-11-26") == 0
+    assert exported(tmp_path / "c")[0] == (2, 2, 0, 0)
 
 
 def test_what_cannot_be_exported_is_said_in_one_line(ring, tmp_path, capsys):
@@ -297,3 +219,12 @@ def test_a_long_export_tells_the_time_left(capsys, monkeypatch):
     for _ in range(3):
         progress.take(None)
     assert capsys.readouterr().err == "goodpart-station export: 2 of 10 frames, about 24 s to go\n"
+
+
+def test_the_page_names_every_option(capsys):
+    with pytest.raises(SystemExit):
+        main("--help")
+    options = set(re.findall(r"--[a-z]+", capsys.readouterr().out)) - {"--help", "--traceback"}
+    page = (Path(__file__).parents[2] / "docs" / "station-images.md").read_text(encoding="utf-8")
+    assert len(options) > 6
+    assert {option for option in options if option not in page} == set()

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.sources import folder as folder_module
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.source import SourceLostError
 from small_frames import draw_small
 from station_parts import Wants, part_of
+
+NONE, SOFTWARE, HARDWARE = TriggerKind.NONE, TriggerKind.SOFTWARE, TriggerKind.HARDWARE
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def next_frame(source, stream):
 def test_each_file_is_a_frame_in_the_order_of_names(frames, wants):
     for name in ("b", "a"):
         put(frames, name)
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     stream = source.frames()
     first = next(stream)
     assert (first.name, first.unreadable) == ("a.npy", None)
@@ -60,7 +63,7 @@ def test_each_file_is_a_frame_in_the_order_of_names(frames, wants):
 def test_it_waits_while_the_station_takes_no_parts(frames):
     wants = Wants()
     put(frames, "a")
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     stream = source.frames()
     wants.room = False
     assert next(stream) is None
@@ -74,8 +77,8 @@ def test_it_waits_while_the_station_takes_no_parts(frames):
 def test_what_ended_the_program_is_refused_once(frames, wants):
     for name in ("a", "b"):
         put(frames, name)
-    next(FolderSource(frames, wanted=wants, triggered=False).frames())  # and the program ends here
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    next(FolderSource(frames, wanted=wants, trigger=NONE).frames())  # and the program ends here
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     stream = source.frames()
     poisoned, good = next_frame(source, stream), next_frame(source, stream)
     assert (poisoned.name, good.name) == ("a.npy", "b.npy")
@@ -89,7 +92,7 @@ def test_folders_do_not_fill_the_memory_that_they_lie_in(frames, wants):
     for number in range(5):
         (frames / "judging" / f"{number}.npy").write_bytes(b"")
         put(frames, f"b{number}")
-    source = FolderSource(frames, wanted=wants, triggered=False, keep=2)
+    source = FolderSource(frames, wanted=wants, trigger=NONE, keep=2)
     stream = source.frames()
     assert [next_frame(source, stream).name for _ in range(10)][5:] == [f"b{number}.npy" for number in range(5)]
     assert next(stream) is None
@@ -106,7 +109,7 @@ def test_what_is_too_large_is_refused_by_its_header(frames, wants, monkeypatch):
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (9, 9, 3)})
         file.truncate(432_000_000)
     put(frames, "c", draw_small(1).astype(np.float32))
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     stream = source.frames()
     for words in ("8000x8000", "file of at most 301 MB, found 432 MB", "float32"):
         assert words in next_frame(source, stream).unreadable
@@ -118,20 +121,20 @@ def test_without_memory_a_frame_is_refused(frames, wants, monkeypatch):
 
     monkeypatch.setattr("goodpart.frames.images.ImageReader.read", read)
     put(frames, "a")
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     assert "found none left" in next_frame(source, source.frames()).unreadable
 
 
 def test_the_limit_of_megapixels_holds(frames, wants):
     put(frames, "a")
-    source = FolderSource(frames, wanted=wants, triggered=False, max_megapixels=0.0001)
+    source = FolderSource(frames, wanted=wants, trigger=NONE, max_megapixels=0.0001)
     assert "megapixels" in next_frame(source, source.frames()).unreadable
 
 
 def test_a_file_that_goes_away_is_no_frame(frames, wants, monkeypatch):
     put(frames, "a")
     put(frames, "b")
-    source = FolderSource(frames, wanted=wants, triggered=False)
+    source = FolderSource(frames, wanted=wants, trigger=NONE)
     stream = source.frames()
     waiting = source._waiting
 
@@ -145,7 +148,7 @@ def test_a_file_that_goes_away_is_no_frame(frames, wants, monkeypatch):
 
 
 def test_without_its_folder_the_source_is_lost_and_comes_back(frames, wants):
-    source = FolderSource(frames / "later", wanted=wants, triggered=False)
+    source = FolderSource(frames / "later", wanted=wants, trigger=NONE)
     with pytest.raises(SourceLostError, match="expected a folder"):
         next(source.frames())
     (frames / "later").mkdir()
@@ -155,7 +158,7 @@ def test_without_its_folder_the_source_is_lost_and_comes_back(frames, wants):
 
 def test_a_trigger_gets_the_file_that_appears_after_it(frames, wants):
     put(frames, "a")
-    source = FolderSource(frames, wanted=wants, triggered=True)
+    source = FolderSource(frames, wanted=wants, trigger=SOFTWARE)
     stream = source.frames()
     # no trigger: a file that lies there is nobody's
     assert next(stream) is None
@@ -172,7 +175,7 @@ def test_a_trigger_gets_the_file_that_appears_after_it(frames, wants):
 
 
 def test_a_file_after_its_parts_deadline_is_nobodys(frames, wants):
-    source = FolderSource(frames, wanted=wants, triggered=True)
+    source = FolderSource(frames, wanted=wants, trigger=SOFTWARE)
     stream = source.frames()
     source.trigger(part_of(1, deadline_s=0.0))
     assert [next(stream) for _ in range(3)] == [None] * 3
@@ -189,6 +192,23 @@ def test_with_triggers_poison_is_no_frame(frames, wants):
     """Its part has got no answer, and its PLC has rejected it; a frame now would be taken for another part's."""
     (frames / "judging").mkdir()
     (frames / "judging" / "a.npy").write_bytes(b"")
-    stream = FolderSource(frames, wanted=wants, triggered=True).frames()
+    stream = FolderSource(frames, wanted=wants, trigger=SOFTWARE).frames()
     assert next(stream) is None
     assert names(frames / folder_module.POISON) == ["a.npy"]
+
+
+def test_with_a_hardware_trigger_each_file_counts_when_it_comes(frames, wants):
+    put(frames, "old")
+    source = FolderSource(frames, wanted=wants, trigger=HARDWARE)
+    stream = source.frames()
+    assert next(stream) is None
+    put(frames, "a")
+    put(frames, "b")
+    found = [next(stream), next(stream)]
+    assert [frame.name for frame in found] == ["a.npy", "b.npy"]
+    assert found[0].at_ns < found[1].at_ns
+    for frame in found:
+        source.done(frame)
+    next(stream)
+    next(stream)
+    assert (names(frames / "judged"), names(frames / "unasked")) == (["a.npy", "b.npy"], ["old.npy"])

@@ -1,11 +1,9 @@
 """The log of results: whole lines in files of bounded size, whatever the disk does."""
 
-import contextlib
 import dataclasses
 import json
 import logging
 import os
-import resource
 
 import pytest
 
@@ -13,6 +11,7 @@ from goodpart.errors import UsageError
 from goodpart_station.message import Messages
 from goodpart_station.sinks.jsonl import JsonlSink
 from small_answers import BOOT, good
+from station_disk import largest_file
 
 MESSAGES = Messages("line1", BOOT, None)
 LINE = len(MESSAGES.line(good(100))) + 1
@@ -31,17 +30,6 @@ def seqs(path):
     text = path.read_bytes()
     assert text.endswith(b"\n") or not text
     return [json.loads(line)["seq"] for line in text.splitlines()]
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes):
-    """The time in which this process can write no larger file, as if the disk were full there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_every_result_is_one_line(tmp_path):

@@ -9,10 +9,35 @@ import pytest
 
 from goodpart.errors import MissingExtraError, UsageError
 from goodpart_station.codes import PartVerdict
+from goodpart_station.links.addresses import LOOPBACK
 from goodpart_station.links.clients import CLIENTS_MOST, Clients
 from goodpart_station.links.modbus import ModbusLink, ModbusSettings
 from small_line import SmallLine, small_slot
 from small_modbus import PATIENCE_S, frame, read, registers, served, until, write
+
+
+class Wire(asyncio.Transport):
+    """A connection that only notes what is written."""
+
+    def __init__(self):
+        super().__init__({"peername": ("127.0.0.1", 1), "socket": KeptAlive()})
+        self.written, self._is_closing = [], False
+
+    def write(self, data):
+        self.written.append(data)
+
+    def is_closing(self):
+        return self._is_closing
+
+    def abort(self):
+        self._is_closing = True
+
+
+class KeptAlive:
+    """A socket that takes every option."""
+
+    def setsockopt(self, level, option, value):
+        pass
 
 
 @pytest.fixture
@@ -160,25 +185,26 @@ def test_a_client_that_reads_no_answers_is_ended(line, caplog):
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE_S))
 
 
-def test_a_flood_ends_its_connection(line, caplog):
-    caplog.set_level(logging.INFO, logger="goodpart_station")
-
+@pytest.mark.parametrize("header", [{"protocol": 7}, {"length": 0}, {"length": 1}, {"length": 255}])
+def test_what_is_no_modbus_ends_the_connection(line, header):
     async def scenario():
         async with served(line) as (_, connect):
             peer = await connect()
-            await peer.send(frame(read(0, 125)) * 20_000)
-            assert await asyncio.wait_for(drained(peer), PATIENCE_S)
-
-    async def drained(peer):
-        try:
-            while await peer.reader.read(65536):
-                pass
-        except ConnectionError:
-            pass
-        return True
+            await peer.send(frame(write(1, 5), **header))
+            assert await peer.is_closed()
 
     asyncio.run(scenario())
-    assert "bytes of requests at once" in caplog.text or "reads its answers" in caplog.text
+    assert line.calls == []
+
+
+@pytest.mark.parametrize(("requests", "answers"), [(346, 346), (347, 0)])
+def test_more_requests_than_anybody_may_send_at_once_end_the_connection(requests, answers):
+    """16 of the longest requests, 4160 bytes, in one piece."""
+    clients, wire = Clients(lambda unit, request: b"\x84\x01", LOOPBACK), Wire()
+    client = clients.connect()
+    client.connection_made(wire)
+    client.data_received(frame(read(0, 125)) * requests)
+    assert (len(wire.written), wire.is_closing()) == (answers, answers == 0)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from small_line import SmallLine, small_slot
 PAGE = Path(__file__).parents[2] / "docs" / "station-modbus.md"
 
 seqs = st.integers(1, 65535)
-words = st.integers(0, 65535)
+words = st.one_of(st.sampled_from([0, 1]), st.integers(0, 65535))
 holdings = st.lists(words, min_size=8, max_size=8)
 verdicts = st.sampled_from([verdict for verdict in PartVerdict if verdict is not PartVerdict.NONE])
 
@@ -93,6 +93,10 @@ def test_events_are_those_of_the_registers_that_changed(before, after):
 @given(values=holdings)
 def test_a_repeated_write_asks_for_nothing(values):
     assert events(values, values) == []
+
+
+def test_zero_asks_for_no_part_and_acknowledges_none():
+    assert events([0, 7, 7, 0, 0, 0, 0, 0], [0] * 8) == []
 
 
 def test_a_trigger_takes_what_stands_beside_it(memory, line):

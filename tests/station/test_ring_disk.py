@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -22,21 +21,10 @@ from goodpart_station.ring.index import FRAMES, INDEX
 from goodpart_station.ring.keeping import SHARES, KeptFor
 from goodpart_station.ring.ring import Ring
 from small_answers import AT, BOOT, good, near, pixels, refused, reject
-from station_disk import consistent, taken_bytes
+from station_disk import consistent, largest_file, taken_bytes
 
 CONFIG = RingConfig(random_rate=0.0, rejects_per_minute=1000, max_bytes=LEAST_BYTES)
 MAKE = {KeptFor.REJECT: reject, KeptFor.NEAR: near, KeptFor.UNKNOWN: refused}
-
-
-@contextlib.contextmanager
-def largest_file(size_bytes):
-    """The time in which this process can write no larger file, as if the disk were full there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

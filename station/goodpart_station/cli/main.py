@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import goodpart_station
 from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
 from goodpart.cli.common import run as run_program
-from goodpart_station.cli import run, token
+from goodpart_station.cli import check, export, init, products, release, run, token
 
 COMMANDS: dict[str, Command] = {
+    "init": init,
+    "check": check,
     "run": run,
+    "export": export,
+    "release": release,
     "token": token,
 }
 
@@ -27,7 +31,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 a check failed (check), 2 wrong usage, 3 bundle refused.",
     )
     parser.add_argument("--version", action="version", version=f"goodpart-station {goodpart_station.__version__}")
-    add_commands(parser, COMMANDS)
+    commands = add_commands(parser, COMMANDS)
+    add_commands(
+        commands.add_parser("products", help=products.SUMMARY, description=products.SUMMARY), products.COMMANDS
+    )
     return parser
 
 

@@ -17,6 +17,8 @@ from goodpart_station.config.tables import (
     StationTable,
 )
 from goodpart_station.page.options import PageTable
+from goodpart_station.ring.config import RingConfig
+from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
 
 _MS = 1_000_000
 _DEFAULT_AFTER_MS, _DEFAULT_RESYNC_MS = 100.0, 500.0
@@ -34,7 +36,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl, page: its tables.
+        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
@@ -43,6 +45,10 @@ class Config:
     source: FolderTable | ReplayTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     jsonl: JsonlTable | None = table("sink.jsonl")
+    ring: RingConfig | None = table("ring")
+    mqtt: MqttSettings | None = table("sink.mqtt")
+    webhook: WebhookSettings | None = table("sink.webhook")
+    drift: DriftSettings | None = table("drift")
     page: PageTable | None = table("page")
 
     @property

@@ -6,6 +6,7 @@ docs/station-modbus.md is the same map for PLC programmers; a test compares the 
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -144,7 +145,8 @@ def slot_registers(slot: Slot) -> SlotRegisters:
     """The registers of one result. Its number stands at both ends, which tells a torn or an old reading."""
     score = slot.score_millisigmas & 0xFFFFFFFF
     elapsed_ms = max(0, min(slot.elapsed_ms, WORD_MOST))
-    return (slot.seq, slot.verdict, slot.reason, slot.product, score >> 16, score & WORD_MOST, elapsed_ms, slot.seq)
+    verdict, reason = int(slot.verdict), int(slot.reason)
+    return (slot.seq, verdict, reason, slot.product, score >> 16, score & WORD_MOST, elapsed_ms, slot.seq)
 
 
 def passes(slot: Sequence[int], awaited: int) -> bool:
@@ -181,12 +183,12 @@ def input_registers(
     """
     good_total, bundle = status.good_total & 0xFFFFFFFF, int(status.bundle[:8] or "0", 16)
     head = [
-        *(MAGIC, MAP_VERSION, status.heartbeat & WORD_MOST, status.state, status.bits & WORD_MOST),
+        *(MAGIC, MAP_VERSION, status.heartbeat & WORD_MOST, int(status.state), int(status.bits) & WORD_MOST),
         *(status.accepted_seq, status.result_seq, status.product),
         *(good_total >> 16, good_total & WORD_MOST, *answered, bundle >> 16, bundle & WORD_MOST),
         *(lost & WORD_MOST, 0),
     ]
-    return [*map(int, head), *(int(value) for slot in slots for value in slot)]
+    return list(itertools.chain(head, *slots))
 
 
 def discrete_inputs(status: Status, slots: Sequence[SlotRegisters]) -> list[bool]:

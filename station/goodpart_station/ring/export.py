@@ -51,7 +51,7 @@ class Plan:
         product: name of the product.
         since: where the span begins, UTC seconds since 1970; None for the beginning.
         until: where it ends.
-        labels: as in `Wanted`.
+        labels, simulated: as in `Wanted`.
         frames: the frames, the oldest first.
         late: those of them that were drawn before the span; they count as selected.
         drawn, good, defect: frames of the span that were drawn at random and judged, and how many have these labels.
@@ -62,6 +62,7 @@ class Plan:
     since: float | None
     until: float
     labels: str
+    simulated: bool
     frames: tuple[KeptFrame, ...]
     late: frozenset[int]
     drawn: int
@@ -85,8 +86,8 @@ def plan_export(folder: Path, wanted: Wanted) -> Plan:
     Raises:
         UsageError: there is no ring; several products and none named; no such labelled frames; or an empty span.
     """
-    Index(folder, make=False).close()
     try:
+        Index(folder, make=False).close()
         with reading(folder) as connection:
             return _plan(connection, folder, wanted)
     except sqlite3.Error as error:
@@ -95,7 +96,7 @@ def plan_export(folder: Path, wanted: Wanted) -> Plan:
 
 def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
     product = _product(connection, folder, wanted)
-    since = _last_until(connection, product) if wanted.since is None else wanted.since
+    since = _last_until(connection, product, wanted.simulated) if wanted.since is None else wanted.since
     begin = float("-inf") if since is None else since
     if begin >= wanted.until:
         raise UsageError(f"--until: expected a time after {utc(begin)}, found {utc(wanted.until)}")
@@ -122,11 +123,15 @@ def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
             (product, wanted.simulated, begin if since is None else since // HOUR_S, wanted.until // HOUR_S),
         ).fetchall()
     )
+    if wanted.since is None:
+        # what is gone with this label was exported, and so lies before the span
+        gone.pop("good", None)
     return Plan(
         product=product,
         since=since,
         until=wanted.until,
         labels=wanted.labels,
+        simulated=wanted.simulated,
         frames=tuple(frames),
         late=frozenset(frame.id for frame in drawn if frame.at < begin),
         drawn=there + sum(gone.values()),
@@ -196,8 +201,8 @@ def _mark(folder: Path, plan: Plan, now: float) -> None:
                 [(now, frame.id, frame.label, frame.label_at) for frame in plan.frames],
             )
             connection.execute(
-                "INSERT INTO export (at, product, labels, until, frames) VALUES (?, ?, ?, ?, ?)",
-                (now, plan.product, plan.labels, plan.until, len(plan.frames)),
+                "INSERT INTO export (at, product, simulated, labels, until, frames) VALUES (?, ?, ?, ?, ?, ?)",
+                (now, plan.product, plan.simulated, plan.labels, plan.until, len(plan.frames)),
             )
     except sqlite3.Error as error:
         raise UsageError(_not_marked(folder, error)) from error
@@ -224,9 +229,9 @@ def _product(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> st
     return found[0]
 
 
-def _last_until(connection: sqlite3.Connection, product: str) -> float | None:
-    asked = "SELECT max(until) FROM export WHERE product = ? AND labels != 'defect'"
-    found = connection.execute(asked, (product,)).fetchone()[0]
+def _last_until(connection: sqlite3.Connection, product: str, simulated: bool) -> float | None:
+    asked = "SELECT max(until) FROM export WHERE product = ? AND simulated = ? AND labels != 'defect'"
+    found = connection.execute(asked, (product, simulated)).fetchone()[0]
     return None if found is None else float(found)
 
 

@@ -42,8 +42,8 @@ CREATE TABLE lost (
     frames INTEGER NOT NULL, PRIMARY KEY (hour, product, simulated, label)
 ) WITHOUT ROWID;
 CREATE TABLE export (
-    id INTEGER PRIMARY KEY, at REAL NOT NULL, product TEXT NOT NULL, labels TEXT NOT NULL, until REAL NOT NULL,
-    frames INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, product TEXT NOT NULL, simulated INTEGER NOT NULL, labels TEXT NOT NULL,
+    until REAL NOT NULL, frames INTEGER NOT NULL
 );
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, before TEXT, after TEXT

@@ -8,6 +8,7 @@ from pathlib import Path
 from goodpart.errors import UsageError
 from goodpart_station.message import Messages
 from goodpart_station.part import Result
+from goodpart_station.sinks.courier import without_pixels
 from goodpart_station.sinks.worker import Worker
 
 RESULTS = 1000
@@ -63,7 +64,7 @@ class JsonlSink:
 
     def put(self, result: Result) -> None:
         """Hands a result over, without waiting."""
-        self._worker.put(result)
+        self._worker.put(without_pixels(result))
 
     def start(self) -> None:
         """Mends the last line of an earlier run, and starts the thread.

@@ -10,6 +10,8 @@ from goodpart_station.part import Result
 
 _LOG = logging.getLogger("goodpart_station.sinks")
 _PATIENCE_S = 2.0
+_LAST_S = 0.5
+"""For the result in hand when the patience ends."""
 
 
 class Worker:
@@ -53,7 +55,7 @@ class Worker:
         self._ends_at = time.monotonic() + _PATIENCE_S
         # it may push out a result, which then counts as dropped
         self._mailbox.put(None)
-        self._thread.join(2 * _PATIENCE_S)
+        self._thread.join(_PATIENCE_S + _LAST_S)
         self._thread = None
 
     def _run(self) -> None:

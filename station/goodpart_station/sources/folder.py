@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart.frames.listing import is_image
+from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.part import Frame, Part
 from goodpart_station.sources.image_files import FrameFiles, unreadable
 from goodpart_station.sources.source import POLL_S, SourceLostError, Wanted, pause, taken
@@ -29,9 +30,9 @@ class FolderSource:
     lies in FOLDER/judging at the start has ended the program: it moves to FOLDER/poison, is refused, and is not tried
     again.
 
-    Without triggers each file is a part, and the next one waits in the folder until it is judged. With triggers the
-    first file that appears after a trigger is the frame of its part. A file that no trigger asked for moves to
-    FOLDER/unasked: it may show any part.
+    Without triggers each file is a part, and the next one waits in the folder until it is judged. With a software
+    trigger the first file that appears after a trigger is the frame of its part; with a hardware trigger each file
+    counts as taken when it is in memory. A file that no part can have asked for moves to FOLDER/unasked.
     """
 
     repeats = False
@@ -42,7 +43,7 @@ class FolderSource:
         folder: Path,
         *,
         wanted: Wanted,
-        triggered: bool,
+        trigger: TriggerKind,
         keep: int = 1000,
         max_megapixels: float = 50.0,
     ) -> None:
@@ -51,11 +52,11 @@ class FolderSource:
         Args:
             folder: where the files appear.
             wanted: which frames the station wants.
-            triggered: whether a trigger asks for each frame.
+            trigger: who decides when a frame is taken.
             keep: how many files stay in each of the folders for files that are done with.
             max_megapixels: larger pictures are refused by their header.
         """
-        self._folder, self._wanted, self._triggered, self._keep = folder, wanted, triggered, keep
+        self._folder, self._wanted, self._trigger, self._keep = folder, wanted, trigger, keep
         self._files = FrameFiles(max_megapixels=max_megapixels)
         self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -90,7 +91,13 @@ class FolderSource:
             for name in (JUDGING, JUDGED, POISON, UNASKED):
                 (self._folder / name).mkdir(exist_ok=True)
             judged, poison = self._kept(JUDGED), self._poison()
-            yield from self._asked(judged) if self._triggered else self._free(judged, poison)
+            match self._trigger:
+                case TriggerKind.NONE:
+                    yield from self._free(judged, poison)
+                case TriggerKind.SOFTWARE:
+                    yield from self._asked(judged)
+                case TriggerKind.HARDWARE:
+                    yield from self._as_they_come(judged)
         except OSError as error:
             raise self._lost(error) from error
 
@@ -163,6 +170,24 @@ class FolderSource:
             else:
                 # its deadline answers a part without a frame; a file that comes later is not its own any more
                 part = part if time.monotonic_ns() < part.deadline_ns else None
+                pause(_ARRIVAL_POLL_S)
+                yield None
+            self._put_away(judged)
+
+    def _as_they_come(self, judged: "_Kept") -> Iterator[Frame | None]:
+        """Each file at once: the conductor finds its trigger by the time. What lay there at the start is nobody's."""
+        unasked = self._kept(UNASKED)
+        for path in self._waiting():
+            unasked.take(path)
+        while True:
+            waiting = self._waiting()
+            for path in waiting:
+                spec, in_hand = self._wanted.spec(), self._take_in_hand(path)
+                if in_hand is not None and spec is not None:
+                    yield self._files.read(in_hand, spec)
+                elif in_hand is not None:
+                    unasked.take(in_hand)
+            if not waiting:
                 pause(_ARRIVAL_POLL_S)
                 yield None
             self._put_away(judged)

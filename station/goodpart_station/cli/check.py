@@ -1,0 +1,45 @@
+"""`goodpart-station check`: tries what a station needs, before parts do."""
+
+import argparse
+from pathlib import Path
+
+from goodpart.cli.common import print_json
+from goodpart.cli.options import add_json_option
+from goodpart.cli.rows import say
+from goodpart.errors import GoodpartError
+from goodpart_station.check import Finding, check
+from goodpart_station.config.config import read_config
+from goodpart_station.station import plan_of
+
+SUMMARY = "Try everything that the station of a file needs, and say pass or fail, with the reason."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.add_argument("file", type=Path, metavar="FILE.toml", help="the station's file")
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints a line for each check; returns 1 if one fails."""
+    try:
+        config = read_config(options.file)
+        plan = plan_of(config)
+    except GoodpartError as error:
+        _print(Finding(name="file", passed=False, detail=str(error)), as_json=options.json)
+        return 1
+    numbers = ", ".join(str(product.number) for product in config.products)
+    detail = f"{options.file}: station {config.station.name}, products {numbers}, trigger {config.source.trigger.value}"
+    failed = 0
+    _print(Finding(name="file", passed=True, detail=detail), as_json=options.json)
+    for finding in check(plan):
+        _print(finding, as_json=options.json)
+        failed += not finding.passed
+    return 1 if failed else 0
+
+
+def _print(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"check": finding.name, "passed": finding.passed, "detail": finding.detail})
+    else:
+        say(f"{'pass' if finding.passed else 'FAIL'}  {finding.name}: {finding.detail}")

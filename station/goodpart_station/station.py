@@ -1,0 +1,165 @@
+"""Station: what the station's file says, as a plan. Links and sinks are plugged in here, and nowhere else."""
+
+import dataclasses
+from collections.abc import Callable
+
+from goodpart import Store
+from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.config import Config
+from goodpart_station.config.tables import FolderTable, ModbusTable, ReplayTable
+from goodpart_station.engine import Engine
+from goodpart_station.line import Link, PlcLink, Sink
+from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.message import Messages, new_boot
+from goodpart_station.page.around import Around
+from goodpart_station.page.live import Live
+from goodpart_station.page.make import make_page
+from goodpart_station.ring.ring import Ring
+from goodpart_station.running import Plan, Plugs
+from goodpart_station.sinks.jsonl import JsonlSink
+from goodpart_station.sinks.outside import outside
+from goodpart_station.sinks.ring import RingSink
+from goodpart_station.sources.folder import FolderSource
+from goodpart_station.sources.replay import ReplaySource
+from goodpart_station.sources.source import Source, Wanted
+
+RING = "ring"
+"""Where images are kept, below the station's data folder."""
+
+
+def plan_of(config: Config) -> Plan:
+    """The plan of a station.
+
+    Args:
+        config: its file.
+
+    Raises:
+        UsageError: settings do not fit together.
+    """
+    products = {product.number: product for product in config.products}
+
+    def store_of(number: int) -> Store:
+        return Store(config.store_of(products[number]), public_key=config.station.public_key)
+
+    return Plan(
+        data=config.station.data,
+        products=config.products,
+        store_of=store_of,
+        threads=config.station.threads,
+        rules=config.rules(),
+        source=source_of(config.source),
+        plugs=lambda engine: plugs(config, engine),
+        product=config.start_product,
+        listens=_listens(config),
+        room_bytes=_room_bytes(config),
+        source_timeout_s=config.source.timeout_s,
+    )
+
+
+def simulated(config: Config, replay: ReplayTable) -> Config:
+    """The same station with a replay in the place of its source.
+
+    Args:
+        config: the station's file.
+        replay: what is replayed. If the file has triggers, each trigger gets the next image.
+    """
+    source = config.source
+    if source.trigger is not TriggerKind.NONE:
+        replay = dataclasses.replace(replay, trigger=TriggerKind.SOFTWARE, rate=None)
+    return dataclasses.replace(config, source=replay)
+
+
+def plugs(config: Config, engine: Engine) -> Plugs:
+    """Everything that is plugged into the engine. A new link or sink is a line here.
+
+    Args:
+        config: the station's file.
+        engine: the station, as links see it (`Line`); its `products` are for the page.
+
+    Raises:
+        MissingExtraError: the library of a link is not installed.
+        UsageError: a link or sink cannot be what the file says.
+    """
+    boot = new_boot()
+    messages = Messages(config.station.name, boot, config.ring)
+    plc: list[PlcLink] = []
+    if config.modbus is not None:
+        plc.append(ModbusLink(engine, _modbus(config.modbus)))
+    sinks: list[Sink] = []
+    if (jsonl := config.jsonl) is not None:
+        sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
+    ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
+    if ring is not None:
+        sinks.append(RingSink(ring))
+    told = outside(
+        engine,
+        messages,
+        data=config.station.data,
+        others=sinks,
+        mqtt=config.mqtt,
+        webhook=config.webhook,
+        drift=config.drift,
+        prometheus=config.page is not None,
+        ring_bytes=None if ring is None else lambda: ring.used_bytes,
+    )
+    sinks += told.sinks
+    links: list[Link] = []
+    if config.page is not None:
+        around = Around(
+            station=config.station.name,
+            boot=boot,
+            data=config.station.data,
+            line=engine,
+            live=Live(),
+            products=engine.products,
+            ring=ring,
+            sinks=tuple(sinks),
+            drift=told.drift,
+            metrics=None if told.metrics is None else told.metrics.text,
+        )
+        links.append(make_page(config.page, around))
+        sinks.append(around.live)
+    return Plugs(plc=plc, links=links, sinks=sinks)
+
+
+def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
+    """What opens the source of a table."""
+    if isinstance(table, ReplayTable):
+        return lambda wanted: ReplaySource(
+            table.path,
+            wanted=wanted,
+            triggered=table.trigger is TriggerKind.SOFTWARE,
+            rate=table.rate,
+            shuffle=table.shuffle,
+            repeat=table.repeat,
+            dim=table.dim,
+            defocus=table.defocus,
+            max_megapixels=table.max_megapixels,
+        )
+    return lambda wanted: FolderSource(
+        table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
+    )
+
+
+def _listens(config: Config) -> dict[str, str]:
+    tables = {"plc.modbus": config.modbus, "page": config.page}
+    return {name: table.listen.host for name, table in tables.items() if table is not None}
+
+
+def _modbus(table: ModbusTable) -> ModbusSettings:
+    return ModbusSettings(
+        host=table.listen.host,
+        port=table.listen.port,
+        allow=table.allow,
+        heartbeat_timeout_s=table.heartbeat_timeout_s,
+        unit=table.unit,
+    )
+
+
+def _room_bytes(config: Config) -> int:
+    """What the station may still write to its data folder, at most."""
+    kept = 0 if config.ring is None else config.ring.max_bytes
+    if kept:
+        folder = config.station.data / RING
+        kept -= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    return max(kept, 0)
