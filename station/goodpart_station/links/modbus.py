@@ -113,7 +113,7 @@ class ModbusLink:
             return self._requests.refusal(request, _NO_UNIT)
         try:
             return self._requests.answer(self._memory, request)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the log has it whole
             # the PLC is told that its write failed, and the connection stays
-            log.exception("a request failed")
+            self._clients.journal.say(logging.ERROR, "a request failed", with_traceback=True)
             return self._requests.refusal(request, _DEVICE_FAILURE)
