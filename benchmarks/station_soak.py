@@ -4,7 +4,7 @@ The station runs in this process, assembled as `goodpart-station run` does it, i
 process announces a part over Modbus as soon as the last one is answered, and the results go to the log, the ring, MQTT
 (mosquitto with TLS), a webhook, drift and metrics. Resident memory, handles and threads are read every 10,000 parts.
 The slope is that of a straight line through the readings after the first. The exit code is 1 if it reaches the limit,
-or handles grow.
+or handles grow. SIGTERM and Ctrl-C end it earlier, with the figures until then.
 
     python benchmarks/station_soak.py BUNDLE --parts 200000
 """
@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,34 +30,53 @@ from common import RUNTIME_PACKAGES, count, headline, parser, percentiles, tell,
 from goodpart import Store
 from goodpart.bundle.bundle import read_bundle
 from goodpart.cli.common import print_json, run
-from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.config.config import read_config
 from goodpart_station.engine import Engine
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
-from goodpart_station.message import Messages, new_boot
 from goodpart_station.part import Result
-from goodpart_station.ring.config import RingConfig
-from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs, started
-from goodpart_station.simulation import Replay
-from goodpart_station.sinks.jsonl import JsonlSink
-from goodpart_station.sinks.outside import Outside, outside
-from goodpart_station.sinks.ring import RingSink
-from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
-from station_peers import broker, free_port, plc, receiver
+from goodpart_station.station import plan_of
+from station_peers import Broker, free_port, plc, receiver
 
 _IMAGES = 60
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_PATIENCE_NS = 60_000_000_000
-"""What this measures is no time: other work on the machine must not count as a fault."""
-
-_RING = RingConfig(max_bytes=20_000_000, random_rate=0.05)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Product:
-    number: int
-    name: str
-    preload: bool = False
+_FILE = """
+[station]
+name = "soak"
+data = "data"
+deadline_ms = 60000
+auto_reset = true
+threads = {threads}
+[[product]]
+number = 1
+name = "soaked"
+store = "soaked"
+[source]
+kind = "replay"
+path = "images"
+shuffle = true
+trigger = "software"
+pair_after_ms = 59000
+resync_ms = 60000
+timeout_s = 60
+[plc.modbus]
+listen = "127.0.0.1:{port}"
+heartbeat_timeout_s = 60
+[sink.jsonl]
+path = "log.jsonl"
+max_bytes = "5 MB"
+keep = 2
+[ring]
+max_bytes = "20 MB"
+random_rate = 0.05
+[sink.mqtt]
+url = "{mqtt.url}"
+ca = "{mqtt.ca}"
+[sink.webhook]
+url = "{webhook.url}"
+secret_file = "{webhook.secret_file}"
+[drift]
+"""
+"""What this measures is no time: other work on the machine must not count as a fault, so every limit is a minute."""
 
 
 class Readings:
@@ -68,7 +88,6 @@ class Readings:
     def __init__(self, engine: Engine, *, parts: int, every: int) -> None:
         self._engine, self._parts, self._every = engine, parts, every
         self._began_s = time.monotonic()
-        self.others: Outside | None = None
         self.verdicts: Counter[str] = Counter()
         self.total_ms: list[float] = []
         self.rows: list[dict[str, Any]] = []
@@ -94,14 +113,12 @@ class Readings:
     def _read(self, seen: int) -> dict[str, Any]:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         threads = len(list(Path("/proc/self/task").iterdir()))
-        metrics = self.others.metrics if self.others is not None else None
         return {
             "parts": seen,
             "resident_mb": round(pages * _PAGE_BYTES / 1e6, 3),
             "handles": len(list(Path("/proc/self/fd").iterdir())),
             "threads": threads,
             "total_ms": percentiles(self.total_ms),
-            "metrics_bytes": None if metrics is None else len(metrics.text()),
             "dropped": {sink.name: sink.dropped for sink in self._engine.sinks if sink.dropped},
             "spent_s": round(time.monotonic() - self._began_s, 1),
         }
@@ -124,68 +141,46 @@ def measure(options: argparse.Namespace) -> int:
     )
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-soak-")))
-        mqtt, _ = stack.enter_context(broker(folder))
+        mqtt = stack.enter_context(Broker(folder)).settings
         webhook = stack.enter_context(receiver(folder))
-        port = free_port()
+        port, file = free_port(), folder / "station.toml"
+        file.write_text(_FILE.format(threads=options.threads, port=port, mqtt=mqtt, webhook=webhook))
+        _fill(options, folder)
+        plan = plan_of(read_config(file))
         readings: list[Readings] = []
-        plugs = functools.partial(_plugs, options, folder, port, mqtt, webhook, readings)
-        engine = stack.enter_context(started(_plan(options, folder, plugs)))
+        plugs = functools.partial(_plugs, plan, options, readings)
+        engine = stack.enter_context(started(dataclasses.replace(plan, plugs=plugs)))
         stack.enter_context(plc(port))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: engine.stop())
         engine.run()
         rows, verdicts = readings[0].rows, readings[0].verdicts
     slope = _slope([row["parts"] for row in rows[1:]], [row["resident_mb"] for row in rows[1:]])
-    grown = rows[-1]["handles"] - rows[min(1, len(rows) - 1)]["handles"]
+    # connections that the peers have just closed come and go
+    middle = len(rows) // 2
+    grown = 0
+    if middle:
+        grown = min(row["handles"] for row in rows[middle:]) - max(row["handles"] for row in rows[:middle])
     print_json({**facts, "verdicts": dict(verdicts), "slope_mb": slope, "handles_grown": grown, "rows": rows})
     return int(grown > 0 or (slope is not None and slope >= options.limit_mb))
 
 
-def _plan(options: argparse.Namespace, folder: Path, plugs: Any) -> Plan:
+def _fill(options: argparse.Namespace, folder: Path) -> None:
+    """Puts images and a store with the bundle where the file says that they are."""
     images = folder / "images"
     images.mkdir()
     bundle = read_bundle(options.bundle)
     for number, frame in enumerate(varied_frames(bundle, _IMAGES, seed=options.seed)):
         cv2.imwrite(str(images / f"{number:03}.png"), frame[:, :, ::-1] if frame.ndim == 3 else frame)
-    store = Store(folder / "store")
+    store = Store(folder / "data" / "stores" / "soaked")
     store.activate(store.add(options.bundle).digest)
-    rules = Rules(
-        trigger=TriggerKind.SOFTWARE, products=frozenset({1}), deadline_ns=_PATIENCE_NS, pair_after_ns=_PATIENCE_NS - 1,
-        resync_ns=_PATIENCE_NS, plc_timeout_ns=_PATIENCE_NS, simulated=True, auto_reset=True,
-    )  # fmt: skip
-    replay = Replay(folder=images, shuffle=True)
-    return Plan(
-        data=folder / "data",
-        products=(_Product(1, bundle.manifest.name),),
-        store_of=lambda _: store,
-        threads=options.threads,
-        rules=rules,
-        source=lambda wanted: replay.source(wanted, triggered=True),
-        plugs=plugs,
-        product=1,
-        source_timeout_s=_PATIENCE_NS / 1e9,
-    )
 
 
-def _plugs(
-    options: argparse.Namespace,
-    folder: Path,
-    port: int,
-    mqtt: MqttSettings,
-    webhook: WebhookSettings,
-    made: list[Readings],
-    engine: Engine,
-) -> Plugs:
-    messages = Messages("soak", new_boot(), _RING)
-    ring = RingSink(Ring(folder / "data" / "ring", _RING, boot=messages.boot))
-    log = JsonlSink(folder / "data" / "log.jsonl", messages, max_bytes=5_000_000, keep=2)
-    others = outside(
-        engine, messages, data=folder / "data", others=[log, ring], mqtt=mqtt, webhook=webhook, drift=DriftSettings(),
-        prometheus=True, ring_bytes=lambda: ring.ring.used_bytes,
-    )  # fmt: skip
-    readings = Readings(engine, parts=options.parts, every=options.every)
-    readings.others = others
-    made.append(readings)
-    link = ModbusLink(engine, ModbusSettings(port=port))
-    return Plugs(plc=[link], sinks=[log, ring, *others.sinks, readings])
+def _plugs(plan: Plan, options: argparse.Namespace, made: list[Readings], engine: Engine) -> Plugs:
+    """What the file plugs in, and what reads memory and handles."""
+    plugs = plan.plugs(engine)
+    made.append(Readings(engine, parts=options.parts, every=options.every))
+    return dataclasses.replace(plugs, sinks=[*plugs.sinks, *made])
 
 
 def _slope(parts: Sequence[int], resident_mb: Sequence[float]) -> float | None:

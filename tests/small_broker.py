@@ -22,6 +22,9 @@ from cryptography.x509.oid import NameOID
 
 from goodpart_station.sinks.settings import MqttSettings
 
+ROOT = Path(__file__).parents[1]
+"""Of the working tree."""
+
 USER, PASSWORD = "line1", "not a secret"
 _PATIENCE_S = 30.0
 

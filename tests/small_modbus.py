@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import struct
 
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink, ModbusTable
+from goodpart_station.settings import Endpoint
 
 PATIENCE_S = 20.0
 """How long a test waits for what must come; nothing waits for it to pass."""
@@ -71,14 +72,12 @@ class Peer:
 @contextlib.asynccontextmanager
 async def served(line, **settings):
     """An open link on a port of its own, and a function that connects to it."""
-    link = ModbusLink(line, ModbusSettings(port=0, **settings))
+    link = ModbusLink(line, ModbusTable(listen=Endpoint("127.0.0.1", 0), **settings))
     await link.open()
     peers = []
 
     async def connect(source="127.0.0.1"):
-        peer = Peer(
-            *await asyncio.open_connection(settings.get("host", "127.0.0.1"), link.port, local_addr=(source, 0))
-        )
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", link.port, local_addr=(source, 0)))
         peers.append(peer)
         return peer
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
-from goodpart_station.config.tables import FolderTable, ModbusTable, ReplayTable
+from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
@@ -84,7 +84,7 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     messages = Messages(config.station.name, boot, config.ring)
     plc: list[PlcLink] = []
     if config.modbus is not None:
-        plc.append(ModbusLink(engine, _modbus(config.modbus)))
+        plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
@@ -144,16 +144,6 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
 def _listens(config: Config) -> dict[str, str]:
     tables = {"plc.modbus": config.modbus, "page": config.page}
     return {name: table.listen.host for name, table in tables.items() if table is not None}
-
-
-def _modbus(table: ModbusTable) -> ModbusSettings:
-    return ModbusSettings(
-        host=table.listen.host,
-        port=table.listen.port,
-        allow=table.allow,
-        heartbeat_timeout_s=table.heartbeat_timeout_s,
-        unit=table.unit,
-    )
 
 
 def _room_bytes(config: Config) -> int:

@@ -30,6 +30,15 @@ for name in sys.argv[1:]:
         with contextlib.redirect_stdout(out):
             code = main(command)
         found[f"{name} {command[0]}"] = [code, out.getvalue()]
+import paho.mqtt.client, prometheus_client, starlette.applications, uvicorn
+from goodpart_station.cli.main import main as station
+from goodpart_station.links import modbus, requests
+out = io.StringIO()
+try:
+    with contextlib.redirect_stdout(out):
+        station(["--help"])
+except SystemExit as ended:
+    found["station"] = [ended.code, out.getvalue()]
 print(json.dumps(found))
 """
 
@@ -49,7 +58,9 @@ def wheelhouse(tmp_path_factory) -> Path:
 
 def test_every_wheel_is_for_arm64_or_for_any_machine(wheelhouse):
     names = [path.name for path in (wheelhouse / "wheels").iterdir()]
-    assert {"numpy", "onnxruntime", "hnswlib", "cryptography"} <= {name.partition("-")[0] for name in names}
+    assert {"numpy", "onnxruntime", "hnswlib", "cryptography", "goodpart_station", "pymodbus"} <= {
+        name.partition("-")[0] for name in names
+    }
     assert [name for name in names if not name.endswith(("aarch64.whl", "any.whl"))] == []
     assert "machine=aarch64\n" in (wheelhouse / "built-for").read_text()
     with zipfile.ZipFile(next((wheelhouse / "wheels").glob("hnswlib-*"))) as archive:
@@ -95,6 +106,9 @@ def test_an_arm64_pc_verifies_tests_and_scores(wheelhouse, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found.pop("machine") == "aarch64"
+    code, said = found.pop("station")
+    assert code == 0
+    assert "usage: goodpart-station" in said
     for name in BUNDLES:
         assert found[f"{name} verify"][0] == 0
         assert found[f"{name} selftest"][0] == 0

@@ -10,6 +10,7 @@ from goodpart.cli.main import main as goodpart
 from goodpart_bank_builder.cli.main import main as goodpart_bank
 from goodpart_export.cli.export import main as goodpart_export
 from goodpart_export.cli.quantize import main as goodpart_quantize
+from goodpart_station.cli.main import main as goodpart_station
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -23,6 +24,8 @@ PAGES = [
         "device.md",
         "drift.md",
         "signing-and-store.md",
+        "station.md",
+        "station-images.md",
     )
 ]
 STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc")]
@@ -49,6 +52,8 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     ],
     (goodpart_export, []),
     (goodpart_quantize, []),
+    *[(goodpart_station, [name]) for name in ("init", "check", "run", "export", "release")],
+    *[(goodpart_station, ["products", name]) for name in ("list", "add", "activate")],
 ]
 
 
@@ -69,6 +74,7 @@ PROGRAMS = {
     "goodpart-bank": goodpart_bank,
     "goodpart-export": goodpart_export,
     "goodpart-quantize": goodpart_quantize,
+    "goodpart-station": goodpart_station,
 }
 
 

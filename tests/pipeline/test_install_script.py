@@ -196,3 +196,11 @@ def test_the_station_and_its_wheelhouse_need_the_same_python():
     assert found is not None
     assert f"STATION_PYTHON = (3, {found[1]})" in (SUPPLY / "target.py").read_text()
     assert f"needs Python 3.{found[1]} or later" in (SUPPLY / "install.sh").read_text()
+
+
+def test_the_wheelhouse_carries_every_extra_of_the_station():
+    station = (SUPPLY.parent / "station" / "pyproject.toml").read_text()
+    extras = re.findall(
+        r"^(\w+) = \[", station.split("[project.optional-dependencies]")[1].split("\n[")[0], re.MULTILINE
+    )
+    assert f'STATION_EXTRAS = "{",".join(extras)}"' in (SUPPLY / "wheelhouse.py").read_text()

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,9 @@ from goodpart.errors import UsageError
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.reading import read_tables, table
-from goodpart_station.config.tables import FolderTable, JsonlTable, ModbusTable, ProductTable, ReplayTable, StationTable
+from goodpart_station.config.tables import FolderTable, JsonlTable, ProductTable, ReplayTable, StationTable
 from goodpart_station.config.template import template
+from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.settings import Endpoint
 from station_files import FULL, LEAST, REPLAY
 
@@ -223,3 +225,16 @@ def test_a_new_table_is_a_dataclass_and_one_line(tmp_path):
     assert read_ring("") == {"ring": None}
     with pytest.raises(UsageError, match=r"line\.toml:3: random_rate: expected a share of 0 to 1, found 2"):
         read_ring("[ring]\n\nrandom_rate = 2\n")
+
+
+def test_the_docs_name_every_key():
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join(page.read_text(encoding="utf-8") for page in sorted(docs.glob("station*.md")))
+    keys = {
+        key.name
+        for hint in typing.get_type_hints(Config).values()
+        for cls in typing.get_args(hint) or (hint,)
+        if dataclasses.is_dataclass(cls) and cls is not Places
+        for key in dataclasses.fields(cls)
+    }
+    assert {key for key in keys if f"`{key}`" not in text} == set()

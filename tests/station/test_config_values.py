@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from goodpart_station.config.tables import FolderTable, JsonlTable, ModbusTable, ProductTable, ReplayTable, StationTable
+from goodpart_station.config.tables import FolderTable, JsonlTable, ProductTable, ReplayTable, StationTable
+from goodpart_station.links.modbus import ModbusTable
 from station_files import FULL, LEAST, REPLAY
 
 

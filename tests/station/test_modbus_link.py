@@ -9,9 +9,10 @@ import pytest
 
 from goodpart.errors import MissingExtraError, UsageError
 from goodpart_station.codes import PartVerdict
-from goodpart_station.links.addresses import LOOPBACK
+from goodpart_station.links.addresses import address_of, is_served
 from goodpart_station.links.clients import CLIENTS_MOST, Clients
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink, ModbusTable
+from goodpart_station.settings import Endpoint
 from small_line import SmallLine, small_slot
 from small_modbus import PATIENCE_S, frame, read, registers, served, until, write
 
@@ -142,11 +143,12 @@ def test_a_failure_of_the_station_is_told_and_logged(line, monkeypatch, caplog):
         async with served(line) as (_, connect):
             peer = await connect()
             monkeypatch.setattr(line, "trigger", broken)
-            assert await peer.ask(write(1, 3)) == bytes([0x90, 4])
+            for seq in range(3, 9):
+                assert await peer.ask(write(1, seq)) == bytes([0x90, 4])
             assert registers(await peer.ask(read(0, 1))) == [0x4750]
 
     asyncio.run(scenario())
-    assert "planted" in caplog.text
+    assert caplog.text.count("RuntimeError: planted") == 1
 
 
 def test_only_listed_addresses_are_served(line, caplog):
@@ -200,34 +202,36 @@ def test_what_is_no_modbus_ends_the_connection(line, header):
 @pytest.mark.parametrize(("requests", "answers"), [(346, 346), (347, 0)])
 def test_more_requests_than_anybody_may_send_at_once_end_the_connection(requests, answers):
     """16 of the longest requests, 4160 bytes, in one piece."""
-    clients, wire = Clients(lambda unit, request: b"\x84\x01", LOOPBACK), Wire()
+    clients, wire = Clients(lambda unit, request: b"\x84\x01", []), Wire()
     client = clients.connect()
     client.connection_made(wire)
     client.data_received(frame(read(0, 125)) * requests)
     assert (len(wire.written), wire.is_closing()) == (answers, answers == 0)
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"host": ""}, "plc.modbus.listen: expected the address of one network interface, found ''"),
-        ({"host": "0.0.0.0"}, "found '0.0.0.0'"),
-        ({"host": "::"}, "found '::'"),
-        ({"host": "192.168.10.2"}, "plc.modbus.allow: expected the addresses of the clients"),
-        ({"allow": ("plc.local",)}, "plc.modbus.allow: expected addresses such as 192.168.10.1, found 'plc.local'"),
-        ({"allow": ("0.0.0.0",)}, "found '0.0.0.0'"),
-    ],
-)
-def test_addresses_that_let_in_anybody_are_refused(line, settings, words):
-    with pytest.raises(UsageError) as caught:
-        ModbusLink(line, ModbusSettings(**settings))
-    assert words in str(caught.value)
+def test_a_server_that_others_can_reach_names_its_clients():
+    outside = Endpoint("192.168.10.2", 502)
+    with pytest.raises(UsageError, match="expected the key allow"):
+        ModbusTable(listen=outside)
+    assert ModbusTable(listen=outside, allow=("192.168.10.1",)).allow == ("192.168.10.1",)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"])
+def test_without_a_list_this_pc_alone_is_served(address):
+    assert is_served(address_of(address), [])
+    assert not is_served(address_of(address), [address_of("192.168.10.1")])
+
+
+@pytest.mark.parametrize("address", ["192.168.10.1", "::ffff:192.168.10.1", "fe80::1%eth0"])
+def test_only_a_list_lets_others_in(address):
+    assert not is_served(address_of(address), [])
+    assert is_served(address_of(address), [address_of("192.168.10.1"), address_of("fe80::1")])
 
 
 def test_a_taken_address_is_told(line):
     async def scenario():
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            link = ModbusLink(line, ModbusSettings(port=taken.getsockname()[1]))
+            link = ModbusLink(line, ModbusTable(listen=Endpoint(*taken.getsockname())))
             with pytest.raises(UsageError, match=r"plc\.modbus\.listen: expected to listen on 127\.0\.0\.1:"):
                 await link.open()
             await link.close()
@@ -280,4 +284,4 @@ def test_without_pymodbus_the_extra_is_named(line, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymodbus", None)
     monkeypatch.setitem(sys.modules, "pymodbus.constants", None)
     with pytest.raises(MissingExtraError, match=r"goodpart-station\[modbus\]"):
-        ModbusLink(line, ModbusSettings())
+        ModbusLink(line, ModbusTable())

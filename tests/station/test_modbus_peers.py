@@ -1,63 +1,26 @@
 """Two independent Modbus clients against the server in a process of its own: modbus-serial as a PLC, and mbpoll."""
 
-import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 import peers
+from goodpart import Store
+from goodpart_station.codes import PartVerdict, State
+from modbus_plc import BUNDLE, PATIENCE_S, frozen, judging, plc, station, talking
 
-PLC = Path(__file__).parent / "plc"
-PATIENCE_S = 120.0
 PARTS = int(os.environ.get("GOODPART_PARTS", "1000"))
-"""`make plc` runs 10,000."""
+"""`make plc` runs 10,000, in front of a rule, and a tenth of them in front of a bundle."""
 
-
-class Plc:
-    """The PLC of plc.js."""
-
-    def __init__(self, process):
-        self._process = process
-
-    def run(self, parts, **options):
-        asked = {"run": parts, "timeout_ms": 20_000, "expect": True, **options}
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        counts = json.loads(self._process.stdout.readline())
-        assert counts["passed"] + counts["rejected"] == parts
-        return counts
-
-
-@contextlib.contextmanager
-def talking(*command, code=0):
-    """A process that is told over stdin, and ends with it and this exit code."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([str(word) for word in command], stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield process
-            process.stdin.close()
-            assert process.wait(PATIENCE_S) == code
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
-def station(*arguments, code=0):
-    with talking(sys.executable, PLC / "station.py", *arguments, code=code) as process:
-        yield process, int(process.stdout.readline())
-
-
-@contextlib.contextmanager
-def plc(port, last_number=0):
-    peers.npm_package("modbus-serial")
-    with talking(peers.program("node", "nodejs"), PLC / "plc.js", "127.0.0.1", port, last_number) as process:
-        yield Plc(process)
+JUDGED = PARTS // 10
 
 
 def mbpoll(port, *options, values=()):
@@ -68,11 +31,6 @@ def mbpoll(port, *options, values=()):
     return {int(at): int(value) for at, value in re.findall(r"^\[(\d+)\]:\s+(\d+)", done.stdout, re.MULTILINE)}
 
 
-def state_of(process):
-    """What the system says of a process: "T" when it is stopped."""
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
 @pytest.mark.parametrize("window", [1, 12])
 def test_every_part_gets_its_own_verdict(window):
     # the numbers go around their end on the way
@@ -80,23 +38,83 @@ def test_every_part_gets_its_own_verdict(window):
         counts = client.run(PARTS, window=window)
         print(f"{PARTS} parts, {window} at a time: {json.dumps(counts)}")
         assert (counts["wrong"], counts["unanswered"], counts["errors"]) == (0, 0, {})
-        assert counts["passed"] == counts["verdicts"]["1"]
+        assert counts["verdicts"].keys() == {"1", "2"}
         # the rule of station.py: each third number is a defect
         numbers = [(65535 - PARTS // 2 + index) % 65535 + 1 for index in range(PARTS)]
         assert counts["rejected"] == sum(number % 3 == 0 for number in numbers)
 
 
+def test_every_part_of_the_real_station_gets_its_own_verdict(tmp_path):
+    with judging(tmp_path) as (_, port, scores), plc(port) as client:
+        counts = client.run(JUDGED, expect=scores)
+        print(f"{JUDGED} judged parts, one at a time: {json.dumps(counts)}")
+        assert (counts["wrong"], counts["unanswered"], counts["errors"]) == (0, 0, {})
+        assert counts["verdicts"] == {"1": JUDGED - JUDGED // 3, "2": JUDGED // 3}
+        # the camera takes one picture at a time: of parts that come too fast some are REFUSED, and none gets another's
+        fast = client.run(JUDGED // 2, window=6, expect=scores)
+        assert (fast["wrong"], fast["unanswered"], fast["errors"]) == (0, 0, {})
+        assert fast["verdicts"].keys() <= {"1", "2", "4"}
+        assert fast["passed"] > 0
+
+
+def test_the_real_station_frozen_lets_no_part_pass(tmp_path):
+    with judging(tmp_path) as (process, port, scores), plc(port) as client:
+        assert client.run(5, expect=scores)["unanswered"] == 0
+        with frozen(process):
+            assert client.run(3, timeout_ms=200, expect=scores)["passed"] == 0
+        # the three that it takes up late have their own numbers; those after them get their own verdicts, or none
+        after = client.run(30, expect=scores)
+        assert after["wrong"] == 0
+        assert after["passed"] > 0
+
+
+FILE = """\
+[station]
+name = "line1"
+data = "data"
+deadline_ms = 60000
+[[product]]
+number = 1
+name = "bar"
+store = "bar"
+[source]
+kind = "replay"
+path = "images"
+trigger = "software"
+pair_after_ms = 50000
+resync_ms = 51000
+[plc.modbus]
+listen = "127.0.0.1:{port}"
+heartbeat_timeout_s = 60
+"""
+
+
+def test_a_plc_and_a_station_that_its_file_describes(tmp_path):
+    """A replay: every number is answered, and no part passes by what was recorded."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "line.toml").write_text(FILE.format(port=port))
+    (tmp_path / "images").mkdir()
+    for index in range(3):
+        frame = np.load(BUNDLE / "golden" / f"{index:03}.npy")
+        cv2.imwrite(str(tmp_path / "images" / f"{index}.png"), frame if frame.ndim == 2 else frame[:, :, ::-1])
+    store = Store(tmp_path / "data" / "stores" / "bar")
+    store.activate(store.add(BUNDLE).digest)
+    with talking(sys.executable, "-m", "goodpart_station.cli.main", "run", tmp_path / "line.toml") as process:
+        with plc(port) as client:
+            assert client.wait() == State.READY
+            counts = client.run(60)
+            assert (counts["unanswered"], counts["errors"], counts["passed"]) == (0, {}, 0)
+            assert counts["verdicts"] == {str(int(PartVerdict.SIMULATED)): 60}
+        process.send_signal(signal.SIGTERM)
+
+
 def test_a_frozen_station_lets_no_part_pass():
     with station() as (process, port), plc(port) as client:
         assert client.run(20)["unanswered"] == 0
-        process.send_signal(signal.SIGSTOP)
-        while state_of(process) != "T":
-            pass
-        try:
-            frozen = client.run(3, timeout_ms=200)
-        finally:
-            process.send_signal(signal.SIGCONT)
-        assert (frozen["passed"], frozen["unanswered"]) == (0, 3)
+        with frozen(process):
+            counts = client.run(3, timeout_ms=200)
+        assert (counts["passed"], counts["unanswered"]) == (0, 3)
         # what it answers late to those three is nobody's verdict
         after = client.run(50)
         assert (after["wrong"], after["unanswered"]) == (0, 0)

@@ -17,9 +17,10 @@ from goodpart_station.message import Messages
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.courier import MAILBOX_RESULTS
 from goodpart_station.sinks.mqtt import MqttSink
+from goodpart_station.sinks.mqtt_probe import probe
 from goodpart_station.sinks.settings import MqttSettings
 from small_answers import BOOT, answer, near, refused, reject
-from small_broker import await_that, certify, running_broker
+from small_broker import await_that, certify, free_port, running_broker
 from still_line import PlainMessages
 
 RESULT, STATE, DRIFT = "goodpart/line1/result", "goodpart/line1/state", "goodpart/line1/alarm/drift"
@@ -255,3 +256,22 @@ def test_without_the_library_the_sink_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(MissingExtraError, match=r"\[sink\.mqtt\] needs paho-mqtt.*'\./station\[mqtt\]'"):
         MqttSink(MqttSettings(url="mqtt://localhost"), PlainMessages(), station="line1")
+
+
+def test_check_finds_a_broker_that_passes_messages_on(broker, sink):
+    assert "passes messages on" in sink.check()
+
+
+@pytest.mark.parametrize("password", ["wrong", None])
+def test_check_says_how_far_it_got(broker, tmp_path, password):
+    settings = broker.settings
+    if password is None:
+        settings = dataclasses.replace(settings, url=f"mqtts://127.0.0.1:{free_port()}")
+    else:
+        wrong = tmp_path / "wrong"
+        wrong.write_text(password)
+        wrong.chmod(0o600)
+        settings = dataclasses.replace(settings, password_file=wrong)
+    found = "no connection" if password is None else "Not authorized"
+    with pytest.raises(UsageError, match=rf"\[sink\.mqtt\] mqtts://127.*found {found}"):
+        probe(settings, station="line1", within_s=0.5 if password is None else 30.0)

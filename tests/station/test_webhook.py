@@ -290,3 +290,11 @@ def test_a_short_secret_is_refused(tmp_path):
     path.chmod(0o600)
     with pytest.raises(UsageError, match=r"\[sink\.webhook\] secret_file: expected one line of 16"):
         WebhookSink(WebhookSettings(url="http://127.0.0.1", secret_file=path), PlainMessages(), boot="b00t")
+
+
+def test_check_connects_and_posts_nothing(receiver, settings):
+    assert "can be reached" in WebhookSink(settings, PlainMessages(), boot="b00t").check()
+    assert receiver.tried == []
+    nowhere = WebhookSettings(url="http://127.0.0.1:9/", secret_file=settings.secret_file)
+    with pytest.raises(UsageError, match=r"\[sink\.webhook\] http://127\.0\.0\.1:9/: expected a receiver, found none"):
+        WebhookSink(nowhere, PlainMessages(), boot="b00t").check()

@@ -11,11 +11,11 @@ from goodpart_station.config.reading import read_tables, table
 from goodpart_station.config.tables import (
     FolderTable,
     JsonlTable,
-    ModbusTable,
     ProductTable,
     ReplayTable,
     StationTable,
 )
+from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings

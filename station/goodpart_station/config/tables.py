@@ -7,7 +7,7 @@ from typing import ClassVar
 from goodpart.errors import UsageError
 from goodpart_station.codes import SEQ_MOST, SLOTS
 from goodpart_station.conductor.rules import TriggerKind
-from goodpart_station.settings import ADDRESSES, ENDPOINT, NAME, TEXT, Endpoint, number, setting, whole
+from goodpart_station.settings import NAME, TEXT, number, setting, whole
 
 _DAY_MS = 86_400_000.0
 
@@ -147,35 +147,6 @@ class ReplayTable(SourceTable):
     dim: float = setting(number(0, 10, above=True), 1.0)
     defocus: float = setting(number(0, 100), 0.0)
     max_megapixels: float = setting(number(0, 1e6, above=True), 50.0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModbusTable:
-    """The table `[plc.modbus]`.
-
-    Attributes:
-        listen: where the server listens. Ports below 1024 need CAP_NET_BIND_SERVICE.
-        allow: addresses of its clients; none: this PC alone, and `listen` must then be one of its own.
-        heartbeat_timeout_s: how long the PLC's heartbeat may rest.
-        unit: the unit number.
-    """
-
-    listen: Endpoint = setting(ENDPOINT, Endpoint("127.0.0.1", 502))
-    allow: tuple[str, ...] = setting(ADDRESSES, ())
-    heartbeat_timeout_s: float = setting(number(0, 3600, above=True), 2.0)
-    unit: int = setting(whole(1, 247), 1)
-
-    def __post_init__(self) -> None:
-        """Refuses a server that anybody could write to.
-
-        Raises:
-            UsageError: others can reach it, and no client is named.
-        """
-        if not self.allow and not self.listen.loopback:
-            raise UsageError(
-                f"listen: expected the key allow beside {self.listen}, which others can reach, found none; Modbus has "
-                f"no passwords: name the address of the PLC"
-            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

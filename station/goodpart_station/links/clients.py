@@ -6,13 +6,14 @@ carried something else (docs/decisions.md), so that the seven bytes around each 
 
 import asyncio
 import logging
+import math
 import socket
 import struct
 import time
 from collections.abc import Callable, Collection
 from typing import Protocol, cast
 
-from goodpart_station.links.addresses import Address, address_of
+from goodpart_station.links.addresses import Address, address_of, is_served
 
 log = logging.getLogger("goodpart_station.modbus")
 
@@ -47,11 +48,11 @@ class Clients:
 
         Args:
             answer: serves one request.
-            allowed: whose connections are served; nobody else's, not even for one byte.
+            allowed: whose connections are served; nobody else's, not even for one byte. None: those of this PC.
             clock: seconds, for the log's pauses.
         """
         self.answer = answer
-        self.journal = _Journal(clock)
+        self.journal = Journal(clock)
         self._allowed = frozenset(allowed)
         # ordered by who spoke last
         self._there: dict[Client, None] = {}
@@ -65,13 +66,15 @@ class Clients:
 
     def admit(self, client: "Client") -> bool:
         """Whether a client may stay; it is counted then."""
-        if client.address not in self._allowed:
-            self.journal.say(logging.WARNING, client.shown, "is refused: its address is not in plc.modbus.allow")
+        if client.address is None or not is_served(client.address, self._allowed):
+            self.journal.say(
+                logging.WARNING, f"client {client.shown} is refused: its address is not in plc.modbus.allow"
+            )
             return False
         while len(self._there) >= CLIENTS_MOST:
             next(iter(self._there)).end(f"{CLIENTS_MOST} clients are there, and it has been silent longest")
         self._there[client] = None
-        self.journal.say(logging.INFO, client.shown, "comes")
+        self.journal.say(logging.INFO, f"client {client.shown} comes")
         return True
 
     def hear(self, client: "Client") -> None:
@@ -83,7 +86,7 @@ class Clients:
         """Notes that a client has gone."""
         if client in self._there:
             del self._there[client]
-            self.journal.say(logging.INFO, client.shown, f"goes: {why}")
+            self.journal.say(logging.INFO, f"client {client.shown} goes: {why}")
 
     def end(self) -> None:
         """Ends all connections."""
@@ -166,23 +169,25 @@ def _end_when_dead(channel: socket.socket) -> None:
         channel.setsockopt(level, option, value)
 
 
-class _Journal:
-    """The log of clients: each line once a minute at most, so that a client that knocks for hours does not fill it."""
+class Journal:
+    """The log: each line once a minute at most, so that a client that knocks for hours does not fill it."""
 
     _REMEMBERED = 256
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         # when a line was written, and how often it was not since then
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._said: dict[str, tuple[float, int]] = {}
 
-    def say(self, level: int, who: str, what: str) -> None:
+    def say(self, level: int, line: str, *, with_traceback: bool = False) -> None:
+        """Writes a line, or counts it."""
         now_s = self._clock()
-        at_s, skipped = self._said.get((who, what), (-_QUIET_S, 0))
+        at_s, skipped = self._said.get(line, (-math.inf, 0))
         if now_s - at_s < _QUIET_S:
-            self._said[who, what] = (at_s, skipped + 1)
+            self._said[line] = (at_s, skipped + 1)
             return
         if len(self._said) >= self._REMEMBERED:
             self._said.clear()
-        self._said[who, what] = (now_s, 0)
-        log.log(level, "client %s %s%s", who, what, f" ({skipped} times more before this)" if skipped else "")
+        self._said[line] = (now_s, 0)
+        more = f" ({skipped} times more before this)" if skipped else ""
+        log.log(level, "%s%s", line, more, exc_info=with_traceback)

@@ -108,7 +108,12 @@ class Trigger:
     part_id: int
 
 
-Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger
+@dataclasses.dataclass(frozen=True, slots=True)
+class CountAnew:
+    """The PLC counts its parts anew: the next number is a part even if it is that of the last one."""
+
+
+Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger | CountAnew
 
 
 def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
@@ -133,6 +138,8 @@ def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
     if (seq := after[Holding.TRIGGER_SEQ]) not in (0, before[Holding.TRIGGER_SEQ]):
         part_id = after[Holding.PART_ID_HIGH] << 16 | after[Holding.PART_ID_LOW]
         found.append(Trigger(seq, after[Holding.PRODUCT], part_id))
+    elif seq != before[Holding.TRIGGER_SEQ]:
+        found.append(CountAnew())
     return found
 
 
@@ -194,7 +201,8 @@ def input_registers(
 def discrete_inputs(status: Status, slots: Sequence[SlotRegisters]) -> list[bool]:
     """All discrete inputs, in the order of `Discrete`. OK and NG wait for the result of the last accepted part."""
     slot = slots[place_of(status.accepted_seq)]
-    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq
+    # a part in hand has its number in the slot already, and the verdict NONE
+    is_there = status.accepted_seq != 0 and slot[0] == status.accepted_seq and slot[1] != PartVerdict.NONE
     is_good = is_there and slot[1] == PartVerdict.GOOD
     return [
         status.state in (State.READY, State.BUSY),

@@ -11,6 +11,7 @@ from goodpart_station.sinks.alarms import AlarmKind
 from goodpart_station.sinks.announce import Makes, Plain, encode
 from goodpart_station.sinks.courier import Courier
 from goodpart_station.sinks.mqtt_client import IN_FLIGHT, QOS, make_client, stop
+from goodpart_station.sinks.mqtt_probe import probe
 from goodpart_station.sinks.settings import MqttSettings
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class MqttSink:
         """
         if not station or not station.isprintable() or any(each in station for each in "/+#"):
             raise UsageError(f"[station] name: expected one without / + # for the topics of MQTT, found {station!r}")
-        self._messages, self._root = messages, f"goodpart/{station}"
+        self._messages, self._station = messages, station
+        self._root = f"goodpart/{station}"
         self._client = make_client(settings, client_id=f"goodpart-{station}")
         self._settings = settings
         self._client.will_set(f"{self._root}/{_STATE}", OFFLINE, qos=QOS, retain=True)
@@ -115,6 +117,15 @@ class MqttSink:
         stop(self._client)
         if lost := self._unsent + self._courier.waiting + self._in_flight:
             _LOG.warning("mqtt: the station ends, and the broker has not confirmed %d messages", lost)
+
+    def check(self) -> str:
+        """Tries the broker, for `goodpart-station check`; returns what it found.
+
+        Raises:
+            UsageError: as `probe`.
+        """
+        probe(self._settings, station=self._station)
+        return f"{self._settings.url} passes messages on"
 
     def tell_state(self, plain: Plain) -> None:
         """Publishes the state; the broker retains it."""

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+from goodpart.errors import UsageError
 from goodpart_station.mailbox import Mailbox
 from goodpart_station.part import Result
 from goodpart_station.sinks.announce import Makes, Plain, encode
@@ -108,6 +109,23 @@ class WebhookSink:
             connection.close()
         if lost := self._unsent + self._courier.waiting:
             _LOG.warning("webhook: the station ends, and %d results were not delivered", lost)
+
+    def check(self) -> str:
+        """Connects to the receiver and posts nothing, for `goodpart-station check`; returns what it found.
+
+        Raises:
+            UsageError: it cannot be reached, or its certificate is not what the settings ask for.
+        """
+        try:
+            self._connect()
+        except OSError as error:
+            url = self._settings.url
+            raise UsageError(
+                f"[sink.webhook] {url}: expected a receiver, found none ({error}); look at address and certificate"
+            ) from error
+        finally:
+            self._disconnect()
+        return f"{self._settings.url} can be reached"
 
     def tell_state(self, plain: Plain) -> None:
         """Nothing: a receiver sees the results, and alarms."""

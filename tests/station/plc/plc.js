@@ -1,10 +1,12 @@
 // A PLC with an independent Modbus library (modbus-serial): numbers parts, triggers them, and applies the rule of
 // docs/station-modbus.md. It takes commands on stdin, one JSON line each, and answers each with one JSON line.
 //
-//   node plc.js HOST PORT [LAST_NUMBER]     {"run": 1000, "window": 4, "timeout_ms": 2000, "expect": true}
+//   node plc.js HOST PORT [LAST_NUMBER]     {"timeout_ms": 20000} waits until the station is READY
+//                                           {"run": 1000, "window": 4, "timeout_ms": 2000, "expect": true}
 //
 // "window": how many parts are between trigger and gate, at most 16. GOODPART_PEERS is a folder with node_modules.
-// "expect": the station is tests/station/plc/station.py, which answers part n by a rule that is known here.
+// "expect": every third number is a defect, and the score says which part was answered: by the rule of station.py, or
+// {"1": A, "2": B}, the scores times 1000 of good parts and of defects.
 "use strict";
 
 const path = require("path");
@@ -13,6 +15,7 @@ const ModbusRTU = require(path.join(process.env.GOODPART_PEERS, "node_modules", 
 
 const [host, port] = [process.argv[2], Number(process.argv[3])];
 const SEQ_MOST = 65535;
+const NONE = 0;
 const GOOD = 1;
 
 let client = null;
@@ -31,6 +34,11 @@ async function connect(timeoutMs) {
   client.setTimeout(timeoutMs);
 }
 
+// The heartbeat goes on beside the requests for parts, also while there are none.
+setInterval(() => {
+  if (client !== null && client.isOpen) client.writeRegister(0, ++beat & 0xffff).catch(() => {});
+}, 100).unref();
+
 function drop() {
   if (client !== null) client.destroy(() => {});
   client = null;
@@ -42,16 +50,18 @@ function within(ms, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// What station.py finds for a part: every third is a defect; its score says which part was judged.
-function expected(number, partId) {
-  return { verdict: number % 3 === 0 ? 2 : GOOD, score: (partId * 7) % 1000003 };
+// Whether a verdict is another part's. A part that was not judged has none.
+function isWrong(verdict, score, { awaited, partId }, expect) {
+  if (!expect || verdict > 3) return false;
+  if (verdict !== (awaited % 3 === 0 ? 2 : GOOD)) return true;
+  const right = expect === true ? (partId * 7) % 1000003 : expect[verdict];
+  return Math.abs(score - right) > 1;
 }
 
 async function trigger(timeoutMs) {
   seq = (seq % SEQ_MOST) + 1;
   const part = { awaited: seq, partId: (seq * 65537) % 0xffffffff, started: process.hrtime.bigint() };
   await connect(timeoutMs);
-  if (seq % 50 === 1) await client.writeRegisters(0, [++beat & 0xffff]);
   // HR1..5 by one FC16: number, last used result, product, serial number
   const { partId } = part;
   await client.writeRegisters(1, [part.awaited, acknowledged, 1, Math.floor(partId / 65536), partId % 65536]);
@@ -59,15 +69,14 @@ async function trigger(timeoutMs) {
 }
 
 // Reads the part's slot until it is the part's, and applies the rule.
-async function gate({ awaited, partId, started }, timeoutMs, counts, expect) {
+async function gate(part, timeoutMs, counts, expect) {
+  const { awaited, started } = part;
   const ms = () => Number(process.hrtime.bigint() - started) / 1e6;
   while (ms() < timeoutMs) {
     const slot = (await client.readInputRegisters(16 + 8 * (awaited % 16), 8)).data;
-    if (slot[0] === awaited && slot[7] === awaited) {
+    if (slot[0] === awaited && slot[7] === awaited && slot[1] !== NONE) {
       acknowledged = awaited;
-      const score = slot[4] * 65536 + slot[5];
-      const right = expected(awaited, partId);
-      if (expect && (slot[1] !== right.verdict || score !== right.score)) counts.wrong += 1;
+      if (isWrong(slot[1], slot[4] * 65536 + slot[5], part, expect)) counts.wrong += 1;
       counts.verdicts[slot[1]] = (counts.verdicts[slot[1]] || 0) + 1;
       counts.ms.push(ms());
       return slot[1] === GOOD;
@@ -106,9 +115,28 @@ async function run({ run: parts, window = 1, timeout_ms: timeoutMs, expect = fal
   return counts;
 }
 
+const READY = 2;
+
+// A station that starts refuses connections first, and then parts.
+async function ready({ timeout_ms: timeoutMs }) {
+  const until = Date.now() + timeoutMs;
+  let state = null;
+  while (state !== READY && Date.now() < until) {
+    try {
+      await connect(timeoutMs);
+      state = (await client.readInputRegisters(3, 1)).data[0];
+    } catch (error) {
+      drop();
+    }
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return { state };
+}
+
 async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
-    console.log(JSON.stringify(await run(JSON.parse(line))));
+    const asked = JSON.parse(line);
+    console.log(JSON.stringify(await ("run" in asked ? run : ready)(asked)));
   }
   drop();
 }

@@ -14,8 +14,9 @@ import threading
 import time
 
 from goodpart_station.codes import Bits, PartVerdict, Reason, State
-from goodpart_station.links.modbus import ModbusLink, ModbusSettings
+from goodpart_station.links.modbus import ModbusLink, ModbusTable
 from goodpart_station.part import Slot, Status
+from goodpart_station.settings import Endpoint
 
 
 class Station:
@@ -57,7 +58,8 @@ class Station:
 
 async def main():
     station = Station(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0)
-    station.link = ModbusLink(station, ModbusSettings(port=int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    station.link = ModbusLink(station, ModbusTable(listen=Endpoint("127.0.0.1", port)))
     await station.link.open()
     print(station.link.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)

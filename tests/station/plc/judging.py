@@ -1,0 +1,98 @@
+"""The real station in a process of its own, for Modbus peers: a bundle judges what a camera in memory gives.
+
+    python judging.py BUNDLE FOLDER
+
+It prints its port when it is ready, and ends when stdin does. Every third part is a defect: its frame is the bundle's
+golden frame 1, that of the others golden frame 0.
+"""
+
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from goodpart import Store
+from goodpart_station.codes import State
+from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.links.modbus import ModbusLink, ModbusTable
+from goodpart_station.part import Frame
+from goodpart_station.running import Plan, Plugs, started
+from goodpart_station.settings import Endpoint
+from goodpart_station.sources.source import POLL_S, taken
+
+_S = 1_000_000_000
+
+
+class Camera:
+    """Satisfies `Source`: it has the frame of a part at once."""
+
+    repeats = True
+    simulated = False
+
+    def __init__(self, bundle):
+        self._good, self._defect = (np.load(bundle / "golden" / f"{index:03}.npy") for index in (0, 1))
+        self._taken = queue.SimpleQueue()
+
+    def check(self):
+        return "in memory"
+
+    def trigger(self, part):
+        self._taken.put(self._defect if part.plc_seq % 3 == 0 else self._good)
+
+    def frames(self):
+        number = 0
+        while True:
+            pixels = taken(self._taken, POLL_S)
+            if pixels is None:
+                yield None
+                continue
+            number += 1
+            yield Frame(pixels, time.monotonic_ns(), camera_frame=number)
+
+    def done(self, frame):
+        pass
+
+
+class Product:
+    number, name, preload = 1, "bar", True
+
+
+def main():
+    bundle, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    store = Store(folder / "store")
+    store.activate(store.add(bundle).digest)
+    links = []
+
+    def plugs(engine):
+        links.append(ModbusLink(engine, ModbusTable(listen=Endpoint("127.0.0.1", 0))))
+        return Plugs(plc=links)
+
+    # nobody looks at times here, on a machine that may be busy
+    times = {"deadline_ns": 60 * _S, "pair_after_ns": 50 * _S, "resync_ns": 51 * _S}
+    plan = Plan(
+        data=folder,
+        products=(Product(),),
+        store_of=lambda number: store,
+        threads=1,
+        rules=Rules(trigger=TriggerKind.SOFTWARE, products=frozenset({1}), queue_parts=8, **times),
+        source=lambda wanted: Camera(bundle),
+        plugs=plugs,
+        product=1,
+    )
+    with started(plan) as engine:
+        threading.Thread(target=tell, args=(engine, links[0]), daemon=True).start()
+        engine.run()
+
+
+def tell(engine, link):
+    while engine.status().state is not State.READY:
+        time.sleep(POLL_S)
+    print(link.port, flush=True)
+    sys.stdin.read()
+    engine.stop()
+
+
+main()
