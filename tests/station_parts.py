@@ -191,13 +191,13 @@ class Site:
             self.failure = error
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Engine]:
-        """The station, judging in a thread of its own."""
+    def running(self, *states: State) -> Iterator[Engine]:
+        """The station, judging in a thread of its own, as soon as it is in one of these states (READY or FAULT)."""
         with started(self.plan) as engine:
             judging = threading.Thread(target=self._judge, args=(engine,), name="judge")
             judging.start()
             try:
-                until(lambda: engine.status().state in (State.READY, State.FAULT))
+                until(lambda: engine.status().state in (states or (State.READY, State.FAULT)))
                 yield engine
             finally:
                 engine.stop()
