@@ -2,12 +2,11 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from goodpart import LiveInspector, Store
+from goodpart import LiveInspector
 from goodpart.bundle.device import device_path
 from goodpart.drift import Drift, DriftAlarm, DriftPhase
 from goodpart_station.codes import Bits, Command, State
@@ -15,17 +14,14 @@ from goodpart_station.page.tokens import Role
 from page_station import READY, Station
 from peers import program
 from small_answers import good, near, refused, reject
-
-FORMAT_2 = Path(__file__).parents[1] / "fixtures" / "format_2"
+from station_parts import small_store
 
 WIDTHS = {"desktop": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    store.activate(store.add(FORMAT_2).digest)
-    with LiveInspector(store, threads=1) as made:
+    with LiveInspector(small_store(tmp_path_factory.mktemp("stores") / "bar"), threads=1) as made:
         yield made
 
 

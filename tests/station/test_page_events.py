@@ -39,6 +39,14 @@ def test_the_newest_part_and_24_before(tmp_path):
     assert state["shift"]["counts"]["GOOD"] == 30 and state["shift"]["counts"]["DEFECT"] == 1
 
 
+def test_parts_stand_in_their_order_whenever_they_are_answered(tmp_path):
+    with Station(tmp_path) as station, Watcher(station) as watcher:
+        station.put(good(1), reject(4), good(3))
+        state = watcher.until(lambda found: len(found["recent"]) == 3)
+    assert [part["seq"] for part in state["recent"]] == [4, 3, 1]
+    assert state["part"]["seq"] == 3
+
+
 def test_a_judgement_that_came_late_is_no_second_part(tmp_path):
     with Station(tmp_path) as station, Watcher(station) as watcher:
         timeout = answer(1, None, verdict=PartVerdict.TIMEOUT, reason=Reason.DEADLINE, detail=None, frame=None)

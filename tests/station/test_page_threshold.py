@@ -1,11 +1,10 @@
 """The threshold at the page, with a real bundle in a real store."""
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-from goodpart import LiveInspector, Store, UsageError
+from goodpart import LiveInspector, UsageError
 from goodpart.bundle.device import device_path
 from goodpart.facts.manifest import ThresholdRange
 from goodpart_station.codes import PartVerdict
@@ -16,15 +15,12 @@ from goodpart_station.part import Frame
 from page_station import ANY_PORT, Station
 from small_answers import answer
 from small_frames import draw_defect, draw_small
-
-FORMAT_1, FORMAT_2 = (Path(__file__).parents[1] / "fixtures" / name for name in ("format_1", "format_2"))
+from station_parts import small_store
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    store.activate(store.add(FORMAT_2).digest)
-    with LiveInspector(store, threads=1) as made:
+    with LiveInspector(small_store(tmp_path_factory.mktemp("stores") / "bar"), threads=1) as made:
         yield made
 
 

@@ -88,6 +88,7 @@ class Deeds:
         before, after = await self._desk.do(
             lambda: set_threshold(self._around, self._config.threshold_range, value, bundle=asked["bundle"])
         )
+        _log.info("%s: threshold from %.6g to %.6g sigmas", visitor.name, before, after)
         await self._note(visitor, f"threshold of bundle {asked['bundle']}", f"{before:.6g}", f"{after:.6g}")
         return JSONResponse({"threshold": after})
 
@@ -100,14 +101,12 @@ class Deeds:
         if do not in deeds:
             raise MalformedError(f'do: expected "acknowledge" or "new reference", found {do!r}')
         await self._desk.do(deeds[do])
+        _log.info("%s: drift: %s", visitor.name, do)
         await self._note(visitor, f"drift: {do}", None, None)
         return JSONResponse({"done": do})
 
     async def _note(self, visitor: Visitor, what: str, before: str | None, after: str | None) -> None:
-        """Audits what was done: always in the journal, and in the ring if it takes it."""
-        _log.info(
-            "%s: %s%s", visitor.name, what, f" from {before} to {after}" if before else f" {after or ''}".rstrip()
-        )
+        """Audits what was done in the ring, if there is one and it takes it."""
         ring = self._around.ring
         if ring is None:
             return

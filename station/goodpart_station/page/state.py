@@ -78,7 +78,8 @@ def shown(around: Around, shift: Shift, *, now: float) -> dict[str, Any]:
         "bundle": status.bundle[:_DIGEST_SHOWN],
         "threshold": None,
         "part": _part(recent[0], around.boot) if recent else None,
-        "recent": [_brief(each) for each in recent],
+        # parts are answered in another order than they came: one that is refused has not to wait for the judge
+        "recent": [_brief(each) for each in sorted(recent, key=lambda each: -each.result.part.seq)],
         "shift": {"since": round(shift.since), "counts": {each.name: count for each, count in shift.counts.items()}},
         "dropped": {sink.name: sink.dropped for sink in around.sinks if sink.dropped},
         "drift": _drift(around),
@@ -115,13 +116,11 @@ def _part(recent: Recent, boot: str) -> dict[str, Any]:
         "detail": result.detail,
         "at": round(result.at, 3),
         "late": result.late,
-        "judged": None,
         "ms": round(result.ms["total"], 1) if "total" in result.ms else None,
     }
     if inspection is not None:
         decimals = decimals_that_tell_apart([(inspection.score, inspection.threshold)], at_least=2)
         found |= {
-            "judged": inspection.verdict.value,
             "score": rounded(inspection.score, decimals),
             "threshold": rounded(inspection.threshold, decimals),
             "p_value": float(f"{inspection.p_value:.2g}"),
@@ -135,6 +134,7 @@ def _brief(recent: Recent) -> dict[str, Any]:
     return {
         "seq": recent.result.part.seq,
         "verdict": _verdict(recent).name,
+        "judged": None if inspection is None else inspection.verdict.value,
         "picture": recent.small is not None,
         "score": None if inspection is None else rounded(inspection.score, SCORE_DECIMALS),
     }

@@ -153,7 +153,7 @@
     let word, kind, facts = [], because = "", advice = "";
     if (part) { facts.push("Part " + part.seq + (part.part_id ? " (" + part.part_id + ")" : "")); }
     if (!state.judges) {
-      word = state.says; kind = "stopped"; because = state.why; advice = state.do;
+      word = state.says; kind = "stopped"; because = state.why.toUpperCase() === state.says ? "" : state.why; advice = state.do;
       if (part) { facts[0] = "Last part " + part.seq + ": " + part.says; }
     } else if (!part) {
       word = "NO PART YET"; kind = "none"; because = state.why;
@@ -228,11 +228,12 @@
     };
     text("drift-phase", phases[drift.phase] || drift.phase);
     by("acknowledge").disabled = drift.alarms.length === 0;
-    const place = by("drift-alarms"), lines = drift.alarms.concat(drift.remarks), key = JSON.stringify(lines);
+    const place = by("drift-alarms"), key = JSON.stringify([drift.alarms, drift.remarks]);
     if (place.dataset.key === key) { return; }
     place.dataset.key = key;
     empty(place);
-    lines.forEach((words) => place.appendChild(make("li", words)));
+    drift.alarms.forEach((words) => place.appendChild(make("li", words, "alarm")));
+    drift.remarks.forEach((words) => place.appendChild(make("li", words, "quiet")));
   }
   function showFacts() {
     const now = state.threshold;
@@ -297,27 +298,33 @@
     const place = by("strip");
     if (shownBoot !== state.boot) { shownBoot = state.boot; empty(place); Object.keys(shown).forEach((seq) => { delete shown[seq]; }); }
     by("strip-none").hidden = state.recent.length > 0;
-    const kept = {};
-    state.recent.slice().reverse().forEach((part) => {
-      const key = part.verdict + part.picture;
-      kept[part.seq] = true;
+    const there = {};
+    let next = place.firstChild;
+    state.recent.forEach((part) => {
+      const word = part.verdict === "SIMULATED" && part.judged ? "sim. " + part.judged : verdictWord(part.verdict);
+      const key = word + part.picture;
+      there[part.seq] = true;
       if (!shown[part.seq] || shown[part.seq].key !== key) {
-        const item = make("li"), button = make("button");
-        button.type = "button";
-        button.appendChild(part.picture ? thumb(state.boot, part.seq, "") : make("span", "no picture", "gone"));
-        button.appendChild(make("b", verdictWord(part.verdict)));
-        button.appendChild(make("small", String(part.seq)));
-        button.className = part.verdict;
-        button.setAttribute("aria-label", "Part " + part.seq + ": " + verdictWord(part.verdict));
-        button.addEventListener("click", () => choose({boot: shownBoot, seq: part.seq, verdict: part.verdict}));
-        item.appendChild(button);
-        if (shown[part.seq]) { place.replaceChild(item, shown[part.seq].item); } else { place.insertBefore(item, place.firstChild); }
-        shown[part.seq] = {item: item, button: button, key: key};
+        const made = recentPart(part, word);
+        if (shown[part.seq]) { if (next === shown[part.seq].item) { next = made.item; } place.replaceChild(made.item, shown[part.seq].item); }
+        shown[part.seq] = {item: made.item, button: made.button, key: key};
       }
-      const current = chosen !== null && chosen.boot === state.boot && chosen.seq === part.seq;
+      const current = chosen !== null && chosen.boot === state.boot && chosen.seq === part.seq, item = shown[part.seq].item;
       shown[part.seq].button.setAttribute("aria-current", current ? "true" : "false");
+      if (item === next) { next = item.nextSibling; } else { place.insertBefore(item, next); }
     });
-    Object.keys(shown).forEach((seq) => { if (!kept[seq]) { place.removeChild(shown[seq].item); delete shown[seq]; } });
+    Object.keys(shown).forEach((seq) => { if (!there[seq]) { place.removeChild(shown[seq].item); delete shown[seq]; } });
+  }
+  function recentPart(part, word) {
+    const item = make("li"), button = make("button", null, part.verdict);
+    button.type = "button";
+    button.appendChild(part.picture ? thumb(state.boot, part.seq, "") : make("span", "no picture", "gone"));
+    button.appendChild(make("b", word));
+    button.appendChild(make("small", String(part.seq)));
+    button.setAttribute("aria-label", "Part " + part.seq + ": " + word);
+    button.addEventListener("click", () => choose({boot: shownBoot, seq: part.seq, verdict: part.verdict}));
+    item.appendChild(button);
+    return {item: item, button: button};
   }
 
   /* Kept frames and their labels. */
@@ -367,7 +374,8 @@
     words.appendChild(make("span", verdictWord(verdict), "chip " + verdict));
     words.appendChild(make("p", "Part " + frame.seq + ", " + when(frame.at) + (frame.score === null ? "" : ", score " + frame.score.toFixed(2)), "quiet"));
     words.appendChild(make("p", frame.product + ", " + (KEPT_FOR[frame.kept_for] || frame.kept_for), "quiet"));
-    words.appendChild(make("p", frame.label ? "Confirmed " + frame.label + " by " + frame.label_by : "Not confirmed", frame.label ? "" : "quiet"));
+    if (frame.label) { words.appendChild(make("p", "Confirmed " + frame.label + " by " + frame.label_by)); }
+    else if (frame.judged !== null) { words.appendChild(make("p", "Not confirmed", "quiet")); }
     item.appendChild(open); item.appendChild(words);
     if (may("operator") && frame.judged !== null) {
       const row = make("div", null, "row");
