@@ -1,8 +1,7 @@
 """A ring whose frames are drawn and labelled by the test, and the command that exports them."""
 
-from goodpart.cli.common import OneLineParser, add_commands, run, run_command
 from goodpart_bank_builder.data.labelled_export import read_labels
-from goodpart_station.cli import export as command
+from goodpart_station.cli.main import main as station
 from goodpart_station.ring.config import RingConfig
 from small_answers import AT, BOOT
 
@@ -10,10 +9,8 @@ CONFIG = RingConfig(random_rate=0.0, rejects_per_minute=1000, near_sigmas=100.0)
 
 
 def main(*arguments):
-    """The command line, as `goodpart-station export` runs it."""
-    parser = OneLineParser(prog="goodpart-station")
-    add_commands(parser, {"export": command})
-    return run(run_command, parser, ["export", *map(str, arguments)])
+    """`goodpart-station export`; returns the exit code."""
+    return station(["export", *map(str, arguments)])
 
 
 def draw(ring, result):

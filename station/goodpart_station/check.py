@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +33,20 @@ _FRAMES = 100
 
 _SPARE = 1.2
 """A deadline must be at least so many times the p99: a bare one would time out one part in a hundred."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A sink whose receiver can be tried."""
+
+    name: str
+
+    def check(self) -> str:
+        """What was found.
+
+        Raises:
+            GoodpartError: the receiver cannot be reached.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,8 +161,19 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
         yield Finding(name="source", passed=True, detail=engine.source.check())
     except GoodpartError as error:
         yield Finding(name="source", passed=False, detail=str(error))
+    yield from _receivers(plugs)
     if alone:
         yield from _links(plugs)
+
+
+def _receivers(plugs: Plugs) -> Iterator[Finding]:
+    """Brokers and other receivers of results."""
+    for sink in plugs.sinks:
+        if isinstance(sink, Checked):
+            try:
+                yield Finding(name=sink.name, passed=True, detail=sink.check())
+            except GoodpartError as error:
+                yield Finding(name=sink.name, passed=False, detail=str(error))
 
 
 def _links(plugs: Plugs) -> Iterator[Finding]:

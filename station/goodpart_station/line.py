@@ -13,7 +13,9 @@ class Line(Protocol):
         """A part is there. It always gets an answer: its verdict, or REFUSED with the reason.
 
         Args:
-            plc_seq: the number that the PLC gave it, 1 to 65535.
+            plc_seq: the number that the PLC gave it, 1 to 65535. The last number again is no trigger. 0 is none either:
+                it says that the PLC counts anew, and the next number is a trigger even if it is the last one. None for
+                a part that no PLC has announced.
             product: the number of the product that the PLC wants, 0 for whatever is judged now.
             part_id: what the PLC calls the part, 0 to 2^32 - 1.
         """

@@ -14,6 +14,7 @@ from goodpart_station.message import Messages, new_boot
 from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
+from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.replay import ReplaySource
@@ -84,9 +85,20 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     sinks: list[Sink] = []
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
-    if config.ring is not None:
-        sinks.append(RingSink(Ring(config.station.data / RING, config.ring, boot=boot)))
-    return Plugs(plc=plc, sinks=sinks)
+    ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
+    if ring is not None:
+        sinks.append(RingSink(ring))
+    told = outside(
+        engine,
+        messages,
+        data=config.station.data,
+        others=sinks,
+        mqtt=config.mqtt,
+        webhook=config.webhook,
+        drift=config.drift,
+        ring_bytes=None if ring is None else lambda: ring.used_bytes,
+    )
+    return Plugs(plc=plc, sinks=[*sinks, *told.sinks])
 
 
 def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:

@@ -1,11 +1,11 @@
-"""Kills a ring of images at random moments, while it keeps, labels, exports and starts, and looks at what is left.
+"""Kills a ring of images while it keeps, labels, exports and starts, and a log while it is written.
 
     python tests/attacks/kills_ring.py --kills 200 --seed 0
 
 Half of the kills come after a random time, half before a random one of the operation's own file operations. The next
 start must mend what is left: SQLite finds the index whole, every entry has its image and every image its entry, each
-image decodes, the cap holds, no labelled frame is gone that was not exported, and an export is whole or not there. One
-JSON object on stdout; exit code 1 if anything was not.
+image decodes, the cap holds, no labelled frame is gone that was not exported, an export is whole or not there, and
+the log's files hold every result once, in order. One JSON object on stdout; exit code 1 if anything was not.
 """
 
 import argparse
@@ -23,15 +23,18 @@ from attacks import kills  # isort: skip
 import cv2
 
 from goodpart.errors import GoodpartError
+from goodpart_station.message import Messages
 from goodpart_station.ring.config import LEAST_BYTES, RingConfig
 from goodpart_station.ring.export import Wanted, plan_export, write_export
 from goodpart_station.ring.index import INDEX
 from goodpart_station.ring.ring import Ring
+from goodpart_station.sinks.jsonl import JsonlSink
 from small_answers import AT, BOOT, BUNDLE, good, near, pixels, reject
 from station_disk import consistent, taken_bytes
 
 CONFIG = RingConfig(random_rate=0.2, rejects_per_minute=1000, max_bytes=LEAST_BYTES)
-OPERATIONS = ("keep", "label", "export", "start")
+OPERATIONS = ("keep", "label", "export", "start", "log")
+_KEPT = 3
 
 
 class Scene:
@@ -91,6 +94,29 @@ class Scene:
         self.ring.close()
 
     @property
+    def sink(self) -> JsonlSink:
+        """A log of small files, open and mended."""
+        found = JsonlSink(self.folder / "log.jsonl", Messages("line1", BOOT, CONFIG), max_bytes=10_000, keep=_KEPT)
+        found._open()
+        return found
+
+    def log(self) -> None:
+        # each of its steps in this thread: a forked child has no other
+        sink, numbers = self.sink, self.logged
+        first = numbers[-1] + 1 if numbers else 1
+        for seq in range(first, first + 60):
+            sink._append(good(seq))
+        assert sink.dropped == 0
+        sink._shut()
+
+    @property
+    def logged(self) -> list[int]:
+        """The numbers in all files of the log, the oldest first."""
+        ends = [*(f".{number}" for number in range(_KEPT, 0, -1)), ""]
+        files = [self.folder / f"log.jsonl{end}" for end in ends]
+        return [json.loads(line)["seq"] for path in files if path.exists() for line in path.read_bytes().splitlines()]
+
+    @property
     def out(self) -> Path:
         return self.folder / "export"
 
@@ -115,6 +141,9 @@ class Scene:
             lines = (self.out / "labels.jsonl").read_text().splitlines()
             assert {json.loads(line)["file"] for line in lines[1:]} == {path.name for path in self.out.glob("*.png")}
         ring.close()
+        self.sink._shut()
+        numbers = self.logged
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
 
     def leftovers(self) -> list[str]:
         found = itertools.chain(self.folder.rglob("*.tmp"), self.folder.rglob(".*.partial"))

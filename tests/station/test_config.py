@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -197,7 +198,7 @@ def test_the_template(read_text):
 def test_the_defaults_that_the_template_shows(read_text):
     least = read_text(template())
     text = template()
-    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s"):
+    for key in ("late_limit", "queue_parts", "auto_reset", "preload", "keep = 1000", "max_megapixels", "timeout_s = 2"):
         text = re.sub(rf"(?m)^# ({key})", r"\1", text)
     full = read_text(text)
     assert (full.station, full.products, full.source) == (least.station, least.products, least.source)
@@ -224,3 +225,16 @@ def test_a_new_table_is_a_dataclass_and_one_line(tmp_path):
     assert read_ring("") == {"ring": None}
     with pytest.raises(UsageError, match=r"line\.toml:3: random_rate: expected a share of 0 to 1, found 2"):
         read_ring("[ring]\n\nrandom_rate = 2\n")
+
+
+def test_the_docs_name_every_key():
+    docs = Path(__file__).parents[2] / "docs"
+    text = "".join(page.read_text(encoding="utf-8") for page in sorted(docs.glob("station*.md")))
+    keys = {
+        key.name
+        for hint in typing.get_type_hints(Config).values()
+        for cls in typing.get_args(hint) or (hint,)
+        if dataclasses.is_dataclass(cls) and cls is not Places
+        for key in dataclasses.fields(cls)
+    }
+    assert {key for key in keys if f"`{key}`" not in text} == set()

@@ -12,7 +12,8 @@ from goodpart_station.ring.config import LEAST_BYTES, RingConfig
 from goodpart_station.ring.ring import Ring
 from goodpart_station.ring.room import remove_rows
 from labelled_ring import CONFIG, draw, exported, label, main
-from small_answers import AT, BOOT, answer, good, near, pixels, reject
+from small_answers import AT, BOOT, answer, good, near, pixels, refused, reject
+from station_disk import largest_file
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_an_unknown_frame_of_the_draw_sets_no_threshold(ring, tmp_path):
 
 
 def test_one_product_and_no_replay(ring, tmp_path, capsys):
-    ring.keep(reject(1))
+    draw(ring, good(1))
     ring.keep(reject(2, product="nut"))
     ring.keep(reject(3, simulated=True, verdict=PartVerdict.SIMULATED))
     for seq in (1, 2, 3):
@@ -118,7 +119,29 @@ def test_one_product_and_no_replay(ring, tmp_path, capsys):
     assert set(exported(tmp_path / "replay")[1]) == {3}
     # a replay is no reason to begin later with the camera's frames
     assert main(folder, "--labels", "good", "--out", tmp_path / "real", "--product", "bracket") == 0
-    assert ring.frames.frame_of(BOOT, 1).exported is not None
+    assert exported(tmp_path / "real") == ((1, 1, 0, 0), {1: ("good", "random")})
+
+
+def test_an_export_of_defects_moves_no_end(ring, tmp_path):
+    draw(ring, good(1))
+    draw(ring, reject(2))
+    for seq, word in ((1, "good"), (2, "defect")):
+        label(ring, seq, word)
+    assert main(ring.frames.folder, "--labels", "defect", "--out", tmp_path / "a") == 0
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "b") == 0
+    assert exported(tmp_path / "b") == ((2, 1, 1, 0), {1: ("good", "random")})
+
+
+def test_frames_that_the_disk_did_not_take_count_as_drawn(ring, tmp_path):
+    ring.config = RingConfig(random_rate=1.0, retry_s=1e-9)
+    with largest_file(10_000):
+        for seq in (1, 2):
+            assert not ring.keep(good(seq))
+        assert not ring.keep(refused(3))
+    assert ring.keep(good(4))
+    label(ring, 4, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "out") == 0
+    assert exported(tmp_path / "out")[0] == (3, 1, 0, 2)
 
 
 def test_what_is_gone_since_the_last_export_is_not_missed_by_the_next(ring, tmp_path):
@@ -132,7 +155,7 @@ def test_what_is_gone_since_the_last_export_is_not_missed_by_the_next(ring, tmp_
     label(ring, 30, "good")
     assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "b") == 0
     assert exported(tmp_path / "b") == ((1, 1, 0, 0), {30: ("good", "random")})
-    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "c", "--since", "2026-11-26") == 0
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "c", "--since", "2026-11-26T18:10") == 0
     assert exported(tmp_path / "c")[0] == (2, 2, 0, 0)
 
 
@@ -163,7 +186,7 @@ def test_an_interrupted_export_leaves_nothing_and_may_run_again(ring, tmp_path, 
     for seq in range(1, 4):
         ring.keep(reject(seq))
         label(ring, seq, "good")
-    places = {"frame": "goodpart_station.ring.export.shutil.copyfile", "labels": "pathlib.Path.write_text",
+    places = {"frame": "goodpart_station.ring.export.write_flushed", "labels": "pathlib.Path.write_text",
               "mark": "goodpart_station.ring.export._mark"}  # fmt: skip
 
     def interrupted(*_, **__):

@@ -51,6 +51,15 @@ def test_files_are_set_aside_by_size_and_the_oldest_goes(tmp_path):
     assert len(kept) > 2 * each
 
 
+def test_a_number_that_a_kill_left_free_is_used_and_nothing_goes(tmp_path):
+    log = tmp_path / "results.jsonl"
+    for end, seq in (("", 105), (".1", 104), (".3", 102)):
+        log.with_name(f"results.jsonl{end}").write_bytes(MESSAGES.line(good(seq)) + b"\n")
+    write(log, range(106, 106 + 10_000 // LINE), max_bytes=10_000, keep=3)
+    heads = {end: seqs(log.with_name(f"results.jsonl{end}"))[0] for end in (".1", ".2", ".3")}
+    assert heads == {".1": 105, ".2": 104, ".3": 102}
+
+
 def test_no_old_file_stays_if_none_is_wanted(tmp_path):
     log = tmp_path / "results.jsonl"
     write(log, range(100, 150), max_bytes=10_000, keep=0)

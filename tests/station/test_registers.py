@@ -13,6 +13,7 @@ from goodpart_station.links.registers import (
     INPUTS,
     Acknowledge,
     Ask,
+    CountAnew,
     Discrete,
     Heartbeat,
     Holding,
@@ -96,7 +97,15 @@ def test_a_repeated_write_asks_for_nothing(values):
 
 
 def test_zero_asks_for_no_part_and_acknowledges_none():
-    assert events([0, 7, 7, 0, 0, 0, 0, 0], [0] * 8) == []
+    assert events([0, 7, 7, 0, 0, 0, 0, 0], [0] * 8) == [CountAnew()]
+
+
+def test_a_plc_that_counts_anew_may_use_its_last_number_again(memory, line):
+    assert memory.write_holdings(Holding.TRIGGER_SEQ, [1])
+    assert memory.write_holdings(Holding.TRIGGER_SEQ, [1])
+    assert memory.write_holdings(Holding.TRIGGER_SEQ, [0])
+    assert memory.write_holdings(Holding.TRIGGER_SEQ, [1])
+    assert line.calls == [("trigger", 1, 0, 0), ("trigger", 0, 0, 0), ("trigger", 1, 0, 0)]
 
 
 def test_a_trigger_takes_what_stands_beside_it(memory, line):

@@ -84,6 +84,11 @@ def test_labels_take_half_of_the_room_at_most(ring):
     # a new word for a frame that is labelled already, and one of another reason
     first = next(frame for frame in ring.frames.newest() if frame.label)
     ring.label(first.id, "good", who="anna", at=AT)
+    # an exported one that gets a new word is to be exported again, and so takes room
+    with ring._index.writing() as connection:
+        connection.execute("UPDATE frame SET label = 'good', label_at = 1, exported = 1 WHERE seq = 1")
+    with pytest.raises(UsageError, match="found it taken; export them"):
+        ring.label(ring.frames.frame_of(BOOT, 1).id, "defect", who="anna", at=AT)
     for seq in range(10, 40):
         assert ring.keep(reject(seq, picture=big))
     assert sum(frame.label is not None for frame in ring.frames.newest(count=100)) == labelled
@@ -191,6 +196,7 @@ def test_an_input_output_error_at_any_step(ring, now, monkeypatch, step):
         for seq in range(9, 12):
             ring.keep(reject(seq, picture=big))
         assert ring.bits == Bits.DISK_FULL
+    assert not list(ring.frames.folder.rglob("*.tmp"))
     now[0] = CONFIG.retry_s
     assert ring.keep(reject(20, picture=big))
     assert ring.bits == Bits(0)

@@ -121,8 +121,9 @@ class Flow:
         times = [self._pairing.next_ns, self.admission.next_ns, resync_ns]
         for hand in self._hands.open():
             times.append(hand.part.deadline_ns)
-            if hand.judgement is not None and hand.frame is not None:
-                times.append(self._pairing.certain_from(hand.frame))
+            # known before the judge has done its part, so that the judge makes nothing due earlier
+            if hand.frame is not None and (certain_ns := self._pairing.certain_from(hand.frame)) > self._now_ns:
+                times.append(certain_ns)
         return min((each for each in times if each is not None), default=None)
 
     def _unannounced(self, frame: Frame) -> None:

@@ -17,6 +17,7 @@ from goodpart_station.config.tables import (
 )
 from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.ring.config import RingConfig
+from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
 
 _MS = 1_000_000
 _DEFAULT_AFTER_MS, _DEFAULT_RESYNC_MS = 100.0, 500.0
@@ -34,7 +35,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl, ring: its tables.
+        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift: its tables.
     """
 
     places: Places
@@ -44,6 +45,9 @@ class Config:
     modbus: ModbusTable | None = table("plc.modbus")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
+    mqtt: MqttSettings | None = table("sink.mqtt")
+    webhook: WebhookSettings | None = table("sink.webhook")
+    drift: DriftSettings | None = table("drift")
 
     @property
     def start_product(self) -> int:

@@ -11,6 +11,7 @@ from goodpart_station.links.registers import (
     INPUTS,
     Acknowledge,
     Ask,
+    CountAnew,
     Event,
     Heartbeat,
     SlotRegisters,
@@ -97,6 +98,8 @@ class Memory:
             case Ask(seq, command, product):
                 result = self._line.command(command, product=product, who="plc") if seq else Reason.NONE
                 self._answered = (seq, int(result))
+            case CountAnew():
+                self._line.trigger(0)
             case Trigger(seq, product, part_id):
                 self._forget(seq)
                 self._line.trigger(seq, product=product, part_id=part_id)

@@ -108,7 +108,12 @@ class Trigger:
     part_id: int
 
 
-Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger
+@dataclasses.dataclass(frozen=True, slots=True)
+class CountAnew:
+    """The PLC counts its parts anew: the next number is a part even if it is that of the last one."""
+
+
+Event: TypeAlias = Heartbeat | Acknowledge | Ask | Trigger | CountAnew
 
 
 def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
@@ -133,6 +138,8 @@ def events(before: Sequence[int], after: Sequence[int]) -> list[Event]:
     if (seq := after[Holding.TRIGGER_SEQ]) not in (0, before[Holding.TRIGGER_SEQ]):
         part_id = after[Holding.PART_ID_HIGH] << 16 | after[Holding.PART_ID_LOW]
         found.append(Trigger(seq, after[Holding.PRODUCT], part_id))
+    elif seq != before[Holding.TRIGGER_SEQ]:
+        found.append(CountAnew())
     return found
 
 

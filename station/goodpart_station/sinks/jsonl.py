@@ -8,6 +8,7 @@ from pathlib import Path
 from goodpart.errors import UsageError
 from goodpart_station.message import Messages
 from goodpart_station.part import Result
+from goodpart_station.sinks.courier import without_pixels
 from goodpart_station.sinks.worker import Worker
 
 RESULTS = 1000
@@ -63,7 +64,7 @@ class JsonlSink:
 
     def put(self, result: Result) -> None:
         """Hands a result over, without waiting."""
-        self._worker.put(result)
+        self._worker.put(without_pixels(result))
 
     def start(self) -> None:
         """Mends the last line of an earlier run, and starts the thread.
@@ -130,14 +131,13 @@ class JsonlSink:
 
     def _rotate(self) -> None:
         self._shut()
-        names = [
-            self._path,
-            *(self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._keep + 1)),
-        ]
-        names[-1].unlink(missing_ok=True)
-        for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
-            if newer.exists():
-                newer.replace(older)
+        kept = [self._path.with_name(f"{self._path.name}.{number}") for number in range(1, self._keep + 1)]
+        names = [self._path, *kept]
+        # a kill between two renames leaves a number free; nothing has to go then
+        free = next((number for number, path in enumerate(names) if not path.exists()), self._keep)
+        names[free].unlink(missing_ok=True)
+        for number in range(free, 0, -1):
+            names[number - 1].replace(names[number])
 
     def _shut(self) -> None:
         if self._handle is not None:
