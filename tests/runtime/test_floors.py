@@ -51,6 +51,7 @@ FLOORS = {
         {"message"},
         {"conductor"},
         {"sources", "links", "sinks", "products", "results"},
+        {"page"},
         {"judge", "feed", "config"},
         {"engine"},
         {"io_loop"},

@@ -133,7 +133,7 @@ def test_an_alarm_is_told_with_its_beginning_and_its_end(reporter, line, heard, 
         head | {"active": True, "since": since, "at": since},
         head | {"active": False, "since": since, "at": "2023-11-14T22:13:21.000Z"},
     ]
-    assert "alarm FAULT" in caplog.text
+    assert "alarm FAULT: no frame" in caplog.text
 
 
 def test_drops_of_a_sink_are_an_alarm(line, heard):

@@ -92,7 +92,7 @@ class Reporter:
         dropped = {sink.name: sink.dropped for sink in self._sinks}
         for alarm in self._board.look(status, state, dropped, now_ns=now_ns, at=at):
             level = logging.WARNING if alarm.is_active else logging.INFO
-            _LOG.log(level, "alarm %s %s: %s", alarm.kind.value, "" if alarm.is_active else "has gone", alarm.words)
+            _LOG.log(level, "alarm %s%s: %s", alarm.kind.value, "" if alarm.is_active else " has gone", alarm.words)
             for announcer in self._announcers:
                 announcer.tell_alarm(self._head | _plain_alarm(alarm, at))
         self._look_at_figures(now_ns, at)
