@@ -77,7 +77,7 @@ class Camera:
     simulated = False
 
     def __init__(self) -> None:
-        self.box: queue.SimpleQueue[Frame | Exception | threading.Event] = queue.SimpleQueue()
+        self.box: queue.SimpleQueue[Frame | Exception | Callable[[], None]] = queue.SimpleQueue()
         self.triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self.finished: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -86,8 +86,8 @@ class Camera:
             found = taken(self.box, 0.01)
             if isinstance(found, Exception):
                 raise found
-            if isinstance(found, threading.Event):
-                assert found.wait(60)
+            if callable(found):
+                found()
             else:
                 yield found
 
