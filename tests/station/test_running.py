@@ -159,7 +159,7 @@ def test_a_source_that_hangs_is_lost_until_it_shows_life(tmp_path):
     site.plan = dataclasses.replace(site.plan, source_timeout_s=0.3)
     with site.running() as engine:
         hang = threading.Event()
-        site.camera.box.put(hang)
+        site.camera.box.put(lambda: hang.wait(60))
         until(lambda: engine.status().state is State.FAULT)
         assert "expected life from the source, found none for 0.3 s" in engine.status().why
         hang.set()
