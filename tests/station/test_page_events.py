@@ -86,6 +86,15 @@ def test_a_removed_token_ends_its_stream(tmp_path):
         assert station.ask("/me", role=Role.VIEWER)[0] == 401
 
 
+def test_a_page_that_stands_still_says_why(tmp_path, caplog, monkeypatch):
+    with Station(tmp_path) as station:
+        ended = threading.Event()
+        station.page._tasks[1].add_done_callback(lambda _: ended.set())
+        monkeypatch.setattr(station.live, "take_in", lambda: 1 / 0)
+        assert ended.wait(WAIT_S)
+    assert "shows no new state" in caplog.text and "ZeroDivisionError" in caplog.text
+
+
 def test_nobody_gets_a_state_of_before_they_came():
     async def look():
         newest = Newest()

@@ -84,6 +84,17 @@ def test_a_damaged_trend_is_moved_aside(tmp_path, caplog):
     assert (tmp_path / "trend.db.damaged").read_bytes().startswith(b"nothing like")
 
 
+def test_a_disk_without_a_trend_lets_the_station_start(tmp_path, caplog):
+    (tmp_path / TREND_NAME).mkdir()
+    with Station(tmp_path, ring=None) as station, Watcher(station) as watcher:
+        station.put(good(1))
+        assert watcher.until(lambda found: found["part"])["shift"]["counts"]["GOOD"] == 1
+        assert station.ask("/trend", role=Role.VIEWER)[1]["points"] == []
+    assert "there is none" in caplog.text
+    # nothing is moved aside that may be whole
+    assert [path.name for path in tmp_path.glob("trend*")] == [TREND_NAME]
+
+
 def test_a_disk_that_takes_nothing_costs_minutes_alone(trend, caplog):
     trend._database.execute("pragma query_only = on")
     trend.write([minute(0)])

@@ -11,7 +11,7 @@ from goodpart.store.store import Store
 from goodpart_station.products import Products
 from small_frames import draw_small
 from small_network import small_bundle
-from station_parts import small_store
+from station_parts import small_store, until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +71,8 @@ def test_preloaded_products_stay(tmp_path):
     line = Line(tmp_path, preload=(1, 3))
     line.products.start()
     assert line.after_prepare(2) == (2, None)
+    until(lambda: all(line.products.get(number) is not None for number in (1, 2, 3)))
+    assert line.after_prepare(1) == (1, None)
     assert all(line.products.get(number) is not None for number in (1, 2, 3))
     line.products.close()
 

@@ -100,6 +100,7 @@ class Page:
             await self._end()
             raise
         self._tasks = [asyncio.create_task(self._server.serve(sockets=sockets)), asyncio.create_task(self._tick())]
+        self._tasks[1].add_done_callback(_tell_end)
         up = asyncio.create_task(self._server.up.wait())
         await asyncio.wait([self._tasks[0], up], return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
@@ -173,6 +174,12 @@ class Page:
     def _store(self, over: list[Minute]) -> None:
         if over:
             self._app.desk.errand(lambda: self._trend.write(over))
+
+
+def _tell_end(ticking: asyncio.Task[None]) -> None:
+    """Says why the page stands still: browsers see only that nothing comes any more."""
+    if not ticking.cancelled() and (error := ticking.exception()) is not None:
+        _log.critical("the page shows no new state any more", exc_info=error)
 
 
 class _Server(uvicorn.Server):

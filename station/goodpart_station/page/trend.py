@@ -85,18 +85,29 @@ class Trend:
         self._database: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Opens the database. A damaged one is set aside: a trend is not worth a station that does not start."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Opens the database. A trend is not worth a station that does not start.
+
+        A damaged database is set aside. On a disk that takes none there is no trend, and the journal says so.
+        """
         try:
-            self._database = _opened(self._path)
-        except sqlite3.DatabaseError as error:
-            _log.warning("%s: expected a trend, found %s; it is moved aside", self._path, error)
-            for ending in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    self._path.with_name(self._path.name + ending).replace(
-                        self._path.with_name(f"{self._path.name}.damaged{ending}")
-                    )
-            self._database = _opened(self._path)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._database = _opened(self._path)
+            except sqlite3.OperationalError:
+                # the disk's fault: what the file holds may be whole
+                raise
+            except sqlite3.DatabaseError as error:
+                _log.warning("%s: expected a trend, found %s; it is moved aside", self._path, error)
+                self._move_aside()
+                self._database = _opened(self._path)
+        except (OSError, sqlite3.Error) as error:
+            _log.warning("%s: expected a disk that takes the trend, found %s; there is none", self._path, error)
+
+    def _move_aside(self) -> None:
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                there = self._path.with_name(self._path.name + ending)
+                there.replace(self._path.with_name(f"{self._path.name}.damaged{ending}"))
 
     def add(self, result: Result) -> list[Minute]:
         """Takes a part; returns the minutes that are over with it."""
@@ -144,10 +155,8 @@ class Trend:
         "threshold"; where several minutes make a point, the median is that of the busiest one, and the others are
         the widest.
         """
-        if self._database is None:
-            return []
         step = max(1, -(-int(until - since) // (_MINUTE_S * MOST_POINTS)))
-        rows = self._database.execute(
+        rows = self._ask(
             # SQLite takes the bare columns from the row that has the maximum
             "select minute / ? * ?, max(scored), median, threshold, min(low), max(high), max(highest), sum(scored) "
             "from minute where product = ? and minute between ? and ? and scored > 0 group by 1 order by 1",
@@ -159,14 +168,21 @@ class Trend:
 
     def counts(self, *, since: float) -> dict[PartVerdict, int]:
         """How many parts of all products got each verdict, in minutes that began at or after a time."""
-        if self._database is None:
-            return dict.fromkeys(COUNTED, 0)
         sums = ", ".join(f"ifnull(sum({verdict.name.lower()}), 0)" for verdict in COUNTED)
-        row = self._database.execute(
+        rows = self._ask(
             f"select {sums} from minute where minute >= ?",  # noqa: S608
             (-int(-since // _MINUTE_S),),
-        ).fetchone()
-        return dict(zip(COUNTED, row, strict=True))
+        )
+        return dict(zip(COUNTED, rows[0], strict=True)) if rows else dict.fromkeys(COUNTED, 0)
+
+    def _ask(self, asked: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if self._database is None:
+            return []
+        try:
+            return self._database.execute(asked, values).fetchall()
+        except sqlite3.Error as error:
+            _log.warning("%s: expected a trend that can be read, found %s", self._path, error)
+            return []
 
     def close(self) -> None:
         """Stores what still grows, and closes the database."""
