@@ -65,6 +65,21 @@ print("ready", flush=True)
 server.serve_forever()
 """
 
+_VIEWER = """
+import itertools, sys, time, urllib.request
+
+def get(path):
+    return urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{path}", timeout=600)
+
+print("ready", flush=True)
+with get("/events") as events:
+    for number, line in enumerate(events):
+        if number % 100 == 0:
+            for path in ("/", "/metrics", "/parts"):
+                with get(path) as answer:
+                    answer.read()
+"""
+
 
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
@@ -87,6 +102,13 @@ def receiver(folder: Path) -> Iterator[WebhookSettings]:
 def plc(port: int) -> Iterator[None]:
     """A PLC that waits for READY, and announces a part as soon as the last one is answered."""
     with _child([sys.executable, "-c", _PLC, str(port)]):
+        yield
+
+
+@contextlib.contextmanager
+def viewer(port: int) -> Iterator[None]:
+    """A browser that follows the page's states, and asks for page, parts and metrics every now and then."""
+    with _child([sys.executable, "-c", _VIEWER, str(port)]):
         yield
 
 

@@ -88,8 +88,9 @@ def rules(trigger: TriggerKind, *, simulated: bool = False, auto_reset: bool = T
 
 def random_items(rng: random.Random, count: int) -> list[Item]:
     """A schedule in which much goes wrong. It keeps what the conductor must be able to rely on; see `tamed`."""
-    trouble = rng.choice((0.0, 0.1, 0.4))
-    fates, events = list(Fate), list(Event)
+    trouble = rng.choice((0.0, 0.1, 0.4, 0.7))
+    # few kinds of trouble at a time: two faults that only together do harm then meet more often
+    fates, events = rng.sample(list(Fate), rng.randint(1, 6)), rng.sample(list(Event), rng.randint(1, 4))
     items = [
         Item(
             gap=rng.choice((rng.randint(1, 60), rng.randint(60, 250), rng.randint(180, 400))),

@@ -77,7 +77,7 @@ class Camera:
     simulated = False
 
     def __init__(self) -> None:
-        self.box: queue.SimpleQueue[Frame | Exception | threading.Event] = queue.SimpleQueue()
+        self.box: queue.SimpleQueue[Frame | Exception | Callable[[], None]] = queue.SimpleQueue()
         self.triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self.finished: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -86,8 +86,8 @@ class Camera:
             found = taken(self.box, 0.01)
             if isinstance(found, Exception):
                 raise found
-            if isinstance(found, threading.Event):
-                assert found.wait(60)
+            if callable(found):
+                found()
             else:
                 yield found
 
@@ -191,13 +191,13 @@ class Site:
             self.failure = error
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Engine]:
-        """The station, judging in a thread of its own."""
+    def running(self, *states: State) -> Iterator[Engine]:
+        """The station, judging in a thread of its own, as soon as it is in one of these states (READY or FAULT)."""
         with started(self.plan) as engine:
             judging = threading.Thread(target=self._judge, args=(engine,), name="judge")
             judging.start()
             try:
-                until(lambda: engine.status().state in (State.READY, State.FAULT))
+                until(lambda: engine.status().state in (states or (State.READY, State.FAULT)))
                 yield engine
             finally:
                 engine.stop()

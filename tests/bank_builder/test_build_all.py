@@ -12,9 +12,9 @@ import pytest
 from goodpart._host.locks import hold
 from goodpart.cli.main import main as goodpart
 from goodpart_bank_builder.cli.main import main
+from goodpart_bank_builder.life.alone import lock_file
 from goodpart_bank_builder.many.processes import build_in_processes
 from goodpart_bank_builder.many.row import Row, State
-from goodpart_bank_builder.many.stamp import lock_file
 from small_products import contents, draw_products
 
 BUILD_ALL = [sys.executable, "-m", "goodpart_bank_builder.cli.main", "build-all"]

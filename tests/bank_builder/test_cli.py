@@ -23,7 +23,7 @@ def test_every_command_has_options_a_summary_and_a_run(command):
     assert callable(command.run)
 
 
-OF_RECIPES = {"batches", "parent", "profile"}
+OF_RECIPES = {"calibrates_since", "batches", "parent", "profile"}
 """What a recipe alone says; each is a key of it or follows from its bundle."""
 
 

@@ -10,11 +10,11 @@ import pytest
 from goodpart._host.locks import hold
 from goodpart.errors import UsageError
 from goodpart_bank_builder.cli.main import main
+from goodpart_bank_builder.life.alone import lock_file
 from goodpart_bank_builder.many.build_all import build_all
 from goodpart_bank_builder.many.cluster import Cluster, differences, machine_facts
 from goodpart_bank_builder.many.product import build_product
 from goodpart_bank_builder.many.row import State
-from goodpart_bank_builder.many.stamp import lock_file
 from small_products import contents, draw_products
 
 

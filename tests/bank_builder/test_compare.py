@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from goodpart.facts.calibration import RateUnit
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.build.build import build_bundle
 from goodpart_bank_builder.cli.main import main
 from goodpart_bank_builder.compare.comparison import CompareSettings, compare
 from goodpart_bank_builder.compare.decide import Outcome, Reason, decide
+from goodpart_bank_builder.compare.kept import Kept
 from goodpart_bank_builder.compare.paired import AreaChange, Change
 from goodpart_bank_builder.compare.speed import Speed
 from goodpart_bank_builder.data.dataset import read_categories
@@ -197,6 +199,7 @@ def test_a_bundle_for_other_channels_refuses_all_images_in_one_line(work, data, 
 
 
 CHANGE = Change(of=100, old=5, new=5, only_old=0, only_new=0, p_value=1.0)
+ROSE = dataclasses.replace(CHANGE, new=15, only_new=10, p_value=0.002)
 AREA = AreaChange(old=0.9, new=0.85, low=-0.08, high=-0.01, replicates=10, seed=0)
 SPEED = Speed(frames=9, rounds=3, old_p99_ms=10, new_p99_ms=12, ratio=1.2, low=1.15, high=1.25)
 
@@ -205,7 +208,7 @@ SPEED = Speed(frames=9, rounds=3, old_p99_ms=10, new_p99_ms=12, ratio=1.2, low=1
     ("changes", "reason"),
     [
         ({"area": AREA}, Reason.AUROC),
-        ({"false_rejects": dataclasses.replace(CHANGE, new=15, only_new=10, p_value=0.002)}, Reason.FALSE_REJECTS),
+        ({"false_rejects": ROSE, "kept": Kept(unit=RateUnit.IMAGE, rejected=15, of=100)}, Reason.FALSE_REJECTS),
         ({"speed": SPEED}, Reason.LATENCY),
     ],
 )
@@ -222,6 +225,8 @@ def test_each_rule_speaks_against_new_by_itself(work, data, changes, reason):
         {"area": dataclasses.replace(AREA, high=0.001)},
         {"false_rejects": dataclasses.replace(CHANGE, new=10, only_new=6, only_old=1, p_value=0.125)},
         {"speed": dataclasses.replace(SPEED, low=1.05)},
+        # OLD rejected fewer than it was allowed to, and NEW keeps its promise of a tenth
+        {"false_rejects": ROSE, "kept": Kept(unit=RateUnit.IMAGE, rejected=10, of=100)},
     ],
 )
 def test_what_chance_explains_does_not(work, data, changes):

@@ -9,12 +9,13 @@ import pytest
 from goodpart._host.locks import hold
 from goodpart.bundle.bundle import read_bundle
 from goodpart_bank_builder.build.sign import make_keys
-from goodpart_bank_builder.many import product as product_module
-from goodpart_bank_builder.many import stamp as stamp_module
+from goodpart_bank_builder.life import rebuild as rebuild_module
+from goodpart_bank_builder.life import stamp as stamp_module
+from goodpart_bank_builder.life.alone import lock_file
+from goodpart_bank_builder.life.stamp import built_file, read_built, stamp_of
 from goodpart_bank_builder.many.check import check_products
 from goodpart_bank_builder.many.product import build_product
 from goodpart_bank_builder.many.row import Row, State
-from goodpart_bank_builder.many.stamp import built_file, lock_file, read_built, stamp_of
 from goodpart_bank_builder.recipe.recipe import read_recipe
 from small_frames import draw_small
 from small_network import small_backbone
@@ -127,7 +128,7 @@ def test_an_attempt_after_a_kill_makes_the_same_bundle(file, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(product_module, "write_built", killed)
+        patch.setattr(rebuild_module, "write_built", killed)
         build_product(file, wait=True)
     first = contents(file.parent / "bundles" / "a")
     assert why(file) == ("recipe", "another bundle")
@@ -138,7 +139,9 @@ def test_an_attempt_after_a_kill_makes_the_same_bundle(file, monkeypatch):
 
 def test_a_product_that_another_build_holds(file):
     file.write_text(file.read_text().replace("= 0.1", "= 0.2"))
-    handle = hold(lock_file(file.parent / "bundles" / "a"))
+    lock = lock_file(file.parent / "bundles" / "a")
+    lock.touch()
+    handle = hold(lock)
     assert handle is not None
     with open(handle):
         assert build_product(file, wait=False).state is State.OUT_OF_DATE

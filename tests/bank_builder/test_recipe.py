@@ -23,6 +23,7 @@ sha256 = "{DIGEST}"
 name = "start"
 images = "good"
 calibrates = true
+taken = "2026-10"
 digest = "{DIGEST}"
 
 [[batch]]
@@ -39,6 +40,7 @@ method = "split"
 false_reject_rate = 0.02
 unit = "part"
 calibration_parts = 1000
+calibrates_since = "2026-10-01"
 
 [bank]
 profile = "default"
@@ -64,6 +66,7 @@ WRONG = {
     "false_reject_rate": "1.0", "unit": '"frame"', "calibration_parts": "0", "profile": "false", "seed": "4294967296",
     "ignore": "true", "ignore_sha256": "2026-11-01", "exclude": '"one.png"', "head": '"on"', "thumbnails": "1",
     "any_size": "0", "skip_unreadable": '"false"', "max_megapixels": "nan", "key": "[1]", "embeddings_mb": "1.5",
+    "taken": "2026-11-01", "calibrates_since": '"2026-13"',
 }  # fmt: skip
 """A wrong value for every key."""
 
@@ -104,6 +107,8 @@ def test_every_key_is_read(folder):
     assert [batch.name for batch in found.batches] == ["start", "2026-11, near"]
     assert [batch.calibrates for batch in found.batches] == [True, False]
     assert [batch.digest for batch in found.batches] == [DIGEST, None]
+    assert [batch.taken for batch in found.batches] == ["2026-10", None]
+    assert found.calibrates_since == "2026-10-01"
     assert [batch.images for batch in found.batches] == [folder / "good", folder / "near.txt"]
     assert (found.group, found.group_gap) == (r"num_(\d+)", 100)
     assert (found.calibration.value, found.false_reject_rate, found.rate_per.value) == ("split", 0.02, "part")
@@ -169,8 +174,8 @@ def test_the_second_batch_is_named_by_its_own_line(folder):
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        (FULL.replace("[sign]", "[signature]"), ":47: expected one of the tables"),
-        (FULL.replace("seed = 3", "seed = "), ":34: expected TOML"),
+        (FULL.replace("[sign]", "[signature]"), ":49: expected one of the tables"),
+        (FULL.replace("seed = 3", "seed = "), ":36: expected TOML"),
         (FULL.replace("[[batch]]", "[batch]", 1).replace("[[batch]]", "[calibration2]"), ":"),
         (FULL.replace('name = "start"\n', ""), ":11: expected the key 'name'"),
         (FULL.replace('"start"', '"a/b"'), ":12: batch: expected"),

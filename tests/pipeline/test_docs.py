@@ -56,6 +56,7 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     *[(goodpart_station, [name]) for name in ("init", "check", "run", "export", "release")],
     *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
     *[(goodpart_station, ["products", name]) for name in ("list", "add", "activate")],
+    *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
 ]
 
 

@@ -45,8 +45,8 @@ FLOORS = {
         {"cli"},
     ],
     "station/goodpart_station": [
-        {"codes", "mailbox", "notify", "life", "clock", "settings"},
-        {"part"},
+        {"codes", "mailbox", "notify", "life", "settings"},
+        {"part", "clock"},
         {"line", "ring"},
         {"message"},
         {"conductor"},

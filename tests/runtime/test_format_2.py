@@ -1,4 +1,4 @@
-"""Bundle format 2, a draft: the images, where each bank vector comes from, and every way in which they can be wrong."""
+"""Bundle format 2: the images, where each bank vector comes from, and every way in which they can be wrong."""
 
 import hashlib
 import json

@@ -186,7 +186,7 @@ def test_an_interrupted_export_leaves_nothing_and_may_run_again(ring, tmp_path, 
     for seq in range(1, 4):
         ring.keep(reject(seq))
         label(ring, seq, "good")
-    places = {"frame": "goodpart_station.ring.export.shutil.copyfile", "labels": "pathlib.Path.write_text",
+    places = {"frame": "goodpart_station.ring.export.write_flushed", "labels": "pathlib.Path.write_text",
               "mark": "goodpart_station.ring.export._mark"}  # fmt: skip
 
     def interrupted(*_, **__):

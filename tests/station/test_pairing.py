@@ -124,6 +124,16 @@ def test_a_frame_that_comes_again_long_after(kind):
     assert desk.frame("b", 1010, id=1) == ["judge 3 by b"]
 
 
+def test_a_copy_of_an_old_frame_is_no_later_parts_either(hard):
+    hard.trigger(1, 0)
+    hard.frame("a", 10, id=1)
+    hard.judged(1, 60)
+    hard.frame("a", 200, id=1)
+    # the PLC says that no frame of an earlier part can come, but one lies there
+    hard.command(Command.RESYNC, 210)
+    assert hard.trigger(2, 220) == ["take 2", "2 REFUSED OUT_OF_STEP"]
+
+
 # hardware trigger
 
 

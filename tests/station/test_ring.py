@@ -15,6 +15,7 @@ from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.index import FRAMES
 from goodpart_station.ring.keeping import KeptFor, file_name, is_drawn, why_kept
 from goodpart_station.ring.ring import Ring
+from goodpart_station.sinks import ring as ring_sink
 from goodpart_station.sinks.ring import RingSink
 from small_answers import AT, BOOT, BUNDLE, answer, good, inspection, near, pixels, refused, reject
 
@@ -263,3 +264,18 @@ def test_a_full_mailbox_is_told_for_a_minute(tmp_path):
     now[0] = 61.0
     assert sink.bits == Bits(0)
     ring.close()
+
+
+def test_large_frames_that_wait_do_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(ring_sink, "MOST_BYTES", 3 * pixels(1).nbytes)
+    sink = RingSink(Ring(tmp_path / "ring", SELECTED, boot=BOOT), clock=lambda: 0.0)
+    for seq in range(1, 6):
+        sink.put(reject(seq))
+    assert sink.dropped == 2
+    assert sink.bits & Bits.RING_DROPS
+    sink.start()
+    sink.close()
+    assert [frame.seq for frame in sink.ring.frames.newest()] == [3, 2, 1]
+    # a single one may be as large as it likes
+    sink.put(reject(7, picture=pixels(7, 90, 90)))
+    assert sink.dropped == 2

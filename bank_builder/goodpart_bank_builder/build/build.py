@@ -19,6 +19,7 @@ from goodpart.inspector import Inspector
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.build.allowed import threshold_range
 from goodpart_bank_builder.build.atlas import ATLAS, write_atlas
+from goodpart_bank_builder.build.batch_summary import BatchSummary, batch_summaries
 from goodpart_bank_builder.build.golden import TOLERANCE_SIGMAS, choose_golden
 from goodpart_bank_builder.build.index import ChosenIndex, choose_index, save_index, search_method
 from goodpart_bank_builder.build.provenance import bank_origins, image_list, pictured, provenance
@@ -57,6 +58,8 @@ class BuildReport:
         diagnosis: the images that want a look, and the parts that the threshold rests on.
         thumbnails: how many learned images the bundle has small pictures of.
         thumbnail_bytes: what they take.
+        batches: what each batch of images was good for.
+        calibrates_since: batches taken before it set no threshold; None for all.
     """
 
     bundle: str
@@ -79,6 +82,8 @@ class BuildReport:
     diagnosis: Diagnosis
     thumbnails: int
     thumbnail_bytes: int
+    batches: tuple[BatchSummary, ...]
+    calibrates_since: str | None
 
 
 def build_bundle(settings: BuildSettings) -> BuildReport:
@@ -238,6 +243,8 @@ def _report(
         diagnosis=diagnosis,
         thumbnails=len(np.unique(learned.bank.origins // manifest.backbone.grid.patches)) if settings.thumbnails else 0,
         thumbnail_bytes=sum(path.stat().st_size for path in (settings.out / "atlas").glob("*.jpg")),
+        batches=batch_summaries(found, learned),
+        calibrates_since=settings.calibrates_since,
     )
 
 

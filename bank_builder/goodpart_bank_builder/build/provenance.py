@@ -51,6 +51,7 @@ def provenance(settings: BuildSettings, learned: Learned, found: GoodFolder, dia
         examination=_examination(diagnosis),
         parent=settings.parent,
         batches=batch_facts(found, learned),
+        calibrates_since=settings.calibrates_since,
     )
 
 
@@ -71,6 +72,7 @@ def batch_facts(found: GoodFolder, learned: Learned) -> tuple[BatchFacts, ...]:
             digest=each.batch.digest or dataset_digest(contents_of(each.listing, learned.images)),
             images=sum(path in learned.images for path in each.images),
             calibrates=each.batch.calibrates,
+            taken=each.batch.taken,
         )
         for each in found.batches
     )

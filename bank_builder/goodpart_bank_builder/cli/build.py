@@ -16,6 +16,7 @@ from goodpart.inspector import Inspector
 from goodpart.scoring.rounding import FIGURE_DIGITS, significant_plain
 from goodpart_bank_builder.build.build import BuildReport, build_and_keep
 from goodpart_bank_builder.build.index import RECALL, search_method
+from goodpart_bank_builder.cli.batches import batch_lines
 from goodpart_bank_builder.cli.diagnosis import (
     add_report_option,
     kinds_lines,
@@ -26,14 +27,12 @@ from goodpart_bank_builder.cli.diagnosis import (
 )
 from goodpart_bank_builder.cli.given import note_given
 from goodpart_bank_builder.cli.learning import add_learning_options, add_reading_options
-from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.settings import BuildSettings
-from goodpart_bank_builder.doctor.findings_file import write_findings
-from goodpart_bank_builder.learn.learn import Learned, renamed
 from goodpart_bank_builder.life.rebuild import build_recipe
 from goodpart_bank_builder.recipe.recipe import is_recipe
+from goodpart_bank_builder.report.beside import Beside, write_beside
 from goodpart_bank_builder.report.look_closer import Closer
-from goodpart_bank_builder.report.painted import read_painted, write_painted
+from goodpart_bank_builder.report.painted import read_painted
 
 SUMMARY = "Build a bundle from photographs of good parts, or from a recipe."
 
@@ -112,10 +111,7 @@ def run(options: argparse.Namespace) -> int:
         from goodpart_bank_builder.report.suspects import check_suspects_folder
 
         check_suspects_folder(options.report)
-    settings, report, learned = _built(options)
-    named = renamed(learned, read_good_folder(settings).names)
-    painted = write_painted(settings.out, named, digest=report.digest, good_dir=Path())
-    file = write_findings(options.findings, settings.out, report.diagnosis)
+    settings, report, beside = _built(options)
     warning = warning_lines(report.diagnosis)
     if options.report is not None:
         tell(f"report      {_write_page(options.report, settings, report)}")
@@ -126,19 +122,21 @@ def run(options: argparse.Namespace) -> int:
         # stdout holds the report alone
         tell(*warning)
         return 0
-    _print(report, painted)
-    say(look_at_line(report.diagnosis, file), *kinds_lines(report.diagnosis), *warning)
+    _print(report, beside.painted)
+    say(look_at_line(report.diagnosis, beside.findings), *kinds_lines(report.diagnosis), *warning)
     return 0
 
 
-def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Learned]:
-    """Builds from a recipe or from a folder."""
+def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Beside]:
+    """Builds from a recipe or from a folder, and writes what lies beside the bundle."""
     names = {field.name for field in dataclasses.fields(BuildSettings)}
     if is_recipe(options.good_dir):
         given = {name: getattr(options, name) for name in options.given & names - {"threads", "force"}}
-        rebuilt = build_recipe(options.good_dir, given, threads=options.threads, workspace=options.workspace)
+        recipe = options.good_dir
+        with build_recipe(recipe, given, threads=options.threads, workspace=options.workspace) as rebuilt:
+            beside = write_beside(rebuilt.settings, rebuilt.report, rebuilt.learned, options.findings)
         tell(*([] if rebuilt.workspace is None else [f"workspace   {rebuilt.workspace}"]))
-        return rebuilt.settings, rebuilt.report, rebuilt.learned
+        return rebuilt.settings, rebuilt.report, beside
     if missing := [name for name in _OF_FOLDER if getattr(options, name) is None]:
         raise UsageError(
             f"{options.good_dir}: expected --{missing[0]} with a folder of good images, found none; give it, or a "
@@ -146,7 +144,8 @@ def _built(options: argparse.Namespace) -> tuple[BuildSettings, BuildReport, Lea
         )
     tell_passed_over(options.good_dir, becomes="learned")
     settings = BuildSettings(**{name: getattr(options, name) for name in names if hasattr(options, name)})
-    return settings, *build_and_keep(settings)
+    report, learned = build_and_keep(settings)
+    return settings, report, write_beside(settings, report, learned, options.findings)
 
 
 def _head(text: str) -> float | None:
@@ -179,6 +178,8 @@ def _print(report: BuildReport, painted: Path | None) -> None:
     calibration = report.calibration
     say(f"bundle      {report.bundle}, digest {report.digest}")
     say(f"images      {report.images} of {report.parts} good parts, {report.skipped_images} skipped")
+    for line in batch_lines(report):
+        say(line)
     if report.excluded:
         say(f"excluded    {len(report.excluded)} on demand: {shortened(list(report.excluded))}")
     for phrase in report.passed_over:

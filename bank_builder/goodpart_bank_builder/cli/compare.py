@@ -15,7 +15,7 @@ from goodpart_bank_builder.compare.comparison import CompareSettings, compare
 from goodpart_bank_builder.compare.decide import Outcome, decide
 from goodpart_bank_builder.compare.summary import lines, plain_comparison
 from goodpart_bank_builder.data.dataset import Category, read_categories
-from goodpart_bank_builder.data.labelled_export import is_export, read_export, read_labels
+from goodpart_bank_builder.data.labelled_export import LabelledExport, is_export, read_export, read_labels
 
 SUMMARY = "Compare a new bundle with an old one on labelled images: go or no-go, with reasons."
 
@@ -75,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
     # tried now, because the comparison may take minutes
     if options.report is not None:
         check_comparison_folder(options.report)
-    category, stated = read_labelled(options.data, group=options.group, group_gap=options.group_gap)
+    category, labels = read_labelled(options.data, group=options.group, group_gap=options.group_gap)
     reader = ImageReader(max_megapixels=options.max_megapixels, say=tell)
     with Inspector.load(options.old, threads=1) as old, Inspector.load(options.new, threads=1) as new:
-        found = compare(old, new, category, options.data, settings, reader=reader, stated=stated)
+        found = compare(old, new, category, options.data, settings, reader=reader, labels=labels)
         decision = decide(found, settings)
         if options.report is not None:
             tell(f"report written to {write_comparison(options.report, old, new, found, decision)}")
@@ -89,18 +89,17 @@ def run(options: argparse.Namespace) -> int:
     return CODES[decision.outcome]
 
 
-def read_labelled(folder: Path, *, group: str | None, group_gap: int) -> tuple[Category, dict[Path, str]]:
-    """The labelled images of a folder, and the sha256 that each file should have where the folder says so.
+def read_labelled(folder: Path, *, group: str | None, group_gap: int) -> tuple[Category, LabelledExport | None]:
+    """The labelled images of a folder, and their labels if it is the export of a station.
 
     Raises:
         UsageError: the folder is neither an export nor one category, or is malformed.
     """
     if is_export(folder):
-        stated = {folder / frame.file: frame.sha256 for _, frame in read_labels(folder).frames}
-        return read_export(folder, group=group, group_gap=group_gap), stated
+        return read_export(folder, group=group, group_gap=group_gap), read_labels(folder)
     categories = read_categories(folder, group=group, group_gap=group_gap)
     if len(categories) > 1:
         names = ", ".join(category.name for category in categories[:5])
         raise UsageError(f"{folder}: expected one category, found {len(categories)} ({names}); give one of them")
     # a root with a single category: names are relative to what was given
-    return categories[0], {}
+    return categories[0], None

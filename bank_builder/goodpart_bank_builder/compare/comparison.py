@@ -14,12 +14,15 @@ from goodpart.model.backbone import check_threads
 from goodpart_bank_builder.compare.added import WithoutAdded
 from goodpart_bank_builder.compare.differences import Difference, Golden, differences, golden_pairs, recipe_lines
 from goodpart_bank_builder.compare.judge import JudgedPair, digests, judge, scores_of
+from goodpart_bank_builder.compare.kept import Kept, kept_by
 from goodpart_bank_builder.compare.known import KnownImages, known_images
+from goodpart_bank_builder.compare.not_random import not_random
 from goodpart_bank_builder.compare.paired import AreaChange, Change, area_change, mcnemar
 from goodpart_bank_builder.compare.pairs import Pair, PartPair, Said, parts_of
 from goodpart_bank_builder.compare.sides import Side, notes_on, side_of
 from goodpart_bank_builder.compare.speed import Speed, measure_speed
 from goodpart_bank_builder.data.dataset import Category, TestImage
+from goodpart_bank_builder.data.labelled_export import LabelledExport
 
 _DEFAULT_READER = ImageReader()
 
@@ -84,8 +87,10 @@ class Comparison:
         pairs: the images that count, in the order of the data.
         left_out: names of images that are left out because a bank has learned them.
         learned_defects: names of images that NEW has learned as good, and that are labelled as defects.
+        not_random: why batches that set the threshold of NEW were not picked at random, in sentences.
         escapes: defective parts that pass; a part passes when all its images are called GOOD.
         false_rejects: good parts that are rejected.
+        kept: what became of NEW's promise.
         escapes_by_margin: defective parts that NEW passes, and that OLD rejects by at least the margin allowed.
         area: image AUROC of both, None without both good and defective images that neither refuses.
         added, removed: names of images that only NEW, and only OLD, has learned.
@@ -102,8 +107,10 @@ class Comparison:
     pairs: tuple[Pair, ...]
     left_out: tuple[str, ...]
     learned_defects: tuple[str, ...]
+    not_random: tuple[str, ...]
     escapes: Change
     false_rejects: Change
+    kept: Kept
     escapes_by_margin: tuple[PartPair, ...]
     area: AreaChange | None
     added: tuple[str, ...]
@@ -129,7 +136,7 @@ def compare(
     settings: CompareSettings,
     *,
     reader: ImageReader = _DEFAULT_READER,
-    stated: dict[Path, str] | None = None,
+    labels: LabelledExport | None = None,
 ) -> Comparison:
     """Judges all images with both bundles and computes what differs.
 
@@ -139,7 +146,7 @@ def compare(
         folder: what their names are relative to.
         settings: how to compare.
         reader: reads images.
-        stated: the sha256 that each file should have, where the data says so.
+        labels: where the data is the export of a station.
 
     Raises:
         UsageError: a file is not the one that was labelled.
@@ -147,8 +154,8 @@ def compare(
         BundleError: what a bundle lists is damaged.
     """
     found = digests(category)
-    for path, sha256 in (stated or {}).items():
-        if found[path] != sha256:
+    for _, frame in () if labels is None else labels.frames:
+        if found[path := folder / frame.file] != frame.sha256:
             raise UsageError(f"{path}: expected the file that was labelled, found another sha256; export it again")
     known = known_images(old.bundle, new.bundle)
     counted, left_out = _fair(category.images, found, known, keep=settings.keep_learned)
@@ -175,8 +182,10 @@ def compare(
             for image in category.images
             if image.is_defective and known.learned_by(found[image.path])[1]
         ),
+        not_random=() if labels is None else tuple(not_random(new.bundle, labels)),
         escapes=mcnemar([not part.old_rejects for part in defective], [not part.new_rejects for part in defective]),
         false_rejects=mcnemar([part.old_rejects for part in good], [part.new_rejects for part in good]),
+        kept=kept_by(new, pairs, good),
         escapes_by_margin=tuple(part for part in defective if _escapes(part, settings.escape_margin)),
         area=_area([each.pair for each in judged], settings),
         added=tuple(sorted(image.name for image in known.added.values())),

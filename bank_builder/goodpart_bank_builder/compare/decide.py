@@ -31,6 +31,7 @@ class Reason(enum.Enum):
     UNTRAINED = "untrained"
     SUSPECTS = "threshold rests on suspects"
     LEARNED_DEFECTS = "learned defects"
+    NOT_RANDOM = "not random"
     ESCAPES = "escapes"
     AUROC = "auroc"
     ADDED_IMAGES = "added images"
@@ -78,7 +79,7 @@ class Decision:
         if self.outcome is Outcome.GO:
             return "go: nothing speaks against NEW"
         if self.outcome is Outcome.NO_GO:
-            return f"no-go: {', '.join(finding.reason.value for finding in self.against)}"
+            return f"no-go: {', '.join(dict.fromkeys(finding.reason.value for finding in self.against))}"
         missing = {Reason.NO_DEFECTS: "a labelled defect", Reason.NO_GOOD: "good images"}
         lacks = [word for reason, word in missing.items() if reason in {each.reason for each in self.findings}]
         return f"not decided: the data holds no {' and no '.join(lacks).replace('a labelled', 'labelled')}"
@@ -89,6 +90,7 @@ def decide(found: Comparison, settings: CompareSettings) -> Decision:
     findings = [
         *_states(found),
         *_learned(found),
+        *_not_random(found),
         _escapes(found, settings),
         *_area(found),
         *_added(found),
@@ -133,6 +135,12 @@ def _learned(found: Comparison) -> list[Finding]:
         f"{named(found.learned_defects)}."
     )
     return [Finding(reason=Reason.LEARNED_DEFECTS, is_against=True, sentence=sentence)]
+
+
+def _not_random(found: Comparison) -> list[Finding]:
+    return [
+        Finding(reason=Reason.NOT_RANDOM, is_against=True, sentence=f"{sentence}.") for sentence in found.not_random
+    ]
 
 
 def _escapes(found: Comparison, settings: CompareSettings) -> Finding:
@@ -182,12 +190,17 @@ def _added(found: Comparison) -> list[Finding]:
 
 
 def _false_rejects(found: Comparison, settings: CompareSettings) -> Finding:
-    change = found.false_rejects
-    is_against = change.rise > settings.max_false_reject_rise and change.p_value < LEVEL
+    """A rise counts only where NEW breaks its promise: OLD may have rejected fewer than it was allowed to."""
+    change, kept = found.false_rejects, found.kept
+    breaks = kept.share > found.new.promised
+    is_against = breaks and change.rise > settings.max_false_reject_rise and change.p_value < LEVEL
+    rise = f"a rise of {100 * change.rise:.1f} points" if change.rise > 0 else "no rise"
     sentence = (
-        f"OLD rejects {change.old} of {change.of} good parts, NEW {change.new}: a rise of {100 * change.rise:.1f} "
-        f"points, of which {100 * settings.max_false_reject_rise:g} are allowed (McNemar p {change.p_value:.2g}; "
-        f"below {LEVEL:g} it is no chance)."
+        f"OLD rejects {change.old} of {change.of} good parts, NEW {change.new}: {rise}, of "
+        f"{100 * settings.max_false_reject_rise:g} points that are allowed (McNemar p {change.p_value:.2g}; below "
+        f"{LEVEL:g} it is no chance). NEW {'breaks' if breaks else 'keeps'} its own rate: it rejects "
+        f"{kept.rejected} of {counted(kept.of, f'good {kept.unit.value}')}, and {100 * found.new.promised:.3g} % are "
+        f"allowed."
     )
     return Finding(reason=Reason.FALSE_REJECTS, is_against=is_against, sentence=sentence)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from goodpart.facts.learned import is_before
 from goodpart.inspector import Inspector
 from goodpart_bank_builder.compare.pairs import Pair, Said
 
@@ -15,6 +16,8 @@ class Side:
         threshold: in use, in its sigmas.
         threshold_moved: whether this device has moved it.
         rate: the share of good images or parts that its held-out scores expect above the threshold.
+        promised: the share of good images or parts that may be rejected: what the recipe asked for; `rate` where this
+            device has moved the threshold.
         promise: what its calibration promises, in words.
         images: how many it has learned.
         warning: that its weights are untrained, or None.
@@ -29,6 +32,7 @@ class Side:
     threshold: float
     threshold_moved: bool
     rate: float
+    promised: float
     promise: str
     images: int
     warning: str | None
@@ -49,11 +53,27 @@ def side_of(inspector: Inspector) -> Side:
         threshold=inspector.threshold,
         threshold_moved=inspector.threshold_moved,
         rate=calibration.rate_of(inspector.threshold),
+        promised=calibration.rate_of(inspector.threshold)
+        if inspector.threshold_moved
+        else calibration.false_reject_rate,
         promise=calibration.promise,
         images=manifest.provenance.images,
         warning=manifest.backbone.weights.warning,
         carried_by=() if examination is None or examination.warning is None else examination.warning.images,
         lists_images=bundle.read_images() is not None,
+    )
+
+
+def _calibrates_on(word: str, inspector: Inspector) -> str | None:
+    """What sets the threshold, where batches are too old to; None if none is."""
+    origin = inspector.bundle.manifest.provenance
+    if (since := origin.calibrates_since) is None:
+        return None
+    random = [batch for batch in origin.batches or () if batch.calibrates]
+    young = sum(batch.images for batch in random if not is_before(batch.taken, since))
+    return (
+        f"{word} calibrates on batches taken since {since} alone: {young} of the {sum(each.images for each in random)} "
+        f"images that were picked at random, {len(inspector.calibration.scores)} held-out scores"
     )
 
 
@@ -73,6 +93,8 @@ def notes_on(old: Inspector, new: Inspector, pairs: tuple[Pair, ...]) -> list[st
                 f"{word} has format {inspector.bundle.manifest.format_version} and does not say which images it has "
                 "learned: learned images may count as test images"
             )
+        if words := _calibrates_on(word, inspector):
+            notes.append(words)
     refused = sum(Said.REFUSED in (pair.old.said, pair.new.said) for pair in pairs)
     if refused:
         notes.append(f"images that a bundle refuses count as rejected, and not in the AUROC: {refused}")

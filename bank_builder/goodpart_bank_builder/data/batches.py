@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from goodpart.errors import UsageError
-from goodpart.facts.learned import check_batch_name
+from goodpart.facts.learned import check_batch_name, first_day
 from goodpart.frames.listing import Listing, is_image, list_folder, refuse_none
 
 START = "start"
@@ -22,15 +22,19 @@ class Batch:
         images: a folder, searched recursively, or a text file with one image per line, relative to the file.
         calibrates: whether the images were picked at random, so that their scores may set the threshold.
         digest: sha256 over names and contents of the images, as the first build found them; None before.
+        taken: when the first of the images was taken, `YYYY-MM` or `YYYY-MM-DD`; None if nobody has said so.
     """
 
     name: str
     images: Path
     calibrates: bool = True
     digest: str | None = None
+    taken: str | None = None
 
     def __post_init__(self) -> None:
         check_batch_name(self.name)
+        if self.taken is not None:
+            first_day(self.taken)
 
     @property
     def folder(self) -> Path:

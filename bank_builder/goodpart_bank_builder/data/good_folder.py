@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from goodpart.errors import UsageError
+from goodpart.facts.learned import is_before
 from goodpart.frames.listing import Listing
 from goodpart_bank_builder.data.batches import Batch, list_batch
 from goodpart_bank_builder.data.dataset import refuse_category
@@ -21,11 +22,13 @@ class GoodBatch:
         batch: what the recipe says of it.
         listing: all files in it.
         images: those to learn.
+        is_old: whether it was taken before batches calibrate.
     """
 
     batch: Batch
     listing: Listing
     images: tuple[Path, ...]
+    is_old: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,9 @@ class GoodFolder:
     @property
     def roles(self) -> list[BatchRole]:
         """What each batch is good for."""
-        return [BatchRole(images=each.images, calibrates=each.batch.calibrates) for each in self.batches]
+        return [
+            BatchRole(images=each.images, calibrates=each.batch.calibrates, is_old=each.is_old) for each in self.batches
+        ]
 
     def passed_over(self) -> list[str]:
         """A phrase for every kind of file that is not read; it names the batch where there are several."""
@@ -79,7 +84,12 @@ def read_good_folder(settings: FolderSettings) -> GoodFolder:
     seen = below if settings.group is not None else names
     parts = group_named({path: seen[path] for path in images}, pattern=settings.group, gap=settings.group_gap)
     found = tuple(
-        GoodBatch(batch=batch, listing=listing, images=tuple(path for path in listing.images if path in parts))
+        GoodBatch(
+            batch=batch,
+            listing=listing,
+            images=tuple(path for path in listing.images if path in parts),
+            is_old=is_before(batch.taken, settings.calibrates_since),
+        )
         for batch, listing in zip(batches, listings, strict=True)
     )
     return GoodFolder(listing=listings[0], parts=parts, excluded=excluded, batches=found, names=names)

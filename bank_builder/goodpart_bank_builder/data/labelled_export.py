@@ -15,6 +15,12 @@ from goodpart_bank_builder.data.parts import group_parts
 LABELS = "labels.jsonl"
 """The file that makes a folder a labelled export."""
 
+RANDOM = "random"
+"""Why a frame was kept that was picked at random; every other reason is a selection."""
+
+MOST_UNLABELLED = 0.05
+"""The largest share of random frames without a label at which the labelled ones still count as picked at random."""
+
 _LIMIT_BYTES = 256 << 20
 
 
@@ -43,6 +49,11 @@ class Drawn:
         counts = (self.good, self.defect, self.unlabelled)
         if min(counts) < 0 or sum(counts) != self.drawn:
             raise UsageError(f"expected drawn = good + defect + unlabelled, found {self}")
+
+    @property
+    def is_mostly_labelled(self) -> bool:
+        """Whether so few are without a label that the others still count as picked at random."""
+        return self.unlabelled <= MOST_UNLABELLED * self.drawn
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

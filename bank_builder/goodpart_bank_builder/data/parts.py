@@ -1,5 +1,6 @@
 """Parts: finds the images that show one part, and deals parts into folds."""
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -66,10 +67,12 @@ class BatchRole:
         images: of the batch.
         calibrates: whether they were picked at random, so that their scores may set the threshold. The others join
             the bank only.
+        is_old: whether they were taken before batches calibrate: they stay where they are, and are not scored.
     """
 
     images: Collection[Path]
     calibrates: bool = True
+    is_old: bool = False
 
 
 def group_parts(paths: Sequence[Path], folder: Path, *, pattern: str | None, gap: int = 0) -> dict[Path, str]:
@@ -155,6 +158,9 @@ def make_folds(
 
     With `settings.calibration_parts`, the parts with the lowest hashes calibrate, so that they stay the same ones.
 
+    Images of old batches lie in the same folds as before, so that their coresets stay as they are, and are not scored.
+    Parts that only such batches show are in the bank, also with SPLIT.
+
     Args:
         parts: the part of every image.
         settings: how good parts are held out, the rate that the scored parts must support, and the seed.
@@ -170,34 +176,49 @@ def make_folds(
         raise UsageError(f"expected at least 2 good parts, found {len(names)}; photograph more, or correct --group")
     hashes = {name: _hash(name, settings.seed) for name in names}
     ordered = sorted(names, key=lambda name: (hashes[name], name))
-    selected = [deal.fold(set(parts.values()) - names, name="the selected parts", number=FOLDS + 1, scored=False)]
-    if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
-        scored = ordered[: settings.calibration_parts]
-        deal.silence(set(ordered[len(scored) :]))
-        count = settings.supporting(parts=len(scored), images=len(parts) - len(deal.quiet))
-        quantile_rank(count, settings.false_reject_rate, counted=settings.counted)
-        dealt = [ordered[first::FOLDS] for first in range(min(FOLDS, len(names)))]
-        if len(names) >= STABLE_FROM:
-            dealt = [[name for name in ordered if hashes[name] % FOLDS == number] for number in range(FOLDS)]
-        folds = [
-            deal.fold(set(members), name=f"fold {number} of {len(dealt)}", number=number)
-            for number, members in enumerate(dealt, start=1)
-            if members
-        ]
-        return (*folds, *(fold for fold in selected if fold.images))
-    kept = _kept_for_calibration(len(names), settings.false_reject_rate)
+    known = set(parts.values()) - names
+    selected = [deal.fold(known, name="the selected parts", number=FOLDS + 1, scored=False)] if known else []
+    deal.silence_old()
+    young = {parts[path] for path in parts if path not in deal.quiet}
+    candidates = [name for name in ordered if name in young]
+    with _since_named(settings, young=len(young), parts=len(names)):
+        if settings.calibration is CalibrationMethod.CROSS_CONFORMAL:
+            scored = candidates[: settings.calibration_parts]
+            deal.silence(names - set(scored))
+            count = settings.supporting(parts=len(scored), images=len(parts) - len(deal.quiet))
+            quantile_rank(count, settings.false_reject_rate, counted=settings.counted)
+        else:
+            scored = candidates[: _kept_for_calibration([hashes[name] for name in candidates], len(names), settings)]
+    if settings.calibration is CalibrationMethod.SPLIT:
+        others = names - set(scored)
+        return (
+            deal.fold(others, name="the bank's parts", number=1, scored=False),
+            deal.fold(set(scored), name="the calibration's parts", number=2, in_bank=False),
+            *selected,
+        )
+    dealt = [ordered[first::FOLDS] for first in range(min(FOLDS, len(names)))]
     if len(names) >= STABLE_FROM:
-        third = sum(number < 2 ** (8 * _HASH_BYTES) // 3 for number in hashes.values())
-        least = _least_parts(settings.false_reject_rate)
-        kept = min(max(third, least), len(names) // 2)
-    if settings.calibration_parts is not None:
-        kept = min(kept, settings.calibration_parts)
-        quantile_rank(kept, settings.false_reject_rate)
-    return (
-        deal.fold(set(ordered[kept:]), name="the bank's parts", number=1, scored=False),
-        deal.fold(set(ordered[:kept]), name="the calibration's parts", number=2, in_bank=False),
-        *(fold for fold in selected if fold.images),
-    )
+        dealt = [[name for name in ordered if hashes[name] % FOLDS == number] for number in range(FOLDS)]
+    folds = [
+        deal.fold(set(members), name=f"fold {number} of {len(dealt)}", number=number)
+        for number, members in enumerate(dealt, start=1)
+        if members
+    ]
+    return (*folds, *selected)
+
+
+@contextlib.contextmanager
+def _since_named(settings: LearnSettings, *, young: int, parts: int) -> Iterator[None]:
+    """Adds to an error about too few parts that older batches do not count."""
+    try:
+        yield
+    except UsageError as error:
+        if settings.calibrates_since is None:
+            raise
+        raise UsageError(
+            f"{error}; calibrates_since = {settings.calibrates_since!r} leaves {young} of {parts} parts, an earlier "
+            f"one more"
+        ) from error
 
 
 class _Deal:
@@ -212,6 +233,11 @@ class _Deal:
         self._batch_of = {path: number for number, batch in enumerate(batches) for path in batch.images}
         self._order = sorted(parts, key=lambda path: (self._batch_of[path], path))
         self.quiet = {path for batch in batches if not batch.calibrates for path in batch.images if path in parts}
+        self._old = {path for batch in batches if batch.is_old for path in batch.images if path in parts}
+
+    def silence_old(self) -> None:
+        """Leaves images of old batches out of the calibration; they stay where they are."""
+        self.quiet |= self._old
 
     def silence(self, members: Collection[str]) -> None:
         """Leaves parts out of the calibration; they stay in the bank."""
@@ -239,11 +265,24 @@ def _hash(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=_HASH_BYTES).digest(), "big")
 
 
-def _kept_for_calibration(count: int, false_reject_rate: float) -> int:
-    """Number of parts, out of `count`, that a split keeps out of the bank."""
-    most = count // 2
-    quantile_rank(most, false_reject_rate)
-    return min(max(1, count // 3, _least_parts(false_reject_rate)), most)
+def _kept_for_calibration(hashes: Sequence[int], parts: int, settings: LearnSettings) -> int:
+    """Number of parts that a split keeps out of the bank.
+
+    Args:
+        hashes: of the parts that may calibrate.
+        parts: all that could be in the bank.
+        settings: the rate, and the most parts.
+    """
+    most, least = min(len(hashes), parts // 2), _least_parts(settings.false_reject_rate)
+    quantile_rank(most, settings.false_reject_rate)
+    kept = min(max(1, len(hashes) // 3, least), most)
+    if parts >= STABLE_FROM:
+        third = sum(number < 2 ** (8 * _HASH_BYTES) // 3 for number in hashes)
+        kept = min(max(third, least), most)
+    if settings.calibration_parts is not None:
+        kept = min(kept, settings.calibration_parts)
+        quantile_rank(kept, settings.false_reject_rate)
+    return kept
 
 
 def _least_parts(false_reject_rate: float) -> int:

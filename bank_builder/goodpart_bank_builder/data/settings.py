@@ -5,6 +5,7 @@ from pathlib import Path
 
 from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod, RateUnit
+from goodpart.facts.learned import first_day
 from goodpart.facts.manifest import check_name, check_serial
 from goodpart.frames.images import MAX_MEGAPIXELS
 from goodpart.model.backbone import check_threads
@@ -20,6 +21,7 @@ class LearnSettings:
         rate_per: what the rate is a share of.
         calibration: how good parts are held out.
         calibration_parts: the most parts whose scores set the threshold; None for all.
+        calibrates_since: batches taken before it set no threshold, `YYYY-MM` or `YYYY-MM-DD`; None for all.
         ignore: picture as large as the frames, white where pixels never count; None if all pixels count.
         seed: of the folds, the coresets and the index; 0 to 2**32 - 1.
         threads: images embedded at a time, one thread each; 1 to 256.
@@ -32,6 +34,7 @@ class LearnSettings:
     rate_per: RateUnit = RateUnit.IMAGE
     calibration: CalibrationMethod = CalibrationMethod.CROSS_CONFORMAL
     calibration_parts: int | None = None
+    calibrates_since: str | None = None
     ignore: Path | None = None
     seed: int = 0
     threads: int = 1
@@ -45,6 +48,8 @@ class LearnSettings:
             raise UsageError(f"seed: expected 0 to {2**32 - 1}, found {self.seed}")
         if self.calibration_parts is not None and self.calibration_parts < 1:
             raise UsageError(f"calibration_parts: expected 1 or more, found {self.calibration_parts}")
+        if self.calibrates_since is not None:
+            first_day(self.calibrates_since)
         check_threads(self.threads)
         if self.head is not None and not 0.0 <= self.head <= 4.0:
             raise UsageError(f"--head: expected off, auto or 0 to 4, found {self.head:g}")

@@ -70,6 +70,11 @@ class Chooser:
         self._projection: npt.NDArray[np.float32] | None = None
 
     @property
+    def method(self) -> CoresetMethod:
+        """How it chooses."""
+        return self._method
+
+    @property
     def decides(self) -> tuple[str, int, int]:
         """Method, size and seed: with the place and the embeddings they decide a choice."""
         return self._method.value, self._size, self._seed
@@ -129,14 +134,14 @@ class Chooser:
         else:
             distinct = kept = _distinct(vectors)
             if len(distinct) > 1:
-                points = self._project(vectors)[distinct]
+                points = self.project(vectors)[distinct]
                 first = int(rng.integers(len(points)))
                 kept = distinct[farthest_first(points, self._size, first=first, near=2 * _NEAR, doing=doing)]
         kept = np.sort(kept)
         duplicates = every.duplicates + len(vectors) - len(distinct)
         return Coreset(vectors=vectors[kept], keys=keys[kept], duplicates=duplicates, origins=every.origins[kept])
 
-    def _project(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def project(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """A random projection, which preserves distances (Johnson and Lindenstrauss); narrow vectors stay as is."""
         dimension = vectors.shape[1]
         if dimension <= _PROJECTED:

@@ -27,6 +27,7 @@ from goodpart_bank_builder.learn.frame_facts import FrameFacts
 from goodpart_bank_builder.learn.held_out import hold_out, watched
 from goodpart_bank_builder.learn.lessons import Lessons
 from goodpart_bank_builder.learn.lookalikes import LookalikePairs
+from goodpart_bank_builder.learn.new_patches import NewPatches
 from goodpart_bank_builder.learn.teach import Taught, teach
 from goodpart_bank_builder.learn.weigh import weigh_excess
 from goodpart_bank_builder.learn.workspace import Workspace
@@ -63,6 +64,7 @@ class Learned:
         top_k: patches that make an image score.
         frames: what every image is like as a picture, by path.
         sketches: `(d,) float32` of every image, to compare images by; by path.
+        new_vectors: how many vectors of the bank are new, by the number of the batch: see `learn.new_patches`.
     """
 
     bank: Coreset
@@ -84,6 +86,7 @@ class Learned:
     top_k: int
     frames: dict[Path, FrameFacts]
     sketches: dict[Path, npt.NDArray[np.float32]]
+    new_vectors: Mapping[int, int]
 
 
 def learn(
@@ -114,7 +117,8 @@ def learn(
     every = [path for fold in folds for path in fold.images]
     images = GoodImages(backbone, settings, lessons=lessons, every=every, workspace=workspace)
     chooser = Chooser(profile.coreset, size=profile.bank_vectors, seed=settings.seed)
-    coresets = [_fold_coreset(images, fold, chooser, workspace) if fold.in_bank else None for fold in folds]
+    new = NewPatches(chooser, folds)
+    coresets = [_fold_coreset(images, fold, chooser, workspace, new) if fold.in_bank else None for fold in folds]
     patches = images.patches * len(images.contents)
 
     def bank_of(present: Sequence[Coreset | None], name: str) -> Coreset:
@@ -129,8 +133,9 @@ def learn(
     elif profile.excess is not None:
         weighed = weigh_excess(found.distances, images.hottest, profile.excess)
         term, held_out, excess = excess_term(profile.excess, weighed.spec), weighed.sums, weighed.spec
+    bank = bank_of(coresets, "the bank")
     return Learned(
-        bank=bank_of(coresets, "the bank"),
+        bank=bank,
         calibration=make_calibration(held_out, parts, settings, top_k=top_k),
         taught=taught,
         painted=() if lessons is None or taught is None else lessons.album.pages,
@@ -149,6 +154,7 @@ def learn(
         top_k=top_k,
         frames=images.frames,
         sketches=images.lookalikes.sketches,
+        new_vectors=new.count(bank, images.contents, backbone.spec.grid.patches),
     )
 
 
@@ -186,7 +192,9 @@ def _lessons(backbone: Backbone, folds: Sequence[Fold], settings: LearnSettings)
     return Lessons(backbone, reader, folds, seed=settings.seed)
 
 
-def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser, workspace: Workspace | None) -> Coreset | None:
+def _fold_coreset(
+    images: GoodImages, fold: Fold, chooser: Chooser, workspace: Workspace | None, new: NewPatches
+) -> Coreset | None:
     """The coreset of one fold, chunk by chunk; None if none of its images could be read."""
     coresets: list[Coreset] = []
     shown = iter(watched(fold.images, f"embedding {fold.name}"))
@@ -200,6 +208,7 @@ def _fold_coreset(images: GoodImages, fold: Fold, chooser: Chooser, workspace: W
             contents = [images.contents[path] for path, _ in chunk]
             decides = (*chooser.decides, place, contents)
             coresets.append(choose() if workspace is None else workspace.coreset(decides, origins, choose))
+            new.add(batch, coresets[-1])
             before += len(embeddings)
     return chooser.merged(coresets, name=fold.name) if coresets else None
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from goodpart.errors import UsageError
+from goodpart.facts.spec import FrameSpec
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.good_folder import read_good_folder
+from goodpart_bank_builder.data.settings import BuildSettings
 from goodpart_bank_builder.learn.embed import GoodImages
-from goodpart_bank_builder.life.rebuild import open_workspace
+from goodpart_bank_builder.life.rebuild import Edit, open_workspace
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.recipe.recipe import read_recipe, sha256_of
 from goodpart_bank_builder.recipe.stored import with_excluded
@@ -36,12 +38,20 @@ class Exclusion:
     """What leaving frames out means.
 
     Attributes:
-        matches: the images to leave out.
-        text: the recipe without them.
+        frames: that were given.
+        matches: the images to leave out, by frame, the nearest first; an image that several frames look like once.
+        more: how many others are near-identical to a frame: at most 20 of each frame are listed.
+        edit: of the recipe.
+        settings: of the recipe's builds, which say where the images lie.
+        spec: of the frames that its backbone takes.
     """
 
+    frames: tuple[Path, ...]
     matches: tuple[Match, ...]
-    text: str
+    more: int
+    edit: Edit
+    settings: BuildSettings
+    spec: FrameSpec
 
 
 def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusion:
@@ -81,14 +91,19 @@ def find_learned(file: Path, frames: Sequence[Path], *, threads: int) -> Exclusi
         for frame, path in same.items()
         if path is not None
     ]
+    more = 0
     for frame in frames:
         own = same[frame] or next(each for each in strangers if sha256_of(each) == sha256_of(frame))
         near = images.lookalikes.across([[own], [path for path in paths if path != own]])
+        more += near.count - len(near.nearest)
         matches += [
             Match(frame=str(frame), image=found.names[other], sha256=digest_of[other], identical=False)
             for _, other in near.nearest
         ]
+    spec = backbone.spec.frame
     backbone.close()
     chosen = tuple({match.sha256: match for match in reversed(matches)}.values())[::-1]
-    text = with_excluded(recipe.places.text, [match.sha256 for match in chosen]) if chosen else recipe.places.text
-    return Exclusion(matches=chosen, text=text)
+    text = recipe.places.text
+    after = with_excluded(text, [match.sha256 for match in chosen]) if chosen else text
+    edit = Edit(before=text, after=after)
+    return Exclusion(frames=tuple(frames), matches=chosen, more=more, edit=edit, settings=recipe.settings, spec=spec)

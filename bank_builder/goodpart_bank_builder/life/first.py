@@ -132,6 +132,7 @@ def first_recipe(
         f"name = {_quoted(START)}",
         f"images = {_quoted(_relative(folder, file))}",
         "calibrates = true    # false for images that somebody selected: they join the bank only",
+        '# taken = "YYYY-MM"    # when the oldest image was taken; calibrates_since needs it',
         "",
         "[parts]",
     ]
@@ -146,6 +147,7 @@ def first_recipe(
         "false_reject_rate = 0.05",
         'unit = "image"    # or "part"',
         "# calibration_parts = 1000    # at most so many parts set the threshold",
+        '# calibrates_since = "YYYY-MM"    # batches taken before it set no threshold',
         "",
         "[bank]",
         "seed = 0",

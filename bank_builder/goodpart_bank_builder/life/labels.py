@@ -5,12 +5,15 @@ import hashlib
 from pathlib import Path
 
 from goodpart.errors import UsageError
-from goodpart_bank_builder.data.labelled_export import LABELS, Label, LabelledFrame, read_labels
-
-RANDOM = "random"
-"""Why a frame was kept that was picked at random; every other reason is a selection."""
-
-_MOST_UNLABELLED = 0.05
+from goodpart.facts.learned import first_day
+from goodpart_bank_builder.data.labelled_export import (
+    LABELS,
+    MOST_UNLABELLED,
+    RANDOM,
+    Label,
+    LabelledFrame,
+    read_labels,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,11 +24,13 @@ class Sorted:
         random: names of those that may set the threshold.
         selected: names of those that join the bank only.
         warning: why frames that were picked at random count as selected, or None.
+        taken: the day of the earliest label among the random ones, `YYYY-MM-DD`; None if a label does not say its day.
     """
 
     random: tuple[str, ...]
     selected: tuple[str, ...]
     warning: str | None
+    taken: str | None = None
 
 
 def sort_labelled(folder: Path) -> Sorted:
@@ -48,14 +53,23 @@ def sort_labelled(folder: Path) -> Sorted:
             f"{file}: expected all {drawn.good} random frames that were labelled good, found {len(random)}: picking "
             f"out is a selection; export them all, or give --selected"
         )
-    share = drawn.unlabelled / drawn.drawn if drawn.drawn else 0.0
-    if random and share > _MOST_UNLABELLED:
+    if random and not drawn.is_mostly_labelled:
         warning = (
             f"{file}: {drawn.unlabelled} of {drawn.drawn} random frames are not labelled, more than "
-            f"{_MOST_UNLABELLED * 100:.0f} %: the others count as selected and set no threshold"
+            f"{MOST_UNLABELLED * 100:.0f} %: the others count as selected and set no threshold"
         )
         return Sorted(random=(), selected=(*random, *selected), warning=warning)
-    return Sorted(random=random, selected=selected, warning=None)
+    days = [_day(frame.at) for frame in good if frame.kept_for == RANDOM]
+    taken = None if None in days else min((day for day in days if day is not None), default=None)
+    return Sorted(random=random, selected=selected, warning=None, taken=taken)
+
+
+def _day(at: str) -> str | None:
+    """The day of a time such as `2026-11-27T13:40:07Z`; None if it begins with no day."""
+    try:
+        return first_day(at[: len("2026-11-27")])
+    except UsageError:
+        return None
 
 
 def _check(folder: Path, frame: LabelledFrame, where: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from goodpart.errors import UsageError
 from goodpart_bank_builder.data.batches import list_batch
+from goodpart_bank_builder.life.stamp import Stamp, changes, forget, read_built, stamp_of
 from goodpart_bank_builder.many.product import reason_of
 from goodpart_bank_builder.many.row import Row, State
-from goodpart_bank_builder.many.stamp import Stamp, changes, forget, read_built, stamp_of
 from goodpart_bank_builder.progress import progress
 from goodpart_bank_builder.recipe.recipe import Recipe, read_recipe
 

@@ -7,6 +7,7 @@ import dataclasses
 import importlib.metadata
 import ipaddress
 import logging
+import ssl
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +17,17 @@ from urllib.parse import urlsplit
 
 from goodpart._host.strict_json import from_plain, to_plain
 from goodpart.cli.rows import tell
-from goodpart.errors import MissingExtraError, UsageError
+from goodpart.errors import MissingExtraError, UsageError, found_at
 from goodpart_bank_builder.learn.workspace import cpu_digest
+from goodpart_bank_builder.life.stamp import PACKAGES, Stamp
 from goodpart_bank_builder.many.check import Checked
 from goodpart_bank_builder.many.product import build_product
 from goodpart_bank_builder.many.row import Row
-from goodpart_bank_builder.many.stamp import PACKAGES, Stamp
 
 RETRIES = 3
+CONNECT_S = 10
+"""How long a scheduler may take to answer, in seconds."""
+
 _COMPUTING = ("numpy", "onnxruntime", "hnswlib", "opencv-python-headless")
 
 
@@ -61,6 +65,8 @@ class Cluster:
                 f"--scheduler {self.address}: expected an address of this machine (127.0.0.1), found another one; a "
                 f"scheduler runs what anybody sends who reaches it: use tls:// with --tls-ca, --tls-cert and --tls-key"
             )
+        if self.ca is not None and self.cert is not None and self.key is not None:
+            check_certificates(self.ca, self.cert, self.key)
 
     def build(self, wanted: Sequence[Checked]) -> Iterator[Row]:
         """Builds products; gives each row when its product is done. A worker that dies is replaced by another one.
@@ -77,7 +83,7 @@ class Cluster:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             client = distributed.Client(
-                self.address, security=self._security(distributed), set_as_default=False, timeout="10s"
+                self.address, security=self._security(distributed), set_as_default=False, timeout=CONNECT_S
             )
         except (OSError, ValueError) as error:
             raise UsageError(
@@ -112,6 +118,29 @@ class Cluster:
             tls_client_cert=str(self.cert),
             tls_client_key=str(self.key),
         )
+
+
+def check_certificates(ca: Path, cert: Path, key: Path) -> None:
+    """Refuses files that TLS cannot use; Dask would only say that it finds no scheduler, or ask for a passphrase.
+
+    Raises:
+        UsageError: a file is missing or no PEM, the key is not that of the certificate, or it has a passphrase.
+    """
+    for option, file in (("--tls-ca", ca), ("--tls-cert", cert), ("--tls-key", key)):
+        if not file.is_file():
+            raise UsageError(f"{option}: expected a PEM file at {file}, found {found_at(file)}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(ca)
+    except OSError as error:
+        raise UsageError(f"--tls-ca {ca}: expected certificates as PEM, found others ({error})") from error
+    try:
+        context.load_cert_chain(cert, key, password=lambda: "")
+    except OSError as error:
+        raise UsageError(
+            f"--tls-cert {cert} --tls-key {key}: expected a PEM certificate and its key without a passphrase, found "
+            f"others ({error})"
+        ) from error
 
 
 def import_distributed() -> Any:

@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from goodpart_bank_builder.many.stamp import Built
+from goodpart_bank_builder.life.stamp import Built
 
 
 class State(enum.Enum):

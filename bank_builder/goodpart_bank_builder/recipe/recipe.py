@@ -77,6 +77,7 @@ def read_recipe(file: Path, text: str | None = None) -> Recipe:
     """
     places = Places(file=file, text=read_text(file) if text is None else text)
     tables = _checked(parsed(places), places)
+    _check_dates(tables, places)
     batches = tuple(_batch(entry, number, places) for number, entry in enumerate(tables["batch"]))
     return _recipe(tables, batches, places)
 
@@ -126,6 +127,18 @@ def _entries(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _check_dates(tables: dict[str, Any], places: Places) -> None:
+    """Refuses a batch that calibrates and does not say when it was taken, where this decides whether it may."""
+    since = tables.get("calibration", {}).get("calibrates_since")
+    for number, entry in enumerate(tables["batch"] if since is not None else ()):
+        if entry.get("calibrates", True) and "taken" not in entry:
+            raise UsageError(
+                f"{places.of('batch', '', number)}: expected the key 'taken' in batch {entry['name']!r}, because "
+                f"{places.of('calibration', 'calibrates_since')} asks when each batch was taken, found none; give the "
+                f"month of its oldest image"
+            )
+
+
 def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:
     images = places.file.parent / entry["images"]
     if not images.is_dir() and not (images.is_file() and is_list(images)):
@@ -136,7 +149,11 @@ def _batch(entry: dict[str, Any], number: int, places: Places) -> Batch:
     try:
         check_batch_name(entry["name"])
         return Batch(
-            name=entry["name"], images=images, calibrates=entry.get("calibrates", True), digest=entry.get("digest")
+            name=entry["name"],
+            images=images,
+            calibrates=entry.get("calibrates", True),
+            digest=entry.get("digest"),
+            taken=entry.get("taken"),
         )
     except UsageError as error:
         raise UsageError(f"{places.of('batch', 'name', number)}: {error}") from error
@@ -164,6 +181,7 @@ def _recipe(tables: dict[str, Any], batches: tuple[Batch, ...], places: Places) 
             false_reject_rate=float(calibration.get("false_reject_rate", LearnSettings.false_reject_rate)),
             rate_per=RateUnit(calibration.get("unit", LearnSettings.rate_per.value)),
             calibration_parts=calibration.get("calibration_parts"),
+            calibrates_since=calibration.get("calibrates_since"),
             profile=bank.get("profile"),
             ignore=ignore,
             exclude=tuple(bank.get("exclude", ())),

@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable
 
 from goodpart._host.toml_tables import Key
+from goodpart.errors import UsageError
 from goodpart.facts.calibration import CalibrationMethod, RateUnit
+from goodpart.facts.learned import first_day
 from goodpart.facts.spec import SHA256
 
 
@@ -38,11 +40,19 @@ def _is_head(value: object) -> bool:
     return value in ("off", "auto") if isinstance(value, str) else _number(-1e-9, 4.0)(value)
 
 
+def _is_date(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(first_day(value))
+    except UsageError:
+        return False
+
+
 _TRUTH = Key(words="true or false", fits=lambda value: isinstance(value, bool))
 _PATH = Key(words="a path", fits=_text)
 _DIGEST = Key(
     words="64 lower-case hex digits", fits=lambda value: isinstance(value, str) and bool(SHA256.fullmatch(value))
 )
+_DATE = Key(words='"YYYY-MM" or "YYYY-MM-DD"', fits=_is_date)
 _SERIAL = _whole(0, 2**53 - 1)
 
 TABLES: dict[str, dict[str, Key]] = {
@@ -57,6 +67,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "images": Key(words="a folder or a list of images", fits=_text, required=True),
         "calibrates": _TRUTH,
         "digest": _DIGEST,
+        "taken": _DATE,
     },
     "parts": {
         "group": Key(words="a regular expression", fits=_text),
@@ -67,6 +78,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "false_reject_rate": Key(words="a number above 0 and below 1", fits=_number(0.0, math.nextafter(1.0, 0.0))),
         "unit": _one_of([each.value for each in RateUnit]),
         "calibration_parts": Key(words="a whole number, 1 or more", fits=_whole(1, 2**53)),
+        "calibrates_since": _DATE,
     },
     "bank": {
         "profile": Key(words="the name of a profile", fits=_text),

@@ -32,7 +32,13 @@ def stored_recipe(
         "product": {"name": settings.product, "serial": settings.serial},
         "backbone": {"file": BACKBONE, "sha256": sha256_of(settings.backbone)},
         "batch": [
-            {"name": each.name, "images": each.name, "calibrates": each.calibrates, "digest": each.digest}
+            {
+                "name": each.name,
+                "images": each.name,
+                "calibrates": each.calibrates,
+                "digest": each.digest,
+                **_present(taken=each.taken),
+            }
             for each in batches
         ],
         "parts": _present(group=settings.group, group_gap=settings.group_gap),
@@ -41,6 +47,7 @@ def stored_recipe(
             false_reject_rate=settings.false_reject_rate,
             unit=settings.rate_per.value,
             calibration_parts=settings.calibration_parts,
+            calibrates_since=settings.calibrates_since,
         ),
         "bank": _present(
             profile=profile,
@@ -89,11 +96,11 @@ def pinned(text: str, pins: Pins) -> str:
     return tomlkit.dumps(document)
 
 
-def with_batch(text: str, *, name: str, images: Path, calibrates: bool) -> str:
+def with_batch(text: str, *, name: str, images: Path, calibrates: bool, taken: str | None = None) -> str:
     """The text of a recipe with one more batch at the end of its batches."""
     document = tomlkit.parse(text)
     table = tomlkit.table()
-    table.update({"name": name, "images": images.as_posix(), "calibrates": calibrates})
+    table.update({"name": name, "images": images.as_posix(), "calibrates": calibrates, **_present(taken=taken)})
     batches: Any = document.setdefault("batch", tomlkit.aot())
     batches.append(table)
     return tomlkit.dumps(document)

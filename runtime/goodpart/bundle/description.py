@@ -5,7 +5,7 @@ import numpy as np
 from goodpart.bundle.bundle import Bundle
 from goodpart.bundle.names import IMAGES, ORIGINS
 from goodpart.facts.checks import FrameChecks
-from goodpart.facts.learned import BatchFacts, Examination, OddImage, ThresholdWarning
+from goodpart.facts.learned import BatchFacts, Examination, OddImage, ThresholdWarning, is_before
 from goodpart.facts.manifest import Manifest
 from goodpart.facts.profile import Profile
 from goodpart.facts.reduction import describe_reduction, frame_pixels_per_input_pixel
@@ -47,7 +47,7 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
         "built with": ", ".join(f"{name} {version}" for name, version in origin.versions.items()),
     }
     if origin.batches:
-        found["batches"] = ", ".join(map(_batch, origin.batches))
+        found["batches"] = ", ".join(_batch(batch, origin.calibrates_since) for batch in origin.batches)
     if origin.parent is not None:
         found["parent"] = f"digest {origin.parent}, which it replaced"
     if manifest.checks is not None:
@@ -65,8 +65,11 @@ def bundle_facts(bundle: Bundle) -> dict[str, str]:
     return found
 
 
-def _batch(batch: BatchFacts) -> str:
-    return f"{batch.name} ({batch.images} images{'' if batch.calibrates else ', in the bank only'})"
+def _batch(batch: BatchFacts, since: str | None) -> str:
+    role = "" if batch.calibrates else ", in the bank only"
+    if batch.calibrates and is_before(batch.taken, since):
+        role = f", in the bank only: taken {batch.taken}, before {since}"
+    return f"{batch.name} ({batch.images} images{role})"
 
 
 def _checks(checks: FrameChecks) -> str:

@@ -1,6 +1,7 @@
 """What a bundle learned, image by image, and what looked odd about it: facts of format 2."""
 
 import dataclasses
+import datetime
 import itertools
 import re
 
@@ -39,6 +40,33 @@ def check_batch_name(name: str) -> None:
         )
 
 
+def first_day(date: str) -> str:
+    """The first day that a date covers, as `YYYY-MM-DD`: a month begins with its first.
+
+    Raises:
+        UsageError: neither `YYYY-MM` nor `YYYY-MM-DD`, or no day of the calendar.
+    """
+    day = f"{date}-01" if re.fullmatch(r"[0-9]{4}-[0-9]{2}", date) else date
+    try:
+        # which also reads other forms
+        known = datetime.date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        known = False
+    if not known:
+        raise UsageError(f"expected a month or a day, YYYY-MM or YYYY-MM-DD, found {date[:80]!r}")
+    return day
+
+
+def is_before(taken: str | None, since: str | None) -> bool:
+    """Whether a batch is too old to calibrate.
+
+    Args:
+        taken: when the first of its images was taken, None if nobody has said so.
+        since: from when on batches calibrate, None for all.
+    """
+    return taken is not None and since is not None and first_day(taken) < first_day(since)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BatchFacts:
     """Good images that came together.
@@ -48,15 +76,19 @@ class BatchFacts:
         digest: sha256 over the names and contents of its images.
         images: how many of them were learned.
         calibrates: whether they were picked at random, so that their scores could set the threshold.
+        taken: when the first of them was taken, `YYYY-MM` or `YYYY-MM-DD`; None if the recipe does not say.
     """
 
     name: str
     digest: str
     images: int
     calibrates: bool
+    taken: str | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_batch_name(self.name)
+        if self.taken is not None:
+            first_day(self.taken)
         if not SHA256.fullmatch(self.digest) or self.images < 0:
             raise UsageError(
                 f"batch {self.name}: expected a sha256 and 0 or more images, found {self.digest[:80]!r}, {self.images}"

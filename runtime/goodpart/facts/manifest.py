@@ -11,7 +11,7 @@ from goodpart.errors import UsageError
 from goodpart.facts.checks import FrameChecks
 from goodpart.facts.excess import ExcessSpec
 from goodpart.facts.head import HeadSpec
-from goodpart.facts.learned import AtlasSpec, BatchFacts, Examination
+from goodpart.facts.learned import AtlasSpec, BatchFacts, Examination, first_day
 from goodpart.facts.no_signal import SignalRule
 from goodpart.facts.spec import SHA256, BackboneSpec
 
@@ -89,6 +89,7 @@ class Provenance:
         examination: what the doctor found, in short; None in format 1.
         parent: digest of the bundle that this one replaced; None without one, and in format 1.
         batches: that the images came in, in order; None in format 1.
+        calibrates_since: batches taken before it set no threshold, `YYYY-MM` or `YYYY-MM-DD`; None for all.
     """
 
     dataset_sha256: str
@@ -102,6 +103,7 @@ class Provenance:
     examination: Examination | None = dataclasses.field(default=None, metadata={"optional": True})
     parent: str | None = dataclasses.field(default=None, metadata={"optional": True})
     batches: tuple[BatchFacts, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
+    calibrates_since: str | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         if self.parent is not None and not SHA256.fullmatch(self.parent):
@@ -110,6 +112,8 @@ class Provenance:
             names = [batch.name for batch in self.batches]
             if len(set(names)) != len(names) or sum(batch.images for batch in self.batches) != self.images:
                 raise UsageError(f"batches: expected each once and {self.images} images in all, found otherwise")
+        if self.calibrates_since is not None:
+            first_day(self.calibrates_since)
         if self.excluded_images is not None and self.excluded_images < 0:
             raise UsageError(f"excluded_images: expected 0 or more, found {self.excluded_images}")
 

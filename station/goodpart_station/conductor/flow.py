@@ -75,8 +75,7 @@ class Flow:
             self._unannounced(frame)
             return
         self._stirred_ns = self._now_ns
-        gap, found = self._ids.take(frame.camera_frame), self._pairing.arrive(frame)
-        self._act_on(found if gap is None else Doubt(gap))
+        self._act_on(self._pairing.arrive(frame, self._ids.take(frame.camera_frame)))
 
     def judged(self, part: Part, judgement: Judgement) -> None:
         """What the judge found in the frame of a part."""

@@ -38,8 +38,13 @@ class Pairing(Protocol):
             taken: whether the part is to be judged. With a hardware trigger the camera has taken a picture anyway.
         """
 
-    def arrive(self, frame: Frame) -> Pair | Doubt | None:
-        """A frame has come."""
+    def arrive(self, frame: Frame, doubt: str | None) -> Pair | Doubt | None:
+        """A frame has come.
+
+        Args:
+            frame: the frame.
+            doubt: why it may be no part's, such as a copy of an older one, or None. It is then no later part's either.
+        """
 
     def overdue(self, now_ns: int) -> Doubt | None:
         """Whether a trigger or a frame that is watched has found no partner in its time."""
@@ -98,12 +103,13 @@ class ByClock:
         self._triggers.append(mark)
         return self._joined(mark, near, "the trigger fits a frame that fits another trigger, or two frames")
 
-    def arrive(self, frame: Frame) -> Pair | Doubt | None:
+    def arrive(self, frame: Frame, doubt: str | None) -> Pair | Doubt | None:
         """See `Pairing`."""
-        mark = _Mark(frame.at_ns, frame=frame)
+        mark = _Mark(frame.at_ns, frame=frame, spent=doubt is not None)
         near = [each for each in self._triggers if self._fits(each.at_ns, frame.at_ns)]
         self._frames.append(mark)
-        return self._joined(mark, near, "the frame fits a trigger that has a frame, or two triggers")
+        found = self._joined(mark, near, "the frame fits a trigger that has a frame, or two triggers")
+        return found if doubt is None else Doubt(doubt)
 
     def overdue(self, now_ns: int) -> Doubt | None:
         """See `Pairing`."""
@@ -165,9 +171,11 @@ class ByExposure:
         self._part = part if taken else self._part
         return None
 
-    def arrive(self, frame: Frame) -> Pair | Doubt | None:
+    def arrive(self, frame: Frame, doubt: str | None) -> Pair | Doubt | None:
         """See `Pairing`."""
         part = self._part
+        if doubt is not None:
+            return Doubt(doubt)
         if part is None:
             return Doubt("a frame that no exposure asked for")
         if frame.at_ns < part.triggered_ns:

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from goodpart._host.atomic import check_target, staged_folder
 from goodpart.errors import UsageError
 from goodpart_station.ring.frames import Frames, KeptFrame, as_frame
 from goodpart_station.ring.index import Index, reading
+from goodpart_station.ring.pictures import write_flushed
 from goodpart_station.ring.room import HOUR_S
 from goodpart_station.ring.times import utc
 
@@ -168,12 +168,13 @@ def write_export(
         counts = {name: getattr(plan, name) for name in ("drawn", "good", "defect", "unlabelled")}
         lines = [json.dumps(counts)]
         for frame in plan.frames:
-            target = staged / frame.file
             try:
-                shutil.copyfile(frames.path(frame), target)
+                data = frames.path(frame).read_bytes()
             except FileNotFoundError as error:
                 raise UsageError(f"{frame.file}: expected this frame in the ring, found none; export again") from error
-            lines.append(json.dumps(_line(frame, target, late=frame.id in plan.late), ensure_ascii=False))
+            # on the disk before it is counted: most of the time goes there
+            write_flushed(staged / frame.file, data)
+            lines.append(json.dumps(_line(frame, data, late=frame.id in plan.late), ensure_ascii=False))
             each(frame)
         (staged / LABELS_FILE).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     _mark(folder, plan, now)
@@ -239,12 +240,12 @@ def _was_drawn(frame: KeptFrame) -> bool:
     return frame.kept_for == "random" and frame.judged in _JUDGED
 
 
-def _line(frame: KeptFrame, file: Path, *, late: bool) -> dict[str, object]:
+def _line(frame: KeptFrame, data: bytes, *, late: bool) -> dict[str, object]:
     # what is random here may set a threshold; an UNKNOWN frame may not, however it was picked
     kept_for = LATE if late else frame.kept_for if _was_drawn(frame) or frame.kept_for != "random" else "unknown"
     return {
         "file": frame.file,
-        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(data).hexdigest(),
         "label": frame.label,
         "kept_for": kept_for,
         "at": utc(frame.label_at or 0.0),

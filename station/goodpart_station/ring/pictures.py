@@ -34,6 +34,18 @@ def encoded(pixels: npt.NDArray[Any], channels: Channels) -> bytes:
     return bytes(png.tobytes())
 
 
+def write_flushed(path: Path, data: bytes) -> None:
+    """Writes a file; it is on the disk when it returns.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file, flushes it, and only then gives it its name; that, too, is on the disk when it returns.
 
@@ -42,10 +54,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_flushed(temporary, data)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)

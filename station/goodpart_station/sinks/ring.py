@@ -11,6 +11,9 @@ from goodpart_station.sinks.worker import Worker
 FRAMES = 32
 """How many frames wait for the disk, at most."""
 
+MOST_BYTES = 256_000_000
+"""What the pixels of these frames take, at most; one frame may always wait."""
+
 _TOLD_S = 60.0
 
 
@@ -30,17 +33,18 @@ class RingSink:
         self.ring = ring
         self._clock = clock
         self._worker = Worker(self.name, size, self._keep, finish=ring.close)
+        self._too_large = 0
         self._seen, self._told_until = 0, 0.0
 
     @property
     def dropped(self) -> int:
         """How many frames should have been kept, and were not for want of time, room or disk."""
-        return self._worker.dropped + self.ring.lost
+        return self._worker.dropped + self._too_large + self.ring.lost
 
     @property
     def bits(self) -> Bits:
         """What the state should show: DISK_FULL while nothing can be written, RING_DROPS for a minute after a drop."""
-        dropped = self._worker.dropped
+        dropped = self._worker.dropped + self._too_large
         if dropped != self._seen:
             self._seen, self._told_until = dropped, self._clock() + _TOLD_S
         drops = Bits.RING_DROPS if self._clock() < self._told_until else Bits(0)
@@ -48,8 +52,14 @@ class RingSink:
 
     def put(self, result: Result) -> None:
         """Hands a frame over if the ring wants it; the others would push it out."""
-        if self.ring.wants(result) is not None:
-            self._worker.put(result)
+        if result.frame is None or self.ring.wants(result) is None:
+            return
+        # those that wait are about as large as this one
+        waiting = self._worker.waiting
+        if waiting and (waiting + 1) * result.frame.pixels.nbytes > MOST_BYTES:
+            self._too_large += 1
+            return
+        self._worker.put(result)
 
     def start(self) -> None:
         """Opens the ring and starts the thread.

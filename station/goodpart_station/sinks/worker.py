@@ -39,6 +39,11 @@ class Worker:
         """How many results did not fit into the mailbox, or failed."""
         return self._mailbox.dropped + self._failed
 
+    @property
+    def waiting(self) -> int:
+        """How many results wait now."""
+        return len(self._mailbox)
+
     def put(self, result: Result) -> None:
         """Hands a result over, without waiting."""
         self._mailbox.put(result)

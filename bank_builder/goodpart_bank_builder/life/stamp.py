@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +82,20 @@ class Planned:
     parent: str | None
 
 
-def stamp_of(recipe: Recipe) -> Stamp:
+def stamp_of(recipe: Recipe, digests: Sequence[str] | None = None) -> Stamp:
     """What the next bundle of a recipe would be made from; reads all of its files.
+
+    Args:
+        recipe: of the product.
+        digests: of what the batches hold now; None to read them.
 
     Raises:
         UsageError: a file or folder cannot be read, or a batch has no images.
     """
     settings = recipe.settings
-    files = [str(settings.ignore and sha256_of(settings.ignore))]
-    files += [dataset_digest(contents_of(list_batch(batch))) for batch in settings.all_batches]
+    if digests is None:
+        digests = [dataset_digest(contents_of(list_batch(batch))) for batch in settings.all_batches]
+    files = [str(settings.ignore and sha256_of(settings.ignore)), *digests]
     return Stamp(
         recipe=_digest([_without_pins(recipe), _named_files(recipe)]),
         images=_digest(files),
@@ -122,11 +128,6 @@ def built_file(out: Path) -> Path:
     return _beside(out, "built.json")
 
 
-def lock_file(out: Path) -> Path:
-    """The file beside a bundle whose lock a build holds."""
-    return out.parent / f".{out.name}.lock"
-
-
 def read_built(out: Path) -> Built | None:
     """What was noted when a bundle was built; None without it. A damaged file counts as none: the bundle is remade."""
     with contextlib.suppress(OSError, ManifestError):
@@ -141,7 +142,7 @@ def write_built(out: Path, built: Built) -> None:
         UsageError: the file cannot be written.
     """
     write_file(built_file(out), encode(built))
-    _beside(out, "building.json").unlink(missing_ok=True)
+    drop_plan(out)
 
 
 def forget(out: Path) -> None:
@@ -176,8 +177,16 @@ def plan(out: Path, stamp: Stamp, serial: int, parent: str | None) -> Planned:
     return planned
 
 
+def drop_plan(out: Path) -> None:
+    """Ends a build that has made its bundle, or that was given up before there was one."""
+    with contextlib.suppress(OSError):
+        _beside(out, "building.json").unlink(missing_ok=True)
+
+
 def _beside(out: Path, name: str) -> Path:
-    return out.with_name(f"{out.name}.{name}")
+    # resolved, because "." has no name
+    folder = out.resolve()
+    return folder.with_name(f"{folder.name}.{name}")
 
 
 def _without_pins(recipe: Recipe) -> dict[str, Any]:
