@@ -137,7 +137,12 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
             max_megapixels=table.max_megapixels,
         )
     return lambda wanted: FolderSource(
-        table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
+        table.path,
+        wanted=wanted,
+        trigger=table.trigger,
+        keep=table.keep,
+        max_megapixels=table.max_megapixels,
+        dated_within_s=table.spare_ms / 1e3,
     )
 
 

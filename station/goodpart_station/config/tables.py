@@ -11,6 +11,9 @@ from goodpart_station.settings import NAME, TEXT, number, setting, whole
 
 _DAY_MS = 86_400_000.0
 
+DEFAULT_AFTER_MS = 100.0
+"""How long after its trigger a frame may come where the file does not say it."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StationTable:
@@ -104,6 +107,12 @@ class SourceTable:
             raise UsageError(
                 'trigger: expected min_spacing_ms beside "hardware", found none; give the shortest time between parts'
             )
+
+    @property
+    def spare_ms(self) -> float:
+        """With a hardware trigger: what the windows leave between two parts, and a frame may be dated too late by."""
+        after_ms = DEFAULT_AFTER_MS if self.pair_after_ms is None else self.pair_after_ms
+        return (self.min_spacing_ms or 0.0) - (self.pair_before_ms or 0.0) - after_ms
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
