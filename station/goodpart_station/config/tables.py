@@ -157,6 +157,19 @@ class ReplayTable(SourceTable):
     defocus: float = setting(number(0, 100), 0.0)
     max_megapixels: float = setting(number(0, 1e6, above=True), 50.0)
 
+    def __post_init__(self) -> None:
+        """Refuses settings that would have no effect.
+
+        Raises:
+            UsageError: as in `SourceTable`, or triggers ask for each image and a rate does too.
+        """
+        super().__post_init__()
+        if self.rate is not None and self.trigger is not TriggerKind.NONE:
+            raise UsageError(
+                f'rate: expected no such key with trigger = "{self.trigger.value}", found one; each trigger gets the '
+                f"next image: take it out"
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JsonlTable:
