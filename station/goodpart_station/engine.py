@@ -220,11 +220,16 @@ class Engine:
             self.source.done(task.frame)
 
     def _step(self, tell: Callable[[int], tuple[Effect, ...]], *, judging: bool = False) -> tuple[Effect, ...]:
-        """Tells the conductor something, and carries out what it asks for."""
+        """Tells the conductor something, and carries out what it asks for; what cannot be done ends the station."""
         with self._lock:
             effects = tell(time.monotonic_ns())
-            for effect in effects:
-                self._carry_out(effect)
+            try:
+                for effect in effects:
+                    self._carry_out(effect)
+            except BaseException as error:
+                # what was asked for is not done, and the conductor counts on it
+                self.stop(error)
+                raise
             before_ns, self._wakeup_ns = self._wakeup_ns, self._conductor.wakeup_ns
             self._has_room = self._conductor.has_room
             self._status = self._new_status()

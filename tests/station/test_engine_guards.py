@@ -14,7 +14,7 @@ from goodpart_station.engine import Engine
 from goodpart_station.judge import Judge
 from goodpart_station.part import Frame
 from small_frames import draw_small
-from station_parts import Camera, Site, part_of, small_store
+from station_parts import Camera, Site, part_of, small_store, until
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +77,21 @@ def test_a_signal_during_the_handler_of_a_signal_ends_the_station_too(tmp_path):
 class _NoProducts:
     def get(self, number):
         return None
+
+
+class Unplugged(Camera):
+    """Its SDK raises, where a source should say that it is lost."""
+
+    def trigger(self, part):
+        raise ZeroDivisionError
+
+
+def test_what_cannot_be_carried_out_ends_the_station(tmp_path):
+    """A part, a change-over or a judgement would be forgotten, and the station would go on as if it had been done."""
+    site = Site(tmp_path, deadline_ns=1_000_000_000)
+    site.camera = Unplugged()
+    with site.running() as engine:
+        with pytest.raises(ZeroDivisionError):
+            engine.trigger(1)
+        until(lambda: site.failure is not None, within_s=20)
+    assert isinstance(site.failure, ZeroDivisionError)
