@@ -110,6 +110,9 @@ class Engine:
 
         def told(now_ns: int) -> tuple[Effect, ...]:
             nonlocal answer
+            if self._stopping and command != Command.HALT:
+                answer = Reason.NOT_READY
+                return ()
             answer, effects = self._conductor.command(command, product=product, now_ns=now_ns)
             return effects
 

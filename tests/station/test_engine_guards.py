@@ -8,7 +8,7 @@ import time
 import pytest
 
 from goodpart import LiveInspector
-from goodpart_station.codes import Bits, PartVerdict, Reason
+from goodpart_station.codes import Bits, Command, PartVerdict, Reason, State
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.engine import Engine
 from goodpart_station.judge import Judge
@@ -95,3 +95,17 @@ def test_what_cannot_be_carried_out_ends_the_station(tmp_path):
             engine.trigger(1)
         until(lambda: site.failure is not None, within_s=20)
     assert isinstance(site.failure, ZeroDivisionError)
+
+
+def test_a_station_that_ends_cannot_be_reset(tmp_path):
+    """A PLC that resets whatever it finds halted would have parts taken that nobody judges any more."""
+    site = Site(tmp_path)
+    with site.running() as engine:
+        engine.trigger(1)
+        site.camera.triggers.get(timeout=60)
+        engine.stop()
+        until(lambda: engine.status().state is State.HALTED)
+        assert engine.command(Command.RESET, who="plc") is Reason.NOT_READY
+        assert engine.status().state is State.HALTED
+        site.camera.show(draw_small(100))
+        assert site.slots.next().verdict is PartVerdict.GOOD
