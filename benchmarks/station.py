@@ -1,21 +1,30 @@
 """Station: the time from a trigger to the part's slot, as a multiple of a bare `Inspector.inspect` in the same run.
 
-The station runs in this process: conductor, judge, event loop, products and sinks are the real ones, the camera has its
-frame in memory at once, and the PLC is a link that takes the time. A bare inspection and a part take turns, each with a
-frame of its own, so that other work on the machine affects both alike. Every combination runs once per round, in a new
-random order each round.
+The station runs in this process, assembled as `goodpart-station run` does it. The camera has its frame in memory at
+once, and the PLC is a link that takes the time. A bare inspection and a part take turns, each with a frame of its own,
+so that other work on the machine affects both alike. Every combination runs once per round, in a new random order each
+round. What stands beside the PLC:
+
+- nothing
+- sinks: log, ring, drift, a webhook and MQTT (mosquitto with TLS), whose peers are processes of their own
+- page: four clients in a process of their own. One takes the newest state, one opened it and never reads, and two ask
+  for the newest picture with its heat map, two and a half times a second each
+- both
 
     python benchmarks/station.py BUNDLE --threads 1 2
 """
 
 import argparse
 import contextlib
+import dataclasses
+import json
 import queue
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +35,94 @@ from common import PERCENTILES, count, headline, load, parser, tell, varied_fram
 from goodpart import Inspector, Store
 from goodpart.cli.common import print_json, run
 from goodpart_station.codes import PartVerdict, State
-from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.config.config import read_config
 from goodpart_station.engine import Engine
-from goodpart_station.line import Sink
-from goodpart_station.message import Messages, new_boot
 from goodpart_station.part import Frame, Part, Slot
-from goodpart_station.ring.config import RingConfig
-from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs, started
-from goodpart_station.sinks.jsonl import JsonlSink
-from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.source import POLL_S, taken
+from goodpart_station.station import plan_of
+from station_peers import Broker, free_port, receiver
 
 _DIFFERENT = 60
 """Frames in turn; a camera that repeats one of the last eight counts as frozen."""
 
 _PATIENCE_S = 120.0
-_NS = 1_000_000_000
+
+_FILE = """
+[station]
+name = "bench"
+data = "data"
+deadline_ms = 60_000
+threads = {threads}
+[[product]]
+number = 1
+name = "bench"
+store = "bench"
+[source]
+kind = "folder"
+path = "frames"
+trigger = "software"
+pair_after_ms = 59_000
+resync_ms = 60_000
+timeout_s = 60
+"""
+
+_SINKS = """
+[sink.jsonl]
+path = "log.jsonl"
+[ring]
+max_bytes = "100 MB"
+random_rate = 0.05
+[drift]
+[sink.mqtt]
+url = "{mqtt.url}"
+ca = "{mqtt.ca}"
+[sink.webhook]
+url = "{webhook.url}"
+secret_file = "{webhook.secret_file}"
+"""
+
+_PAGE = """
+[page]
+listen = "127.0.0.1:{port}"
+"""
+
+BESIDE = {"nothing": (False, False), "sinks": (True, False), "page": (False, True), "both": (True, True)}
+"""What stands beside the PLC, by its name in the figures: the sinks, the page."""
+
+_CLIENTS = """
+import http.client, json, sys, threading, time
+port, newest = int(sys.argv[1]), [None]
+
+def events(reads):
+    stream = http.client.HTTPConnection("127.0.0.1", port)
+    stream.request("GET", "/events")
+    answer = stream.getresponse()
+    while reads:
+        line = answer.readline()
+        if line.startswith(b"data: "):
+            found = json.loads(line[6:]).get("part") or {}
+            newest[0] = found.get("seq", newest[0])
+    time.sleep(1e6)
+
+def pictures():
+    while True:
+        if newest[0] is not None:
+            asks = http.client.HTTPConnection("127.0.0.1", port)
+            asks.request("GET", f"/frame/{newest[0]}.jpg?heat=1")
+            answer = asks.getresponse()
+            answer.read()
+            counts[answer.status] = counts.get(answer.status, 0) + 1
+            asks.close()
+        time.sleep(0.4)
+
+counts = {}
+for work in (lambda: events(True), lambda: events(False), pictures, pictures):
+    threading.Thread(target=work, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+print(json.dumps(counts), flush=True)
+"""
 
 
 class Instant:
@@ -95,39 +175,65 @@ class Timed:
 
 
 class Bench:
-    """A station of one product in a temporary folder."""
+    """Stations of one product in temporary folders."""
 
     def __init__(self, bundle: Path, frames: Sequence[npt.NDArray[Any]]) -> None:
         self._bundle, self._frames = bundle, frames
         self._seq = 0
+        self.pictures: dict[str, int] = {}
 
-    number, name, preload = 1, "product", False
-
-    def round(self, threads: int, sinks: Callable[[Path], Sequence[Sink]], parts: int) -> list[tuple[int, int]]:
+    def round(self, threads: int, beside: str, parts: int) -> list[tuple[int, int]]:
         """Nanoseconds of a bare inspection and of a part, in turns."""
-        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-            store = Store(Path(folder) / "store")
-            store.activate(store.add(self._bundle).digest)
-            timed = Timed()
-            plan = Plan(
-                data=Path(folder),
-                products=(self,),
-                store_of=lambda _: store,
-                threads=threads,
-                rules=Rules(trigger=TriggerKind.SOFTWARE, products=frozenset({1}), deadline_ns=60 * _NS),
-                source=lambda _: Instant(self._frames),
-                plugs=lambda _: Plugs(plc=[timed], sinks=sinks(Path(folder))),
-                product=1,
-            )
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
+            timed, port = Timed(), free_port()
+            plan = self._plan(stack, folder, threads, BESIDE[beside], port)
+            plugs = plan.plugs
+
+            def with_time(engine: Engine) -> Plugs:
+                found = plugs(engine)
+                return dataclasses.replace(found, plc=[*found.plc, timed])
+
+            source = Instant(self._frames)
+            plan = dataclasses.replace(plan, plugs=with_time, source=lambda _: source)
             engine = stack.enter_context(started(plan))
             judging = threading.Thread(target=engine.run)
             judging.start()
             stack.callback(judging.join)
             stack.callback(engine.stop)
             _wait_for(engine, State.READY)
+            if BESIDE[beside][1]:
+                stack.enter_context(self._clients(port))
             live = engine.products.get(1)
             assert live is not None  # noqa: S101 - READY says so
             return [self._pair(engine, live.inspector, timed) for _ in range(parts)]
+
+    def _plan(
+        self, stack: contextlib.ExitStack, folder: Path, threads: int, beside: tuple[bool, bool], port: int
+    ) -> Plan:
+        text = _FILE.format(threads=threads)
+        if beside[0]:
+            mqtt = stack.enter_context(Broker(folder)).settings
+            text += _SINKS.format(mqtt=mqtt, webhook=stack.enter_context(receiver(folder)))
+        if beside[1]:
+            text += _PAGE.format(port=port)
+        (folder / "frames").mkdir()
+        store = Store(folder / "data" / "stores" / "bench")
+        store.activate(store.add(self._bundle).digest)
+        return plan_of(read_config(folder / "line.toml", text))
+
+    @contextlib.contextmanager
+    def _clients(self, port: int) -> Iterator[None]:
+        command = [sys.executable, "-c", _CLIENTS, str(port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as clients:
+            if clients.stdout is None or clients.stdout.readline() != "ready\n":
+                raise RuntimeError("expected clients of the page, found none")
+            try:
+                yield
+            finally:
+                counts, _ = clients.communicate("")
+                for status, number in json.loads(counts).items():
+                    self.pictures[status] = self.pictures.get(status, 0) + number
 
     def _pair(self, engine: Engine, inspector: Inspector, timed: Timed) -> tuple[int, int]:
         self._seq = self._seq % 65535 + 1
@@ -150,24 +256,11 @@ def _wait_for(engine: Engine, state: State) -> None:
         time.sleep(0.01)
 
 
-def _without(folder: Path) -> Sequence[Sink]:
-    return ()
-
-
-def _log_and_ring(folder: Path) -> Sequence[Sink]:
-    boot, config = new_boot(), RingConfig(random_rate=0.05)
-    ring = Ring(folder / "ring", config, boot=boot)
-    return JsonlSink(folder / "results.jsonl", Messages("bench", boot, config)), RingSink(ring)
-
-
-SINKS = {"none": _without, "log and ring": _log_and_ring}
-"""What stands beside the PLC, by its name in the figures."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns the exit code."""
     made = parser(__doc__)
     made.add_argument("--threads", type=count, nargs="+", default=[1, 2], help="default %(default)s")
+    made.add_argument("--beside", choices=BESIDE, nargs="+", default=[*BESIDE], help="default: all of them")
     made.add_argument("--parts", type=count, default=400, help="parts of each combination (default %(default)s)")
     made.add_argument("--rounds", type=count, default=4, help="rounds that share them (default %(default)s)")
     return run(_measure, made, argv)
@@ -177,16 +270,17 @@ def _measure(options: argparse.Namespace) -> int:
     _, bundle = load(options.bundle, threads=1)
     bench = Bench(options.bundle, varied_frames(bundle, _DIFFERENT, seed=options.seed))
     pairs: dict[tuple[int, str], list[tuple[int, int]]] = {
-        (threads, sinks): [] for threads in options.threads for sinks in SINKS
+        (threads, beside): [] for threads in options.threads for beside in options.beside
     }
     rng = np.random.default_rng(options.seed)
     for done in range(options.rounds):
         tell(f"round {done + 1} of {options.rounds}")
         for turn in rng.permutation(len(pairs)):
-            threads, sinks = [*pairs][turn]
-            pairs[threads, sinks] += bench.round(threads, SINKS[sinks], -(-options.parts // options.rounds))
-    figures = [{"threads": threads, "sinks": sinks, **_figures(taken)} for (threads, sinks), taken in pairs.items()]
-    print_json({**headline("station", seed=options.seed, digest=bundle.digest), "results": figures})
+            threads, beside = [*pairs][turn]
+            pairs[threads, beside] += bench.round(threads, beside, -(-options.parts // options.rounds))
+    figures = [{"threads": threads, "beside": beside, **_figures(taken)} for (threads, beside), taken in pairs.items()]
+    facts = headline("station", seed=options.seed, digest=bundle.digest)
+    print_json({**facts, "pictures": bench.pictures, "results": figures})
     return 0
 
 
@@ -198,7 +292,7 @@ def _figures(pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
     found["ratio"] = {
         key: round(found["trigger_to_slot_ms"][key] / found["bare_ms"][key], 3) for key in found["bare_ms"]
     }
-    found["added_ms_p50"] = round(float(np.median(part - bare)), 3)
+    found["added_ms"] = {f"p{each}": round(float(np.percentile(part - bare, each)), 3) for each in PERCENTILES}
     return found
 
 

@@ -26,11 +26,16 @@ from pymodbus.client import ModbusTcpClient
 client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]), timeout=60)
 assert client.connect()
 print("ready", flush=True)
-while client.read_input_registers(3, count=1).registers[0] != 2:
-    time.sleep(0.05)
+# READY, and no bit that says that the PLC is lost
 for beat in itertools.count(1):
-    seq = (beat - 1) % 65535 + 1
-    if client.write_registers(0, [beat & 0xFFFF, seq, (seq - 2) % 65535 + 1, 0, beat >> 16, beat & 0xFFFF]).isError():
+    client.write_register(0, beat & 0xFFFF)
+    state, bits = client.read_input_registers(3, count=2).registers
+    if state == 2 and not bits & 2:
+        break
+    time.sleep(0.05)
+for beat in itertools.count(beat + 1):
+    seq = beat % 65535 + 1
+    if client.write_registers(0, [beat & 0xFFFF, seq, (beat - 1) % 65535 + 1, 0, beat >> 16, beat & 0xFFFF]).isError():
         break
     while True:
         slot = client.read_input_registers(16 + 8 * (seq % 16), count=8)
@@ -65,6 +70,21 @@ print("ready", flush=True)
 server.serve_forever()
 """
 
+_VIEWER = """
+import itertools, sys, time, urllib.request
+
+def get(path):
+    return urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}{path}", timeout=600)
+
+print("ready", flush=True)
+with get("/events") as events:
+    for number, line in enumerate(events):
+        if number % 100 == 0:
+            for path in ("/", "/metrics", "/parts"):
+                with get(path) as answer:
+                    answer.read()
+"""
+
 
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
@@ -87,6 +107,13 @@ def receiver(folder: Path) -> Iterator[WebhookSettings]:
 def plc(port: int) -> Iterator[None]:
     """A PLC that waits for READY, and announces a part as soon as the last one is answered."""
     with _child([sys.executable, "-c", _PLC, str(port)]):
+        yield
+
+
+@contextlib.contextmanager
+def viewer(port: int) -> Iterator[None]:
+    """A browser that follows the page's states, and asks for page, parts and metrics every now and then."""
+    with _child([sys.executable, "-c", _VIEWER, str(port)]):
         yield
 
 

@@ -2,9 +2,9 @@
 
 The station runs in this process, assembled as `goodpart-station run` does it, in a simulation: a PLC in another
 process announces a part over Modbus as soon as the last one is answered, and the results go to the log, the ring, MQTT
-(mosquitto with TLS), a webhook, drift and metrics. Resident memory, handles and threads are read every 10,000 parts.
-The slope is that of a straight line through the readings after the first. The exit code is 1 if it reaches the limit,
-or handles grow. SIGTERM and Ctrl-C end it earlier, with the figures until then.
+(mosquitto with TLS), a webhook, drift, metrics, and a page that somebody looks at. Resident memory, handles and threads
+are read every 10,000 parts. The slope is that of a straight line through the readings after the first. The exit code is
+1 if it reaches the limit, or handles grow. SIGTERM and Ctrl-C end it earlier, with the figures until then.
 
     python benchmarks/station_soak.py BUNDLE --parts 200000
 """
@@ -35,7 +35,7 @@ from goodpart_station.engine import Engine
 from goodpart_station.part import Result
 from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.station import plan_of
-from station_peers import Broker, free_port, plc, receiver
+from station_peers import Broker, free_port, plc, receiver, viewer
 
 _IMAGES = 60
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -75,6 +75,8 @@ ca = "{mqtt.ca}"
 url = "{webhook.url}"
 secret_file = "{webhook.secret_file}"
 [drift]
+[page]
+listen = "127.0.0.1:{page_port}"
 """
 """What this measures is no time: other work on the machine must not count as a fault, so every limit is a minute."""
 
@@ -143,16 +145,18 @@ def measure(options: argparse.Namespace) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-soak-")))
         mqtt = stack.enter_context(Broker(folder)).settings
         webhook = stack.enter_context(receiver(folder))
-        port, file = free_port(), folder / "station.toml"
-        file.write_text(_FILE.format(threads=options.threads, port=port, mqtt=mqtt, webhook=webhook))
+        port, page_port, file = free_port(), free_port(), folder / "station.toml"
+        text = _FILE.format(threads=options.threads, port=port, page_port=page_port, mqtt=mqtt, webhook=webhook)
+        file.write_text(text)
         _fill(options, folder)
         plan = plan_of(read_config(file))
         readings: list[Readings] = []
         plugs = functools.partial(_plugs, plan, options, readings)
         engine = stack.enter_context(started(dataclasses.replace(plan, plugs=plugs)))
+        stack.enter_context(viewer(page_port))
         stack.enter_context(plc(port))
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
+            stack.callback(signal.signal, number, signal.signal(number, lambda *_: engine.stop()))
         engine.run()
         rows, verdicts = readings[0].rows, readings[0].verdicts
     slope = _slope([row["parts"] for row in rows[1:]], [row["resident_mb"] for row in rows[1:]])

@@ -77,7 +77,7 @@ class Camera:
     simulated = False
 
     def __init__(self) -> None:
-        self.box: queue.SimpleQueue[Frame | Exception | threading.Event] = queue.SimpleQueue()
+        self.box: queue.SimpleQueue[Frame | Exception | Callable[[], None]] = queue.SimpleQueue()
         self.triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self.finished: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -86,8 +86,8 @@ class Camera:
             found = taken(self.box, 0.01)
             if isinstance(found, Exception):
                 raise found
-            if isinstance(found, threading.Event):
-                assert found.wait(60)
+            if callable(found):
+                found()
             else:
                 yield found
 
@@ -125,7 +125,7 @@ class Slots:
 
     def next(self) -> Slot:
         """The next answer."""
-        while (slot := self.told.get(timeout=60)).verdict is PartVerdict.NONE:
+        while (slot := self.told.get(timeout=300)).verdict is PartVerdict.NONE:
             pass
         return slot
 
@@ -149,7 +149,7 @@ class Records:
         pass
 
     def next(self) -> Result:
-        return self.told.get(timeout=60)
+        return self.told.get(timeout=300)
 
 
 class Site:
@@ -191,21 +191,21 @@ class Site:
             self.failure = error
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Engine]:
-        """The station, judging in a thread of its own."""
+    def running(self, *states: State) -> Iterator[Engine]:
+        """The station, judging in a thread of its own, as soon as it is in one of these states (READY or FAULT)."""
         with started(self.plan) as engine:
             judging = threading.Thread(target=self._judge, args=(engine,), name="judge")
             judging.start()
             try:
-                until(lambda: engine.status().state in (State.READY, State.FAULT))
+                until(lambda: engine.status().state in (states or (State.READY, State.FAULT)))
                 yield engine
             finally:
                 engine.stop()
-                judging.join(60)
+                judging.join(300)
                 assert not judging.is_alive()
 
 
-def until(holds: Callable[[], bool], *, within_s: float = 60.0) -> None:
+def until(holds: Callable[[], bool], *, within_s: float = 300.0) -> None:
     """Waits until something holds."""
     end_s = time.monotonic() + within_s
     while not holds():

@@ -260,9 +260,12 @@ class Engine:
     def _new_status(self) -> Status:
         conductor = self._conductor
         live = self.products.get(conductor.product)
+        bits = conductor.bits | self._extra_bits
+        if live is not None and live.inspector.threshold_moved:
+            bits |= Bits.THRESHOLD_CHANGED
         return Status(
             state=conductor.state,
-            bits=conductor.bits | self._extra_bits,
+            bits=bits,
             heartbeat=self._heartbeat,
             accepted_seq=conductor.accepted_seq,
             result_seq=conductor.result_seq,

@@ -46,8 +46,9 @@ class Feed:
             life: where each sign of life of the source is noted.
         """
         self._source, self._station, self._life = source, station, life
-        # None before the source has shown anything
+        # None before the source has shown anything; held together with what the station is told about it
         self._is_up: bool | None = None
+        self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
 
     def start(self) -> None:
@@ -77,9 +78,7 @@ class Feed:
                 self._life.beat(SOURCE)
                 if self._station.is_over():
                     return
-                if not self._is_up:
-                    self._is_up = True
-                    self._station.source_ready()
+                self._tell_ready()
                 if frame is not None and not self._station.frame(frame):
                     self._source.done(frame)
         except SourceLostError as error:
@@ -95,7 +94,14 @@ class Feed:
                 self._life.beat(SOURCE)
                 pause()
 
+    def _tell_ready(self) -> None:
+        if not self._is_up:
+            with self._telling:
+                self._is_up = True
+                self._station.source_ready()
+
     def _lose(self, why: str) -> None:
-        if self._is_up is not False:
-            self._is_up = False
-            self._station.source_lost(why)
+        with self._telling:
+            if self._is_up is not False:
+                self._is_up = False
+                self._station.source_lost(why)

@@ -37,6 +37,7 @@ class IoLoop:
         source_timeout_s: float,
         silence_s: float,
         watchdog_s: float | None,
+        awaits_product: bool,
     ) -> None:
         """Opens nothing yet.
 
@@ -46,6 +47,7 @@ class IoLoop:
             bits: what links and sinks want known.
             source_timeout_s: a source that has shown no life for so long is lost.
             silence_s: the PLC's heartbeat rests while source or judge have shown no life for so long.
+            awaits_product: whether a product is being loaded, so that the station is not ready before it is.
             watchdog_s: after how many seconds of silence systemd ends the process, None if it does not.
         """
         self._engine, self._links, self._bits = engine, links, bits
@@ -56,7 +58,7 @@ class IoLoop:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=LOOP, daemon=True)
         self._told: tuple[State, str] | None = None
-        self._is_ready = False
+        self._is_ready, self._awaits_product = False, awaits_product
         self._dog_fed_s = 0.0
 
     def start(self) -> None:
@@ -88,9 +90,7 @@ class IoLoop:
             self._loop.run_until_complete(self._live())
         except BaseException as error:  # noqa: BLE001 - without the loop nobody hears the station: it has to end
             self._failure = error
-            if self._opened.is_set():
-                _log.critical("the event loop has ended: %r", error)
-            self._engine.stop()
+            self._engine.stop(error)
         finally:
             self._loop.close()
             self._opened.set()
@@ -130,7 +130,8 @@ class IoLoop:
         state = State.READY if status.state is State.BUSY else status.state
         if self._told == (state, status.why):
             return
-        if not self._is_ready and state is not State.STARTING:
+        loading = state is State.STARTING or (state is State.INITIALIZED and self._awaits_product)
+        if not self._is_ready and not loading:
             self._is_ready = True
             # in FAULT too: the page and the PLC say why, and a restart would not mend it
             notify("READY=1")

@@ -79,10 +79,7 @@ class Products:
         return self._loaded.get(number)
 
     def start(self) -> None:
-        """Starts the thread, which first loads the products that the configuration preloads."""
-        for number, product in self._products.items():
-            if product.preload:
-                self._work.put(lambda number=number: self._preload(number))  # type: ignore[misc]
+        """Starts the thread. It loads what the configuration preloads while nothing else is asked for."""
         self._thread.start()
 
     def prepare(self, number: int) -> None:
@@ -103,16 +100,20 @@ class Products:
             live.close()
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            if self._closing.is_set():
+        left = [number for number, product in self._products.items() if product.preload]
+        while not self._closing.is_set():
+            try:
+                work = self._work.get(block=not left)
+            except queue.Empty:
+                self._preload(left.pop(0))
+                continue
+            if work is None:
                 return
             work()
 
     def _preload(self, number: int) -> None:
-        if number not in self._loaded:
-            why = self._load(number)
-            if why is not None:
-                _log.warning("product %d (%s) is not loaded: %s", number, self.name(number), why)
+        if number not in self._loaded and (why := self._load(number)) is not None:
+            _log.warning("product %d (%s) is not loaded: %s", number, self.name(number), why)
 
     def _prepare(self, number: int) -> None:
         if number not in self._products:

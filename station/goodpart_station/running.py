@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from goodpart import Store, UsageError
 from goodpart._host.locks import hold
+from goodpart_station.clock import Clock
 from goodpart_station.codes import Bits, Command
 from goodpart_station.conductor.rules import Rules
 from goodpart_station.engine import Engine
@@ -113,10 +114,11 @@ def started(plan: Plan) -> Iterator[Engine]:
         loop = IoLoop(
             engine,
             [*plugs.plc, *plugs.links],
-            bits=functools.partial(_bits, plugs),
+            bits=functools.partial(_bits, (*plugs.plc, *plugs.links, *plugs.sinks, Clock())),
             source_timeout_s=plan.source_timeout_s,
             silence_s=_silence_s(plan.rules),
             watchdog_s=watchdog_s(),
+            awaits_product=plan.product != 0,
         )
         loop.start()
         stack.callback(loop.close)
@@ -155,9 +157,8 @@ def _silence_s(rules: Rules) -> float:
     return max(_SILENCE_S, 2 * rules.deadline_ns / 1e9)
 
 
-def _bits(plugs: Plugs) -> Bits:
-    flagged = [plug.bits for plug in (*plugs.plc, *plugs.links, *plugs.sinks) if isinstance(plug, Flagged)]
-    return functools.reduce(operator.or_, flagged, Bits(0))
+def _bits(plugs: Sequence[object]) -> Bits:
+    return functools.reduce(operator.or_, (plug.bits for plug in plugs if isinstance(plug, Flagged)), Bits(0))
 
 
 @contextlib.contextmanager

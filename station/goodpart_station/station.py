@@ -8,9 +8,12 @@ from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
-from goodpart_station.line import PlcLink, Sink
+from goodpart_station.line import Link, PlcLink, Sink
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
+from goodpart_station.page.around import Around
+from goodpart_station.page.live import Live
+from goodpart_station.page.make import make_page
 from goodpart_station.ring.ring import Ring
 from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
@@ -47,7 +50,7 @@ def plan_of(config: Config) -> Plan:
         source=source_of(config.source),
         plugs=lambda engine: plugs(config, engine),
         product=config.start_product,
-        listens={} if config.modbus is None else {"plc.modbus": config.modbus.listen.host},
+        listens=_listens(config),
         room_bytes=_room_bytes(config),
         source_timeout_s=config.source.timeout_s,
     )
@@ -96,9 +99,27 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         mqtt=config.mqtt,
         webhook=config.webhook,
         drift=config.drift,
+        prometheus=config.page is not None,
         ring_bytes=None if ring is None else lambda: ring.used_bytes,
     )
-    return Plugs(plc=plc, sinks=[*sinks, *told.sinks])
+    sinks += told.sinks
+    links: list[Link] = []
+    if config.page is not None:
+        around = Around(
+            station=config.station.name,
+            boot=boot,
+            data=config.station.data,
+            line=engine,
+            live=Live(),
+            products=engine.products,
+            ring=ring,
+            sinks=tuple(sinks),
+            drift=told.drift,
+            metrics=None if told.metrics is None else told.metrics.text,
+        )
+        links.append(make_page(config.page, around))
+        sinks.append(around.live)
+    return Plugs(plc=plc, links=links, sinks=sinks)
 
 
 def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
@@ -118,6 +139,11 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
     return lambda wanted: FolderSource(
         table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
     )
+
+
+def _listens(config: Config) -> dict[str, str]:
+    tables = {"plc.modbus": config.modbus, "page": config.page}
+    return {name: table.listen.host for name, table in tables.items() if table is not None}
 
 
 def _room_bytes(config: Config) -> int:

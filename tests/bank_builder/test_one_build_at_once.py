@@ -4,16 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from goodpart._host.locks import hold
 from goodpart.bundle.bundle import read_bundle
 from goodpart.errors import UsageError
 from goodpart_bank_builder.cli.main import main
+from goodpart_bank_builder.life import alone as alone_module
+from goodpart_bank_builder.life import rebuild as rebuild_module
 from goodpart_bank_builder.life.alone import alone, holder, lock_file
 from goodpart_bank_builder.life.rebuild import build_recipe
 from goodpart_bank_builder.life.stamp import built_file, read_built
@@ -111,6 +111,19 @@ def test_a_build_that_fails_leaves_nothing(file, tmp_path, capsys):
     assert not bundle(file).parent.exists()
 
 
+def test_an_interrupted_build_leaves_nothing(file, monkeypatch, capsys):
+    before = file.read_bytes(), contents(bundle(file)), sorted(bundle(file).parent.iterdir())
+
+    def interrupted(*arguments):
+        assert lock_file(bundle(file)).exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rebuild_module, "build_and_keep", interrupted)
+    assert main(["update", str(file), "--good", str(file.parent / "new")]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].endswith("interrupted; nothing half-written is left")
+    assert (file.read_bytes(), contents(bundle(file)), sorted(bundle(file).parent.iterdir())) == before
+
+
 @pytest.mark.parametrize("command", ["build", "update", "exclude"])
 def test_a_second_build_says_who_is_at_work(file, command, capsys):
     new = file.parent / "new"
@@ -150,28 +163,20 @@ def test_a_lock_that_a_dead_process_has_left_holds_nobody_up(tmp_path):
     assert not lock.exists()
 
 
-def test_who_waits_for_a_lock_file_that_goes_still_excludes_others(tmp_path):
-    out = tmp_path / "a"
-    lock = lock_file(out)
-    lock.touch()
-    handle = hold(lock)
-    entered, leave = threading.Event(), threading.Event()
+def test_a_lock_file_that_goes_between_opening_and_locking_is_made_again(tmp_path, monkeypatch):
+    """Who held it before removes it: the lock of a removed file excludes nobody."""
+    out, opened = tmp_path / "a", alone_module._opened
+    lock_file(out).touch()
 
-    def wait():
-        with alone(out, wait=True):
-            entered.set()
-            leave.wait(60)
-
-    waiting = threading.Thread(target=wait)
-    with open(handle):
-        waiting.start()
+    def late(lock):
+        handle = opened(lock)
+        monkeypatch.setattr(alone_module, "_opened", opened)
         lock.unlink()
-        # another file of the same name: whoever held the lock of the first excludes nobody
-    assert entered.wait(60)
-    with alone(out, wait=False) as is_alone:
-        assert not is_alone
-    leave.set()
-    waiting.join()
+        return handle
+
+    monkeypatch.setattr(alone_module, "_opened", late)
+    with alone(out, wait=False) as first, alone(out, wait=False) as second:
+        assert (first, second) == (True, False)
 
 
 def test_a_lock_file_that_says_what_it_likes_is_no_terminal_command(tmp_path):

@@ -26,6 +26,7 @@ PAGES = [
         "signing-and-store.md",
         "station.md",
         "station-images.md",
+        "station-page.md",
     )
 ]
 STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc")]
@@ -53,7 +54,9 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     (goodpart_export, []),
     (goodpart_quantize, []),
     *[(goodpart_station, [name]) for name in ("init", "check", "run", "export", "release")],
+    *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
     *[(goodpart_station, ["products", name]) for name in ("list", "add", "activate")],
+    *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
 ]
 
 

@@ -1,7 +1,9 @@
 """Formats 1 and 2 are frozen: their fixtures never change by a byte, and all optional parts of format 2 are read."""
 
+import dataclasses
 import hashlib
 import shutil
+import typing
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,9 @@ from goodpart.bundle.bundle import read_bundle
 from goodpart.bundle.description import bundle_facts
 from goodpart.cli.main import main
 from goodpart.errors import ManifestError
-from goodpart.facts.learned import BatchFacts
-from goodpart.facts.manifest import FORMAT_VERSION, Manifest, Provenance
+from goodpart.facts.calibration import Calibration
+from goodpart.facts.learned import ImageList
+from goodpart.facts.manifest import FORMAT_VERSION, Manifest
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -41,17 +44,55 @@ def test_every_fixture_of_a_format_is_frozen():
     assert FORMAT_VERSION == 2
 
 
+KEYS = """
+AtlasSpec: cell_px columns rows
+BackboneSpec: frame grid precision profile weights
+BankSpec: candidates directions recall search vectors
+BatchFacts: calibrates digest images name taken
+Calibration: false_reject_rate mean method peak_sizes peaks pixel_threshold promise score_sizes scores std threshold unit
+Examination: images look_at warning
+ExcessRule: factor percentile
+ExcessSpec: weight
+FileFacts: sha256 size_bytes
+FrameChecks: flagged frames limits ranges rate size
+FrameSpec: channels dtype roi value_range
+GoldenFrame: file score
+GridSpec: columns dimension rows
+HeadSpec: alpha hidden lowest offset weight
+ImageList: excluded images
+IndexSpec: candidates directions ef_construction ef_search links
+LearnedImage: batch height_px name part sha256 width_px
+ListedImage: name sha256
+Manifest: atlas backbone bank checks excess files format_version golden golden_tolerance head name provenance serial threshold_range
+OddImage: findings name score
+Profile: bank_vectors coreset excess grid head index input_height_px input_width_px name neighbourhood neighbours smoothing stages top_share
+Provenance: batches calibrates_since dataset_sha256 examination excluded_images images parent parts patches seed skipped_images versions
+Roi: height_px width_px x_px y_px
+SizeRule: aspects exact heights_px widths_px
+ThresholdRange: highest lowest
+ThresholdWarning: images threshold threshold_without
+WeightsSpec: name seed sha256 source
+"""  # noqa: E501
+"""Every key of every JSON file of format 2, by the class that reads it."""
+
+
+def keys_of(kind, found):
+    """Adds what a class of facts reads, and the classes below it."""
+    for part in typing.get_args(kind):
+        keys_of(part, found)
+    if dataclasses.is_dataclass(kind) and kind.__name__ not in found:
+        found[kind.__name__] = sorted(field.name for field in dataclasses.fields(kind))
+        for below in typing.get_type_hints(kind).values():
+            keys_of(below, found)
+    return found
+
+
 def test_what_format_2_states_is_settled():
     """A key that is new would be refused by readers that are in use: it takes format 3."""
-    keys = {
-        Manifest: "format_version name serial backbone bank provenance golden golden_tolerance files head excess atlas "
-        "threshold_range checks",
-        Provenance: "dataset_sha256 images parts skipped_images patches seed versions excluded_images examination "
-        "parent batches calibrates_since",
-        BatchFacts: "name digest images calibrates taken",
-    }
-    for facts, names in keys.items():
-        assert set(facts.__dataclass_fields__) == set(names.split())
+    found = {}
+    for kind in (Manifest, Calibration, ImageList):
+        keys_of(kind, found)
+    assert [f"{name}: {' '.join(keys)}" for name, keys in sorted(found.items())] == KEYS.strip().splitlines()
 
 
 @pytest.fixture

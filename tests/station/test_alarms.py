@@ -1,6 +1,7 @@
 """Alarms: each comes once, keeps its beginning, and goes; the reporter turns them into messages."""
 
 import dataclasses
+import threading
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_an_alarm_is_told_with_its_beginning_and_its_end(reporter, line, heard, 
         head | {"active": True, "since": since, "at": since},
         head | {"active": False, "since": since, "at": "2023-11-14T22:13:21.000Z"},
     ]
-    assert "alarm FAULT" in caplog.text
+    assert "alarm FAULT: no frame" in caplog.text
 
 
 def test_drops_of_a_sink_are_an_alarm(line, heard):
@@ -160,3 +161,24 @@ def test_its_thread_ends(reporter):
     reporter.start()
     reporter.close()
     assert not reporter._thread.is_alive()
+
+
+def test_a_look_that_fails_is_told_once_and_the_next_one_comes(line, heard, caplog):
+    failures = iter([ValueError("no such thing"), ValueError("no such thing")])
+    looked = threading.Event()
+
+    class Sink:
+        name = "mqtt"
+
+        @property
+        def dropped(self):
+            for failure in failures:
+                raise failure
+            looked.set()
+            return 0
+
+    reporter = Reporter(line, [heard], sinks=[Sink()], station="line1", boot="b00t", every_s=0.001)
+    reporter.start()
+    assert looked.wait(30)
+    reporter.close()
+    assert caplog.text.count("could not be told") == 1

@@ -154,7 +154,7 @@ def test_while_the_station_runs_its_links_are_not_tried(site, quick, monkeypatch
     with started(site.plan) as engine:
         findings = {finding.name: finding for finding in check(site.plan)}
         engine.stop()
-    assert "are not tried" in findings["alone"].detail
+    assert "are not tried again" in findings["alone"].detail
     assert not opened
 
 

@@ -81,6 +81,7 @@ store = "bar"
 kind = "replay"
 path = "images"
 trigger = "software"
+timeout_s = 60
 pair_after_ms = 50000
 resync_ms = 51000
 [plc.modbus]

@@ -34,7 +34,8 @@ def broker(tmp_path):
 
 @pytest.fixture
 def sink(broker):
-    made = MqttSink(broker.settings, PlainMessages(), station="line1")
+    # a broker that hangs is not given up, however slow this machine is
+    made = MqttSink(dataclasses.replace(broker.settings, keepalive_s=600), PlainMessages(), station="line1")
     made.start()
     # what it says after each connection has arrived
     await_that(lambda: made.is_connected and made._sent and not made._in_flight)

@@ -6,11 +6,12 @@ import threading
 
 import pytest
 
+from goodpart.bundle.device import DeviceSettings, write_device
 from goodpart.store.store import Store
 from goodpart_station.products import Products
 from small_frames import draw_small
 from small_network import small_bundle
-from station_parts import small_store
+from station_parts import small_store, until
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,8 @@ def test_preloaded_products_stay(tmp_path):
     line = Line(tmp_path, preload=(1, 3))
     line.products.start()
     assert line.after_prepare(2) == (2, None)
+    until(lambda: all(line.products.get(number) is not None for number in (1, 2, 3)))
+    assert line.after_prepare(1) == (1, None)
     assert all(line.products.get(number) is not None for number in (1, 2, 3))
     line.products.close()
 
@@ -102,6 +105,19 @@ def test_a_refresh_takes_the_new_bundle_and_a_bad_one_changes_nothing(line, tmp_
     assert line.after_prepare(1) == (1, None)
     assert line.products.get(1).inspector.bundle.digest == newer
     assert "the bundle stays" in caplog.text
+
+
+def test_a_refresh_takes_a_threshold_that_was_changed_on_the_device(line, caplog):
+    caplog.set_level("INFO")
+    line.after_prepare(1)
+    bundle, frame = line.products.get(1).inspector.bundle, draw_small(102)
+    assert line.products.get(1).inspect(frame).verdict.value == "GOOD"
+    lowest = bundle.manifest.threshold_range.lowest
+    write_device(bundle, DeviceSettings(bundle=bundle.digest, threshold=lowest, pixel_threshold=lowest))
+    line.products.refresh()
+    line.after_prepare(2)  # the thread has done what was asked before
+    assert line.products.get(1).inspect(frame).verdict.value == "DEFECT"
+    assert "has new settings for bundle" in caplog.text
 
 
 def test_nothing_waits_for_a_bundle_that_is_being_loaded(line, monkeypatch):

@@ -58,7 +58,7 @@ class Program:
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         (folder / "notify").unlink(missing_ok=True)
         self.systemd.bind(str(folder / "notify"))
-        self.systemd.settimeout(60)
+        self.systemd.settimeout(300)
         environment = {
             **os.environ,
             "NOTIFY_SOCKET": str(folder / "notify"),
@@ -100,7 +100,7 @@ class Program:
     def end(self):
         """Tells it to end; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=300)
         return self.process.returncode
 
     def close(self):
@@ -190,12 +190,12 @@ def test_a_frame_that_kills_is_not_tried_again(store, start, folder):
     for name in ("a-killer", "b", "c-killer", "d"):
         np.save(frames / f"{name}.npy", draw_small(100 + len(name)))
     first = start(before=killing)
-    assert first.process.wait(timeout=60) == -signal.SIGKILL
+    assert first.process.wait(timeout=300) == -signal.SIGKILL
     assert first.results() == []
     assert (names(frames / "judging"), names(frames)) == (["a-killer.npy"], ["b.npy", "c-killer.npy", "d.npy"])
 
     second = start(before=killing)
-    assert second.process.wait(timeout=60) == -signal.SIGKILL
+    assert second.process.wait(timeout=300) == -signal.SIGKILL
     third = start(before=killing)
     results = third.after(4)
     assert third.end() == 0
@@ -214,7 +214,7 @@ def test_a_second_run_on_the_same_folder_is_refused(store, start, folder):
     program = start()
     program.hear("READY=1")
     asked = [sys.executable, "-m", "goodpart_station.cli.main", "run", str(folder / "line.toml")]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 2
     assert "expected no other station on this folder" in found.stderr
     assert program.judge("a", draw_small(100))["verdict"] == "GOOD"
@@ -225,7 +225,7 @@ def test_a_replay_in_the_place_of_the_source_gives_no_good(store, folder):
     np.save(folder / "images" / "a.npy", draw_small(100))
     asked = [sys.executable, "-m", "goodpart_station.cli.main", "run", str(folder / "line.toml")]
     asked += ["--simulate", str(folder / "images"), "--once", "--product", "1"]
-    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+    found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 0, found.stderr
     (result,) = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     assert (result["verdict"], result["judged"], result["simulated"]) == ("SIMULATED", "GOOD", True)

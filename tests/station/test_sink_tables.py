@@ -121,6 +121,23 @@ def test_a_station_tells_a_broker_its_results_and_remembers_drift(tmp_path):
         assert findings["mqtt"].passed and "passes messages on" in findings["mqtt"].detail
 
 
+@pytest.mark.parametrize("away", ["hung", "killed"])
+def test_verdicts_go_on_while_broker_and_receiver_are_away(tmp_path, away):
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef")
+    secret.chmod(0o600)
+    log = tmp_path / "results.jsonl"
+    others = f'[sink.webhook]\nurl = "http://127.0.0.1:9/"\nsecret_file = "{secret}"\n[sink.jsonl]\npath = "{log}"\n'
+    with running_broker(tmp_path / "broker") as broker:
+        file, images = station_file(tmp_path, broker, extra=others)
+        broker.hang() if away == "hung" else broker.kill()
+        with started(plan_of(read_config(file))) as engine:
+            engine.run()
+        broker.kill()
+    found = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(each["seq"], each["verdict"]) for each in found] == [(seq + 1, "SIMULATED") for seq in range(images)]
+
+
 def test_a_station_whose_library_is_missing_does_not_start(tmp_path, monkeypatch):
     with running_broker(tmp_path / "broker") as broker:
         file, _ = station_file(tmp_path, broker)

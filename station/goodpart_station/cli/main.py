@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import goodpart_station
 from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
 from goodpart.cli.common import run as run_program
-from goodpart_station.cli import check, export, init, products, release, run
+from goodpart_station.cli import check, export, init, products, release, run, token
 
 COMMANDS: dict[str, Command] = {
     "init": init,
@@ -15,6 +15,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "export": export,
     "release": release,
+    "token": token,
 }
 
 

@@ -16,6 +16,7 @@ from goodpart_station.config.tables import (
     StationTable,
 )
 from goodpart_station.links.modbus import ModbusTable
+from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
 
@@ -35,7 +36,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift: its tables.
+        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
@@ -48,6 +49,7 @@ class Config:
     mqtt: MqttSettings | None = table("sink.mqtt")
     webhook: WebhookSettings | None = table("sink.webhook")
     drift: DriftSettings | None = table("drift")
+    page: PageTable | None = table("page")
 
     @property
     def start_product(self) -> int:

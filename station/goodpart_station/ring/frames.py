@@ -108,14 +108,16 @@ class Frames:
         """Where the image of a frame lies; the ring may remove it at any time."""
         return self.folder / FRAMES / frame.file
 
-    def newest(self, *, before: int | None = None, count: int = 24) -> list[KeptFrame]:
+    def newest(self, *, before: int | None = None, count: int = 24, waiting: bool = False) -> list[KeptFrame]:
         """The newest frames, newest first.
 
         Args:
             before: only frames with a lower `id`; None for all.
             count: how many, at most.
+            waiting: only those of the random draw that could have a label and have none.
         """
-        asked = "SELECT * FROM frame WHERE id < ? ORDER BY id DESC LIMIT ?"
+        which = "kept_for = 'random' AND label IS NULL AND judged IS NOT NULL AND " if waiting else ""
+        asked = f"SELECT * FROM frame WHERE {which}id < ? ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants
         return [as_frame(row) for row in self._ask(asked, (1 << 62 if before is None else before, count))]
 
     def frame(self, number: int) -> KeptFrame | None:

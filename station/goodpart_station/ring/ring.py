@@ -129,12 +129,12 @@ class Ring:
             self._written_ns[kept].append(result.answered_ns)
         return written
 
-    def label(self, number: int, label: str, *, who: str, at: float) -> KeptFrame:
+    def label(self, number: int, label: str | None, *, who: str, at: float) -> KeptFrame:
         """Notes what a person says of a frame. It waits for the disk.
 
         Args:
             number: the `id` of the frame.
-            label: "good" or "defect".
+            label: "good" or "defect"; None takes the label away.
             who: the name of the person.
             at: UTC seconds since 1970.
 
@@ -145,7 +145,7 @@ class Ring:
             UsageError: another label; the frame is gone, or nothing has judged it; labels that nobody exported take
                 half of the room already; or the disk does not take it.
         """
-        if label not in LABELS:
+        if label not in (*LABELS, None):
             raise UsageError(f"label: expected one of {', '.join(LABELS)}, found {label!r}")
         index, room = self._at_work()
         try:
@@ -156,10 +156,11 @@ class Ring:
                 if row is None:
                     raise UsageError(f"frame {number}: expected a frame of the ring, found none; it was removed")
                 frame = as_frame(row)
-                _check_label(connection, frame, room)
+                if label is not None:
+                    _check_label(connection, frame, room)
                 connection.execute(
                     "UPDATE frame SET label = ?, label_by = ?, label_at = ?, exported = NULL WHERE id = ?",
-                    (label, who, at, number),
+                    (label, who, at, number) if label is not None else (None, None, None, number),
                 )
                 write_audit(connection, at, who, f"label of frame {number}", frame.label, label)
         except sqlite3.Error as error:

@@ -12,6 +12,6 @@ def missing(table: str, library: str, extra: str) -> MissingExtraError:
         extra: the extra of the station that brings it, for example "mqtt".
     """
     return MissingExtraError(
-        f"{table} needs {library}, which is not installed; run pip install './station[{extra}]' in a clone of "
-        f"goodpart, or leave the table out"
+        f"{table} needs {library}, which is not installed; install the extra goodpart-station[{extra}]: pip install "
+        f"'./station[{extra}]' in a clone of goodpart, or the wheelhouse with --station"
     )

@@ -41,6 +41,7 @@ class Reporter:
         boot: str,
         drift: DriftWatch | None = None,
         stats: Callable[[], dict[str, Any]] | None = None,
+        every_s: float = LOOK_EVERY_S,
     ) -> None:
         """Looks at nothing yet.
 
@@ -51,6 +52,7 @@ class Reporter:
             station, boot: part of each message.
             drift: asked for its state.
             stats: `Metrics.stats`, or None for no such messages.
+            every_s: seconds between two looks.
         """
         self._line, self._announcers, self._sinks = line, tuple(announcers), tuple(sinks)
         self._drift, self._stats = drift, stats
@@ -58,7 +60,7 @@ class Reporter:
         self._board = AlarmBoard()
         self._told: dict[str, Any] | None = None
         self._stats_at_ns: int | None = None
-        self._end = threading.Event()
+        self._every_s, self._end = every_s, threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
     @property
@@ -92,7 +94,7 @@ class Reporter:
         dropped = {sink.name: sink.dropped for sink in self._sinks}
         for alarm in self._board.look(status, state, dropped, now_ns=now_ns, at=at):
             level = logging.WARNING if alarm.is_active else logging.INFO
-            _LOG.log(level, "alarm %s %s: %s", alarm.kind.value, "" if alarm.is_active else "has gone", alarm.words)
+            _LOG.log(level, "alarm %s%s: %s", alarm.kind.value, "" if alarm.is_active else " has gone", alarm.words)
             for announcer in self._announcers:
                 announcer.tell_alarm(self._head | _plain_alarm(alarm, at))
         self._look_at_figures(now_ns, at)
@@ -123,8 +125,14 @@ class Reporter:
                 announcer.tell_stats(plain)
 
     def _run(self) -> None:
-        while not self._end.wait(LOOK_EVERY_S):
-            self.look(now_ns=time.monotonic_ns(), at=time.time())
+        has_failed = False
+        while not self._end.wait(self._every_s):
+            try:
+                self.look(now_ns=time.monotonic_ns(), at=time.time())
+            except Exception:  # noqa: BLE001 - the next look must come while the station judges
+                if not has_failed:
+                    _LOG.exception("states and alarms could not be told; trying again each second")
+                has_failed = True
 
 
 def _plain_alarm(alarm: Alarm, at: float) -> dict[str, Any]:

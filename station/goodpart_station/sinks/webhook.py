@@ -138,7 +138,6 @@ class WebhookSink:
         self._alarms.put(plain)
 
     def _deliver_result(self, result: Result) -> None:
-        self._deliver_alarms()
         dropped = self.dropped - self._told
         body = self._messages.line(result, dropped=dropped)
         # a part that was late is told twice: that it had no verdict in time, and what the judge found
@@ -151,6 +150,7 @@ class WebhookSink:
             self._refused += 1
 
     def _deliver_alarms(self) -> None:
+        """After each result, so that an alarm waits for one at most."""
         while (plain := self._alarms.take(0)) is not None:
             self._alarms_told += 1
             self._deliver("alarm", f"{self._boot}-alarm-{self._alarms_told}", encode(plain))

@@ -81,6 +81,7 @@ def main():
         source=lambda wanted: Camera(bundle),
         plugs=plugs,
         product=1,
+        source_timeout_s=60.0,
     )
     with started(plan) as engine:
         threading.Thread(target=tell, args=(engine, links[0]), daemon=True).start()
