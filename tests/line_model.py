@@ -196,12 +196,14 @@ class Line:
             return
         self._arrived_number = number
         product = item.product if item.asks else 0
-        self.checks.waits[number] = Wait(index, self._now + PLC_PATIENCE, product or self._plc_product)
-        before = self.checks.last_seq
+        wait, before = Wait(index, self._now + PLC_PATIENCE, product or self._plc_product), self.checks.last_seq
+        self.checks.waits.pop(number, None)
         self._tell(lambda now: self._conductor.trigger(number, product=product, part_id=index, now_ns=now))
         if self.checks.last_seq != before + 1:
             self.checks.wrong.append(f"the trigger of item {index} was no trigger")
-        self.checks.read(number, self._now)
+        # a PLC looks at the slot when its write has been answered
+        self.checks.waits[number] = wait
+        self.checks.read(number, self._now, wait.product)
 
     def _shoot(self, index: int, item: Item) -> None:
         if item.fate is Fate.MISSED:
