@@ -26,11 +26,16 @@ from pymodbus.client import ModbusTcpClient
 client = ModbusTcpClient("127.0.0.1", port=int(sys.argv[1]), timeout=60)
 assert client.connect()
 print("ready", flush=True)
-while client.read_input_registers(3, count=1).registers[0] != 2:
-    time.sleep(0.05)
+# READY, and no bit that says that the PLC is lost
 for beat in itertools.count(1):
-    seq = (beat - 1) % 65535 + 1
-    if client.write_registers(0, [beat & 0xFFFF, seq, (seq - 2) % 65535 + 1, 0, beat >> 16, beat & 0xFFFF]).isError():
+    client.write_register(0, beat & 0xFFFF)
+    state, bits = client.read_input_registers(3, count=2).registers
+    if state == 2 and not bits & 2:
+        break
+    time.sleep(0.05)
+for beat in itertools.count(beat + 1):
+    seq = beat % 65535 + 1
+    if client.write_registers(0, [beat & 0xFFFF, seq, (beat - 1) % 65535 + 1, 0, beat >> 16, beat & 0xFFFF]).isError():
         break
     while True:
         slot = client.read_input_registers(16 + 8 * (seq % 16), count=8)

@@ -156,7 +156,7 @@ def measure(options: argparse.Namespace) -> int:
         stack.enter_context(viewer(page_port))
         stack.enter_context(plc(port))
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
+            stack.callback(signal.signal, number, signal.signal(number, lambda *_: engine.stop()))
         engine.run()
         rows, verdicts = readings[0].rows, readings[0].verdicts
     slope = _slope([row["parts"] for row in rows[1:]], [row["resident_mb"] for row in rows[1:]])
