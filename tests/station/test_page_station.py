@@ -120,7 +120,7 @@ def test_a_station_shows_its_parts_and_does_as_it_is_told(tmp_path):
     with running(tmp_path) as (client, engine):
         state = client.until(lambda found: len(found["recent"]) > 3 and found["part"]["judged"])
         assert state["station"] == "line1" and state["part"]["verdict"] == "SIMULATED"
-        assert [note["bit"] for note in state["notes"]][-1] == "SIMULATION"
+        assert "SIMULATION" in [note["bit"] for note in state["notes"]]
         assert state["drift"]["phase"] == "LEARNING"
         assert client.ask(f"/frame/{state['part']['seq']}.jpg?heat=1")[1].startswith(b"\xff\xd8")
         status, text = client.ask("/metrics")

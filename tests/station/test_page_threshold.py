@@ -124,6 +124,7 @@ def test_without_a_product_there_is_no_threshold(tmp_path):
     [
         ((2.0, 5.0), None, Limits(2.0, 5.0)),
         ((2.0, 5.0), (3.0, 6.0), Limits(3.0, 5.0)),
+        ((2.0, 5.0), (1.0, 4.0), Limits(2.0, 4.0)),
         ((2.0, 5.0), (5.0, 9.0), Limits(5.0, 5.0)),
         ((2.0, 5.0), (6.0, 9.0), None),
         # a bundle of format 1 states none

@@ -64,7 +64,7 @@
     text("who", me.role === null ? "" : me.name + " (" + me.role + ")");
     by("login").hidden = Boolean(me.with_token);
     by("logout").hidden = !me.with_token;
-    by("acts").hidden = !may("operator");
+    by("acts").hidden = by("advice").hidden = by("which").hidden = !may("operator");
     by("threshold").hidden = !may("engineer");
     if (me.role === null) {
       leave();
