@@ -96,7 +96,7 @@ class Products:
         self._work.put(None)
         if self._thread.is_alive():
             self._thread.join(_CLOSE_WAIT_S)
-        for live in self._loaded.values():
+        for live in list(self._loaded.values()):
             live.close()
 
     def _run(self) -> None:

@@ -61,3 +61,19 @@ def test_a_refresh_that_fails_in_an_unexpected_way_keeps_the_bundle(products, to
     assert "the bundle stays" in caplog.text
     products.prepare(2)
     assert told.get(timeout=60) == (2, None)
+
+
+def test_a_bundle_that_is_loaded_while_all_are_closed_spoils_nothing(products, told, monkeypatch):
+    products.prepare(1)
+    assert told.get(timeout=60) == (1, None)
+    live, close, closed = products.get(1), LiveInspector.close, []
+
+    def slow(self):
+        # as the thread that loads does, when its bundle comes just now
+        products._loaded[2] = live
+        closed.append(self)
+        close(self)
+
+    monkeypatch.setattr(LiveInspector, "close", slow)
+    products.close()
+    assert closed == [live]
