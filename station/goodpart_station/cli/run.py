@@ -8,6 +8,7 @@ from pathlib import Path
 
 from goodpart.cli.options import add_threads_option
 from goodpart.errors import UsageError, found_at
+from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.tables import ReplayTable
 from goodpart_station.running import Plan
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     if (options.file is None) == (options.bundle is None):
         raise UsageError("run: expected FILE.toml, or --simulate DIR with --bundle BUNDLE, found neither or both")
+    _refuse_idle(options)
     if options.bundle is not None:
         if options.simulate is None:
             raise UsageError("--bundle: expected --simulate DIR beside it, found none; name the images to judge")
@@ -54,9 +56,27 @@ def run(options: argparse.Namespace) -> int:
         return 0
     config = read_config(options.file)
     if options.simulate is not None:
+        if options.rate is not None and config.source.trigger is not TriggerKind.NONE:
+            raise UsageError(f"--rate: expected trigger none in {options.file}, found triggers; they set the pace")
         config = simulated(config, _replay(options))
     run_station(_with_options(config, options))
     return 0
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Refuses options that would do nothing: who forgets --simulate would run the line, and parts would pass."""
+    given = {
+        "--rate": options.rate is not None,
+        "--shuffle": options.shuffle,
+        "--once": options.once,
+        "--dim": options.dim != 1.0,
+        "--defocus": options.defocus != 0.0,
+    }
+    idle = next((name for name, is_given in given.items() if is_given), None)
+    if options.simulate is None and idle is not None:
+        raise UsageError(f"{idle}: expected --simulate DIR beside it, found none; name the images, or leave it out")
+    if options.bundle is not None and options.product is not None:
+        raise UsageError("--product: expected FILE.toml beside it, found --bundle, which is the only product")
 
 
 def _with_options(config: Config, options: argparse.Namespace) -> Plan:
