@@ -1,11 +1,12 @@
 """Options of `goodpart-station run` that would do nothing: who leaves `--simulate` out would run the real line."""
 
+import types
+
 import pytest
 
 from goodpart_station.cli import run
 from goodpart_station.cli.main import main
-from goodpart_station.config.config import read_config
-from station_files import FULL
+from goodpart_station.conductor.rules import TriggerKind
 
 
 @pytest.fixture
@@ -30,8 +31,7 @@ def test_a_bundle_is_the_only_product(never, tmp_path, capsys):
 
 
 def test_triggers_set_the_pace_of_a_simulation(never, tmp_path, monkeypatch, capsys):
-    file = tmp_path / "line1.toml"
-    file.write_text(FULL)
-    monkeypatch.setattr(run, "read_config", read_config)
-    assert main(["run", str(file), "--simulate", str(tmp_path), "--rate", "5"]) == 2
-    assert "--rate: expected trigger none" in capsys.readouterr().err
+    source = types.SimpleNamespace(trigger=TriggerKind.HARDWARE)
+    monkeypatch.setattr(run, "read_config", lambda _: types.SimpleNamespace(source=source))
+    assert main(["run", "line1.toml", "--simulate", str(tmp_path), "--rate", "5"]) == 2
+    assert "--rate: expected trigger none in line1.toml" in capsys.readouterr().err
