@@ -181,6 +181,16 @@ def test_init_writes_a_file_once(tmp_path, capsys):
     assert "expected a new file" in capsys.readouterr().err
 
 
+def test_stores_and_outputs_need_no_source(file, capsys):
+    """The service makes the folder of frames when it starts, and takes it away when it ends."""
+    (file.parent / "frames").rmdir()
+    assert main(["products", "add", str(file), "1", str(BUNDLE)]) == 0
+    assert main(["products", "list", str(file)]) == 0
+    assert main(["release", str(file)]) == 0
+    assert main(["check", str(file)]) == 1
+    assert "expected a folder at" in capsys.readouterr().out
+
+
 def test_release_says_that_there_is_nothing_to_switch(file, capsys):
     file.write_text(_FILE + 'trigger = "software"\n[plc.modbus]\nlisten = "127.0.0.1:1502"\n')
     assert main(["release", str(file)]) == 0

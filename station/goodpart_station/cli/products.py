@@ -23,7 +23,7 @@ class _List:
         add_json_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        config = read_config(options.file)
+        config = read_config(options.file, with_source=False)
         for product in config.products:
             bundles = _store(config, product).bundles()
             if not options.json:
@@ -79,7 +79,7 @@ def _add_product(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(options: argparse.Namespace) -> Store:
-    config = read_config(options.file)
+    config = read_config(options.file, with_source=False)
     for product in config.products:
         if product.number == options.number:
             return _store(config, product)

@@ -16,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Says what was switched off. No output of this version is switched by the PC."""
-    config = read_config(options.file)
+    config = read_config(options.file, with_source=False)
     say(f"{options.file}: no outputs to switch off; this version has none of its own")
     if config.modbus is not None:
         say("[plc.modbus]: results ended with the program; the PLC rejects what gets no GOOD in time")

@@ -96,12 +96,13 @@ class Config:
             raise UsageError(f"{self.places.of('source', key)}: {error}") from error
 
 
-def read_config(file: Path, text: str | None = None) -> Config:
+def read_config(file: Path, text: str | None = None, *, with_source: bool = True) -> Config:
     """Reads the file of a station. Paths in it are relative to its folder.
 
     Args:
         file: the file.
         text: what counts in place of what the file holds.
+        with_source: whether the source's folder must be there. A service manager may make it with the service.
 
     Raises:
         UsageError: no such file, no TOML, an unknown, missing or wrong table or key, or settings that do not fit
@@ -110,7 +111,7 @@ def read_config(file: Path, text: str | None = None) -> Config:
     places = Places(file=file, text=read_text(file, what="a station's file") if text is None else text)
     config = Config(places=places, **read_tables(Config, parsed(places), places, later=LATER))
     _check_products(config)
-    _check_paths(config)
+    _check_paths(config, with_source=with_source)
     if config.source.trigger is TriggerKind.NONE and config.modbus is not None:
         raise UsageError(
             f'{places.of("source", "trigger")}: trigger: expected "software" or "hardware" beside [plc.modbus], found '
@@ -141,7 +142,7 @@ def _check_products(config: Config) -> None:
         )
 
 
-def _check_paths(config: Config) -> None:
+def _check_paths(config: Config, *, with_source: bool) -> None:
     """Refuses paths that lead to nothing. What the station makes itself need not be there."""
     places, key = config.places, config.station.public_key
     if key is not None and not key.is_file():
@@ -149,7 +150,7 @@ def _check_paths(config: Config) -> None:
             f"{places.of('station', 'public_key')}: public_key: expected a file at {key}, found {found_at(key)}; "
             f"correct the path"
         )
-    if not config.source.path.is_dir():
+    if with_source and not config.source.path.is_dir():
         path = config.source.path
         raise UsageError(
             f"{places.of('source', 'path')}: path: expected a folder at {path}, found {found_at(path)}; make it, or "

@@ -3,7 +3,7 @@
 (function () {
   const by = (id) => document.getElementById(id);
   const RANKS = ["viewer", "operator", "engineer"];
-  const STALE_MS = 5000;
+  const STALE_MS = 5000, RETRY_MS = 3000;
   const KEPT_FOR = {random: "kept at random", reject: "kept as a DEFECT", near: "kept as a close call", unknown: "kept because nothing judged it"};
   const ORDER = ["GOOD", "DEFECT", "UNKNOWN", "REFUSED", "TIMEOUT", "SIMULATED"];
   const WORDS = {TIMEOUT: "TOO LATE"};
@@ -59,7 +59,8 @@
   /* Who is here. */
   async function whoAmI() {
     let found = null;
-    try { found = await fetch("/me", {credentials: "same-origin", cache: "no-store"}); } catch (error) { return; }
+    try { found = await fetch("/me", {credentials: "same-origin", cache: "no-store"}); } catch (error) { found = null; }
+    if (found === null || (!found.ok && found.status !== 401 && found.status !== 429)) { setTimeout(whoAmI, RETRY_MS); return; }
     me = found.ok ? await found.json() : {name: "", role: null, with_token: false};
     text("who", me.role === null ? "" : me.name + " (" + me.role + ")");
     by("login").hidden = Boolean(me.with_token);
@@ -129,7 +130,7 @@
     source = new EventSource("/events");
     source.onmessage = (event) => { heard = Date.now(); state = JSON.parse(event.data); show(); };
     source.onerror = () => {
-      if (source && source.readyState === EventSource.CLOSED) { source = null; setTimeout(whoAmI, 3000); }
+      if (source && source.readyState === EventSource.CLOSED) { source = null; setTimeout(whoAmI, RETRY_MS); }
     };
   }
   setInterval(() => {
