@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
@@ -151,5 +152,13 @@ def _room_bytes(config: Config) -> int:
     kept = 0 if config.ring is None else config.ring.max_bytes
     if kept:
         folder = config.station.data / RING
-        kept -= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+        kept -= sum(map(_size, folder.rglob("*"))) if folder.is_dir() else 0
     return max(kept, 0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        # a station that runs has removed it meanwhile
+        return 0
