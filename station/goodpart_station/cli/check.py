@@ -11,7 +11,7 @@ from goodpart_station.check import Finding, check
 from goodpart_station.config.config import read_config
 from goodpart_station.station import plan_of
 
-SUMMARY = "Try everything that the station of a file needs, and say pass or fail, with the reason."
+SUMMARY = "Try everything that the station of a file needs, and say pass, warn or fail, with the reason."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(finding: Finding, *, as_json: bool) -> None:
     if as_json:
-        print_json({"check": finding.name, "passed": finding.passed, "detail": finding.detail})
+        print_json({"check": finding.name, "passed": finding.passed, "warns": finding.warns, "detail": finding.detail})
     else:
-        say(f"{'pass' if finding.passed else 'FAIL'}  {finding.name}: {finding.detail}")
+        word = "FAIL" if not finding.passed else "warn" if finding.warns else "pass"
+        say(f"{word}  {finding.name}: {finding.detail}")
