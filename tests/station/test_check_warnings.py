@@ -38,3 +38,25 @@ def test_a_warning_is_a_line_of_its_own_kind(capsys):
     for passed, warns in ((True, False), (True, True), (False, False)):
         command._print(checks.Finding(name="x", passed=passed, warns=warns, detail="why"), as_json=False)
     assert capsys.readouterr().out == "pass  x: why\nwarn  x: why\nFAIL  x: why\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "warns"),
+    [
+        ('trigger = "software"', True),
+        ('trigger = "software"\npair_after_ms = 100', False),
+        ('trigger = "none"', False),
+        ('trigger = "hardware"\nmin_spacing_ms = 500', False),
+    ],
+)
+def test_a_window_that_nobody_chose_is_a_warning(checked, keys, warns):
+    """Exposure, a PNG file and a rename often take longer than the 100 ms, and then every part is REFUSED."""
+    found, code = checked(LEAST + keys + "\n")
+    assert (any(one["warns"] for one in found.values()), code) == (warns, 0)
+    if warns:
+        assert "none given, so 100 ms" in found["pair_after_ms"]["detail"]
+
+
+def test_a_replay_has_its_frames_at_once(checked):
+    found, code = checked(LEAST.replace('"folder"', '"replay"') + 'trigger = "software"\n')
+    assert "pair_after_ms" not in found
