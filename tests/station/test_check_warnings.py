@@ -58,5 +58,5 @@ def test_a_window_that_nobody_chose_is_a_warning(checked, keys, warns):
 
 
 def test_a_replay_has_its_frames_at_once(checked):
-    found, code = checked(LEAST.replace('"folder"', '"replay"') + 'trigger = "software"\n')
+    found, _ = checked(LEAST.replace('"folder"', '"replay"') + 'trigger = "software"\n')
     assert "pair_after_ms" not in found
