@@ -181,7 +181,7 @@ def _receivers(plugs: Plugs) -> Iterator[Finding]:
 
 def _links(plugs: Plugs) -> Iterator[Finding]:
     for link in (*plugs.plc, *plugs.links):
-        name = type(link).__name__
+        name = getattr(link, "name", type(link).__name__)
         try:
             asyncio.run(_open_once(link))
         except GoodpartError as error:

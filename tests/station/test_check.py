@@ -128,7 +128,7 @@ def test_a_port_that_is_taken_is_found(file, capsys):
         assert main(["check", str(file), "--json"]) == 1
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (wrong,) = [finding for finding in found if not finding["passed"]]
-    assert wrong["check"] == "ModbusLink"
+    assert wrong["check"] == "[plc.modbus]"
     assert "in use" in wrong["detail"]
     assert main(["check", str(file)]) == 0
     assert "pass  reach of [plc.modbus]: [plc.modbus] listens on 127.0.0.1" in capsys.readouterr().out
