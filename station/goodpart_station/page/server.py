@@ -50,6 +50,9 @@ _CLOSE_WITHIN_S = 0.8
 class Page:
     """Serves the page. `open` and `close` belong to the station's loop; results come through `Around.live`."""
 
+    name = "[page]"
+    """What `check` calls it."""
+
     def __init__(self, config: PageTable, around: Around) -> None:
         """Reads the tokens; nothing is served yet.
 
