@@ -106,11 +106,14 @@ def test_the_chart_shows_the_median_and_the_threshold_in_force(page, station, li
     station.put(*(answer(seq, 17.0, at=now + 60 * seq) for seq in range(1, 6)))
     station.settle(now + 500)
     log_in(page, station, Role.ENGINEER)
+    page.click("#spans [data-hours='1']")
     line = page.locator("#chart .median")
     expect(line).to_have_count(1)
     top = min(float(pair.split(",")[1]) for pair in line.get_attribute("points").split())
     # below the upper edge of the chart, and so within its scale
     assert 10 < top < 40
+    # it is drawn as wide as its place
+    assert page.evaluate("document.querySelector('#chart svg').viewBox.baseVal.width") > 300
     own = live.inspector.threshold
     expect(page.locator("#chart .threshold-text")).to_have_text(f"threshold {own:.2f}")
     try:

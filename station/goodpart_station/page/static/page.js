@@ -515,7 +515,7 @@
     const place = by("chart"), all = points ? points.points : [];
     empty(place);
     if (all.length === 0) { text("chart-words", "No scores in this time."); return; }
-    const width = Math.max(260, place.clientWidth), height = 190, left = 40, right = 8, top = 10, bottom = 24;
+    const width = Math.max(260, by("chart-words").clientWidth), height = 190, left = 40, right = 8, top = 10, bottom = 24;
     const limit = drawnLimit = limitNow();
     const highest = Math.max.apply(null, all.map((each) => each.highest)), median = Math.max.apply(null, all.map((each) => each.median));
     /* far outliers are cut, but never the median */
