@@ -1,5 +1,6 @@
 """Engine: carries out what the conductor asks for, and judges."""
 
+import dataclasses
 import logging
 import queue
 import threading
@@ -68,21 +69,24 @@ class Engine:
             source: makes the source, which asks the engine for the frame that is wanted.
         """
         self._lock = threading.Lock()
-        self._simulated = rules.simulated
+        self.products = products(self)
+        self.source = source(self)
+        # a program may bring a source of its own, which the station's file does not know
+        self._simulated = rules.simulated or self.source.simulated
+        rules = dataclasses.replace(rules, simulated=self._simulated)
         self._conductor = Conductor(rules, now_ns=time.monotonic_ns())
         self._tasks: queue.SimpleQueue[JudgeFrame | None] = queue.SimpleQueue()
         self._open: set[int] = set()
         self._heartbeat, self._extra_bits = 0, Bits(0)
         self._wakeup_ns: int | None = None
         self._has_room = False
-        self._stopping = threading.Event()
+        # no Event: its lock would be held for ever by a signal handler that interrupts another one
+        self._stopping = False
         self._failure: BaseException | None = None
         self.life = Life((SOURCE, JUDGE, LOOP))
         self.plc_links: list[PlcLink] = []
         self.sinks: list[Sink] = []
         self.loop: Wakes | None = None
-        self.products = products(self)
-        self.source = source(self)
         self._judge = Judge(self.products, repeats=self.source.repeats)
         self.feed = Feed(self.source, self, self.life)
         self._status = self._new_status()
@@ -106,6 +110,9 @@ class Engine:
 
         def told(now_ns: int) -> tuple[Effect, ...]:
             nonlocal answer
+            if self._stopping and command != Command.HALT:
+                answer = Reason.NOT_READY
+                return ()
             answer, effects = self._conductor.command(command, product=product, now_ns=now_ns)
             return effects
 
@@ -160,7 +167,7 @@ class Engine:
 
     def is_over(self) -> bool:
         """Whether the station ends, and no part needs a frame any more."""
-        return self._stopping.is_set() and not self._open
+        return self._stopping and not self._open
 
     @property
     def wakeup_ns(self) -> int | None:
@@ -184,7 +191,7 @@ class Engine:
         """
         if failure is not None:
             self._failure = failure
-        self._stopping.set()
+        self._stopping = True
         self._tasks.put(None)
 
     def run(self) -> None:
@@ -197,7 +204,7 @@ class Engine:
         until_s: float | None = None
         while until_s is None or (self._open and time.monotonic() < until_s):
             self._judge_next()
-            if self._stopping.is_set() and until_s is None:
+            if self._stopping and until_s is None:
                 until_s = time.monotonic() + _END_WITHIN_S
                 self.command(Command.HALT, who="end")
         self.feed.join(_FEED_END_S)
@@ -216,11 +223,16 @@ class Engine:
             self.source.done(task.frame)
 
     def _step(self, tell: Callable[[int], tuple[Effect, ...]], *, judging: bool = False) -> tuple[Effect, ...]:
-        """Tells the conductor something, and carries out what it asks for."""
+        """Tells the conductor something, and carries out what it asks for; what cannot be done ends the station."""
         with self._lock:
             effects = tell(time.monotonic_ns())
-            for effect in effects:
-                self._carry_out(effect)
+            try:
+                for effect in effects:
+                    self._carry_out(effect)
+            except BaseException as error:
+                # what was asked for is not done, and the conductor counts on it
+                self.stop(error)
+                raise
             before_ns, self._wakeup_ns = self._wakeup_ns, self._conductor.wakeup_ns
             self._has_room = self._conductor.has_room
             self._status = self._new_status()

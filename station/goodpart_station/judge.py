@@ -65,10 +65,10 @@ class Judge:
 
     def _inspect(self, inspector: Inspector, frame: Frame) -> Inspection:
         self._chosen.use(inspector)
-        if self._repeats:
-            return self._chosen.inspect(frame.pixels)
+        # a guard that has seen no frame knows no repeat, but an incomplete frame
+        guard = FrozenGuard(self._chosen) if self._repeats else self._guard
         # the conductor looks at the frames' numbers, because it also knows those that never come here
-        return self._guard.inspect(frame.pixels, complete=frame.complete)
+        return guard.inspect(frame.pixels, complete=frame.complete)
 
     def _reason(self, inspection: Inspection) -> Reason:
         if inspection.verdict is not Verdict.UNKNOWN:

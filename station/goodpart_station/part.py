@@ -15,7 +15,7 @@ class Frame:
     """One frame of a source.
 
     Attributes:
-        pixels: as for `Inspector.inspect`; nobody writes to it any more.
+        pixels: as for `Inspector.inspect`; nobody ever writes to it again, after `Source.done` neither.
         at_ns: CLOCK_MONOTONIC at which it was whole in memory.
         camera_frame: the camera's own number of it, which counts up by 1, or None.
         complete: whether the camera says that all of it has arrived.

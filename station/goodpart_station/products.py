@@ -96,7 +96,7 @@ class Products:
         self._work.put(None)
         if self._thread.is_alive():
             self._thread.join(_CLOSE_WAIT_S)
-        for live in self._loaded.values():
+        for live in list(self._loaded.values()):
             live.close()
 
     def _run(self) -> None:
@@ -136,6 +136,9 @@ class Products:
             return str(error)
         except MemoryError:
             return f"{self.name(number)}: expected memory for its bundle, found none left; preload fewer products"
+        except Exception as error:  # noqa: BLE001 - without this thread every change-over would wait for ever
+            _log.exception("product %d (%s) is not loaded", number, self.name(number))
+            return f"{self.name(number)}: expected a bundle that can be loaded, found {error!r}; the journal has more"
         if self._closing.is_set():
             live.close()
         self._loaded[number] = live
@@ -160,6 +163,9 @@ class Products:
             changed = switched or live.reload_settings()
         except (GoodpartError, MemoryError) as error:
             _log.warning("product %d (%s): the bundle stays: %s", number, self.name(number), error)
+            return
+        except Exception:  # noqa: BLE001 - as in `_load`
+            _log.exception("product %d (%s): the bundle stays", number, self.name(number))
             return
         what = "switched to" if switched else "has new settings for" if changed else "stays with"
         _log.info("product %d (%s) %s bundle %s", number, self.name(number), what, live.inspector.bundle.digest)

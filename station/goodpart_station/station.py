@@ -1,5 +1,6 @@
 """Station: what the station's file says, as a plan. Links and sinks are plugged in here, and nowhere else."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -137,7 +138,12 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
             max_megapixels=table.max_megapixels,
         )
     return lambda wanted: FolderSource(
-        table.path, wanted=wanted, trigger=table.trigger, keep=table.keep, max_megapixels=table.max_megapixels
+        table.path,
+        wanted=wanted,
+        trigger=table.trigger,
+        keep=table.keep,
+        max_megapixels=table.max_megapixels,
+        dated_within_s=table.spare_ms / 1e3,
     )
 
 
@@ -151,5 +157,8 @@ def _room_bytes(config: Config) -> int:
     kept = 0 if config.ring is None else config.ring.max_bytes
     if kept:
         folder = config.station.data / RING
-        kept -= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+        for path in folder.rglob("*"):
+            # a station that runs beside `check` removes files all the time
+            with contextlib.suppress(FileNotFoundError):
+                kept -= path.stat().st_size if path.is_file() else 0
     return max(kept, 0)

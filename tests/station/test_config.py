@@ -56,11 +56,13 @@ def test_every_key(read_text, tmp_path):
 
 
 def test_a_replay(read_text, tmp_path):
-    config = read_text(LEAST.partition("[source]")[0] + "[source]\n" + REPLAY)
+    # at a rate no trigger asks for each image
+    free = REPLAY.replace('trigger = "software"\n', "")
+    assert read_text(LEAST.partition("[source]")[0] + "[source]\n" + free).source.rate == 5.0
+    config = read_text(LEAST.partition("[source]")[0] + "[source]\n" + REPLAY.replace("rate = 5\n", ""))
     assert config.source == ReplayTable(
         path=tmp_path / "frames",
         trigger=TriggerKind.SOFTWARE,
-        rate=5.0,
         shuffle=True,
         repeat=False,
         dim=0.9,

@@ -206,7 +206,8 @@ def test_with_a_hardware_trigger_each_file_counts_when_it_comes(frames, wants):
     put(frames, "b")
     found = [next(stream), next(stream)]
     assert [frame.name for frame in found] == ["a.npy", "b.npy"]
-    assert found[0].at_ns < found[1].at_ns
+    # seen in one look, so nobody knows which came first: the conductor believes neither
+    assert found[0].at_ns == found[1].at_ns
     for frame in found:
         source.done(frame)
     next(stream)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from goodpart.cli.options import add_threads_option
 from goodpart.errors import UsageError, found_at
+from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.tables import ReplayTable
 from goodpart_station.running import Plan
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     if (options.file is None) == (options.bundle is None):
         raise UsageError("run: expected FILE.toml, or --simulate DIR with --bundle BUNDLE, found neither or both")
+    _refuse_without_effect(options)
     if options.bundle is not None:
         if options.simulate is None:
             raise UsageError("--bundle: expected --simulate DIR beside it, found none; name the images to judge")
@@ -54,9 +56,21 @@ def run(options: argparse.Namespace) -> int:
         return 0
     config = read_config(options.file)
     if options.simulate is not None:
+        if options.rate is not None and config.source.trigger is not TriggerKind.NONE:
+            raise UsageError("--rate: expected a file without triggers, found one in which each trigger gets an image")
         config = simulated(config, _replay(options))
     run_station(_with_options(config, options))
     return 0
+
+
+def _refuse_without_effect(options: argparse.Namespace) -> None:
+    """Refuses options that nothing would look at."""
+    unchanged = {"rate": None, "shuffle": False, "once": False, "dim": 1.0, "defocus": 0.0}
+    for name, value in unchanged.items():
+        if options.simulate is None and getattr(options, name) != value:
+            raise UsageError(f"--{name}: expected --simulate DIR beside it, found none; the line itself would run")
+    if options.bundle is not None and options.product is not None:
+        raise UsageError("--product: expected FILE.toml beside it, found --bundle, which is the one product")
 
 
 def _with_options(config: Config, options: argparse.Namespace) -> Plan:

@@ -9,6 +9,7 @@ from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.config.reading import read_tables, table
 from goodpart_station.config.tables import (
+    DEFAULT_AFTER_MS,
     FolderTable,
     JsonlTable,
     ProductTable,
@@ -21,7 +22,7 @@ from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
 
 _MS = 1_000_000
-_DEFAULT_AFTER_MS, _DEFAULT_RESYNC_MS = 100.0, 500.0
+_DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
     **{f"source {kind}": "this version has folder and replay" for kind in ("genicam", "aravis", "stream")},
@@ -70,7 +71,7 @@ class Config:
         """
         source, station = self.source, self.station
         before_ms, spacing_ms = source.pair_before_ms or 0.0, source.min_spacing_ms or 0.0
-        after_ms = _DEFAULT_AFTER_MS if source.pair_after_ms is None else source.pair_after_ms
+        after_ms = DEFAULT_AFTER_MS if source.pair_after_ms is None else source.pair_after_ms
         resync_ms = source.resync_ms
         if resync_ms is None:
             # between two parts there is time for it, and no frame of an earlier part comes after it

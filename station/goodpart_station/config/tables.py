@@ -11,6 +11,9 @@ from goodpart_station.settings import NAME, TEXT, number, setting, whole
 
 _DAY_MS = 86_400_000.0
 
+DEFAULT_AFTER_MS = 100.0
+"""How long after its trigger a frame may come where the file does not say it."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StationTable:
@@ -105,6 +108,12 @@ class SourceTable:
                 'trigger: expected min_spacing_ms beside "hardware", found none; give the shortest time between parts'
             )
 
+    @property
+    def spare_ms(self) -> float:
+        """With a hardware trigger: what the windows leave between two parts, and a frame may be dated too late by."""
+        after_ms = DEFAULT_AFTER_MS if self.pair_after_ms is None else self.pair_after_ms
+        return (self.min_spacing_ms or 0.0) - (self.pair_before_ms or 0.0) - after_ms
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FolderTable(SourceTable):
@@ -147,6 +156,19 @@ class ReplayTable(SourceTable):
     dim: float = setting(number(0, 10, above=True), 1.0)
     defocus: float = setting(number(0, 100), 0.0)
     max_megapixels: float = setting(number(0, 1e6, above=True), 50.0)
+
+    def __post_init__(self) -> None:
+        """Refuses settings that would have no effect.
+
+        Raises:
+            UsageError: as in `SourceTable`, or triggers ask for each image and a rate does too.
+        """
+        super().__post_init__()
+        if self.rate is not None and self.trigger is not TriggerKind.NONE:
+            raise UsageError(
+                f'rate: expected no such key with trigger = "{self.trigger.value}", found one; each trigger gets the '
+                f"next image: take it out"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Folder source: judges every image file that appears in a folder. Another program writes them."""
 
 import contextlib
+import dataclasses
 import logging
+import math
 import queue
 import tempfile
 import time
@@ -32,7 +34,7 @@ class FolderSource:
 
     Without triggers each file is a part, and the next one waits in the folder until it is judged. With a software
     trigger the first file that appears after a trigger is the frame of its part; with a hardware trigger each file
-    counts as taken when it is in memory. A file that no part can have asked for moves to FOLDER/unasked.
+    counts as taken when it is seen. A file that no part can have asked for moves to FOLDER/unasked.
     """
 
     repeats = False
@@ -46,6 +48,7 @@ class FolderSource:
         trigger: TriggerKind,
         keep: int = 1000,
         max_megapixels: float = 50.0,
+        dated_within_s: float = math.inf,
     ) -> None:
         """Names the folder; nothing is read yet.
 
@@ -55,8 +58,11 @@ class FolderSource:
             trigger: who decides when a frame is taken.
             keep: how many files stay in each of the folders for files that are done with.
             max_megapixels: larger pictures are refused by their header.
+            dated_within_s: with a hardware trigger, how long the folder may not be looked at before a file that is then
+                there is nobody's.
         """
         self._folder, self._wanted, self._trigger, self._keep = folder, wanted, trigger, keep
+        self._dated_within_s = dated_within_s
         self._files = FrameFiles(max_megapixels=max_megapixels)
         self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -153,40 +159,62 @@ class FolderSource:
         before: set[Path] = set()
         while True:
             listed_ns, waiting = time.monotonic_ns(), self._waiting()
-            if part is None:
-                part = taken(self._triggers, POLL_S)
-                if part is None or part.triggered_ns > listed_ns:
-                    # nobody asked for what lay there before the trigger
-                    before = set(waiting)
+            # asked after the listing: a trigger that comes later than this is later than `listed_ns` as well
+            if (asked := self._last_asked(POLL_S if part is None else 0)) is not None:
+                # what lies there now may have come before the trigger: nobody's, however long nothing was looked at
+                part, before = asked, set(self._waiting())
+                yield None
+            elif part is None:
+                before = set(waiting)
+                yield None
+            elif time.monotonic_ns() >= part.deadline_ns:
+                # its deadline answers a part without a frame; a file that comes later is not its own any more
+                part = None
                 yield None
             elif new := [path for path in waiting if path not in before]:
                 for path in before:
                     with contextlib.suppress(FileNotFoundError):
                         unasked.take(path)
                 spec, in_hand = self._wanted.spec(part.product), self._take_in_hand(new[0])
-                if spec is not None and in_hand is not None:
-                    yield self._files.read(in_hand, spec)
                 part, before = None, set(new[1:])
+                if spec is not None and in_hand is not None:
+                    yield dataclasses.replace(self._files.read(in_hand, spec), at_ns=listed_ns)
+                elif in_hand is not None:
+                    unasked.take(in_hand)
             else:
-                # its deadline answers a part without a frame; a file that comes later is not its own any more
-                part = part if time.monotonic_ns() < part.deadline_ns else None
                 pause(_ARRIVAL_POLL_S)
                 yield None
             self._put_away(judged)
 
+    def _last_asked(self, timeout_s: float) -> Part | None:
+        """The part of the newest trigger; those before it have no exposure any more."""
+        part = taken(self._triggers, timeout_s)
+        while (newer := taken(self._triggers, 0)) is not None:
+            part = newer
+        return part
+
     def _as_they_come(self, judged: "_Kept") -> Iterator[Frame | None]:
-        """Each file at once: the conductor finds its trigger by the time. What lay there at the start is nobody's."""
+        """Each file at once: the conductor finds its trigger by the time. What lay there at the start is nobody's.
+
+        A file counts as taken when it was seen. It may have come at any time since the folder was looked at before: if
+        that is so long ago that the file could be another part's, it is nobody's.
+        """
         unasked = self._kept(UNASKED)
         for path in self._waiting():
             unasked.take(path)
+        before_ns = time.monotonic_ns()
         while True:
-            waiting = self._waiting()
+            listed_ns, waiting = time.monotonic_ns(), self._waiting()
+            is_dated = listed_ns - before_ns <= self._dated_within_s * 1e9
+            before_ns = listed_ns
             for path in waiting:
                 spec, in_hand = self._wanted.spec(), self._take_in_hand(path)
-                if in_hand is not None and spec is not None:
-                    yield self._files.read(in_hand, spec)
+                if in_hand is not None and spec is not None and is_dated:
+                    yield dataclasses.replace(self._files.read(in_hand, spec), at_ns=listed_ns)
                 elif in_hand is not None:
                     unasked.take(in_hand)
+                    if not is_dated:
+                        _log.warning("%s: came while nobody looked for too long, and may be another part's", path.name)
             if not waiting:
                 pause(_ARRIVAL_POLL_S)
                 yield None

@@ -63,7 +63,11 @@ class Source(Protocol):
         """Takes the picture of a part now. Any thread calls it; it returns at once."""
 
     def done(self, frame: Frame) -> None:
-        """The station needs a frame no more, because it is judged or refused. It returns at once."""
+        """No verdict waits for a new reading of the frame: its file may be moved. It returns at once.
+
+        It may come before the frame is judged, and twice. The pixels stay the station's: a frame that came before its
+        trigger is still to be judged, and sinks and page look at it long after. Their memory must not be used again.
+        """
 
 
 def taken(box: "queue.SimpleQueue[_T]", timeout_s: float) -> _T | None:
