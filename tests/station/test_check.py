@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from goodpart import UsageError
+from goodpart.bundle.bundle import read_bundle
+from goodpart.bundle.device import change_device
 from goodpart_station import check as checks
 from goodpart_station.check import check
 from goodpart_station.cli.main import main
@@ -194,6 +196,15 @@ def test_release_says_that_there_is_nothing_to_switch(file, capsys):
     printed = capsys.readouterr().out
     assert "no outputs to switch off" in printed
     assert "the PLC rejects what gets no GOOD in time" in printed
+
+
+def test_the_list_of_products_says_that_a_threshold_was_moved(file, tmp_path, capsys):
+    store = small_store(tmp_path / "data" / "stores" / "bar")
+    bundle = read_bundle(tmp_path / "data" / "stores" / "bar" / "bundles" / (store.state.active or ""))
+    moved = bundle.manifest.threshold_range.highest
+    change_device(bundle, lambda settings: dataclasses.replace(settings, threshold=moved, pixel_threshold=9.0))
+    assert main(["products", "list", str(file)]) == 0
+    assert f"serial 9  threshold moved to {moved:.3f} sigmas\n" in capsys.readouterr().out
 
 
 def test_products_are_listed_added_and_activated(file, capsys):

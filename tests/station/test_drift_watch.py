@@ -10,8 +10,10 @@ import sys
 import numpy as np
 import pytest
 
+from goodpart.cli.main import main as goodpart
 from goodpart.drift import Drift, DriftPhase
 from goodpart_station.codes import Reason
+from goodpart_station.message import Messages
 from goodpart_station.sinks.drift_watch import SAVE_EVERY_S, DriftWatch
 from goodpart_station.sinks.settings import DriftSettings
 from small_answers import BUNDLE, answer, inspection
@@ -264,3 +266,16 @@ def test_a_kill_leaves_the_file_of_the_last_minute(tmp_path):
         found = Drift.load(tmp_path / "bracket.json", bundle=BUNDLE).state.frames
         assert found >= said[-1] - 1
         frames = found
+
+
+def test_the_log_of_a_station_is_read_as_its_own_drift_reads_it(tmp_path, capsys):
+    made, log = watch(tmp_path / "drift"), tmp_path / "results.jsonl"
+    parts = [answer(1, 1.0), *(answer(2 + index, None, reason=reason) for index, reason in enumerate(Reason) if index)]
+    for part in parts:
+        made._take(part)
+    messages = Messages("line1", "6f0c5d2b9a71e384", None)
+    log.write_bytes(b"".join(messages.line(part) + b"\n" for part in parts))
+    state = tmp_path / "state.json"
+    assert goodpart(["drift", str(log), "--block", "1", "--false-alarm-every", "6250", "--state", str(state)]) == 0
+    assert "5 frames, of which 4 UNKNOWN or REFUSED" in capsys.readouterr().out
+    assert made.state.frames == Drift.load(state).state.frames == 5

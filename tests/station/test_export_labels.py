@@ -251,3 +251,36 @@ def test_the_page_names_every_option(capsys):
     page = (Path(__file__).parents[2] / "docs" / "station-images.md").read_text(encoding="utf-8")
     assert len(options) > 6
     assert {option for option in options if option not in page} == set()
+
+
+def test_good_ones_that_were_exported_alone_do_not_cost_an_export_of_all_the_draw(ring, tmp_path, capsys):
+    for seq in range(1, 4):
+        draw(ring, good(seq))
+    draw(ring, reject(4))
+    for seq, word in ((1, "good"), (2, "good"), (3, "good"), (4, "defect")):
+        label(ring, seq, word)
+    folder = ring.frames.folder
+    assert main(folder, "--labels", "good", "--out", tmp_path / "good", "--until", "2026-11-26T18:34") == 0
+    assert "again" not in capsys.readouterr().out
+    assert main(folder, "--labels", "all", "--out", tmp_path / "all", "--until", "2026-11-26T18:34") == 0
+    sample = {1: ("good", "random"), 2: ("good", "random"), 3: ("good", "random"), 4: ("defect", "random")}
+    assert exported(tmp_path / "all") == ((4, 3, 1, 0), sample)
+    assert "again       3 were exported before: give only one" in capsys.readouterr().out
+    # after that both go on where it ended
+    draw(ring, good(30))
+    label(ring, 30, "good")
+    for labels in ("good", "all"):
+        assert main(folder, "--labels", labels, "--out", tmp_path / "next", "--force") == 0
+        assert exported(tmp_path / "next") == ((1, 1, 0, 0), {30: ("good", "random")})
+
+
+def test_good_ones_that_were_exported_alone_and_are_gone_are_missed_in_an_export_of_all(ring, tmp_path, capsys):
+    for seq in (1, 2):
+        draw(ring, good(seq))
+        label(ring, seq, "good")
+    assert main(ring.frames.folder, "--labels", "good", "--out", tmp_path / "good") == 0
+    with ring._index.writing() as connection:
+        remove_rows(connection, [ring.frames.frame_of(BOOT, 1).id])
+    assert main(ring.frames.folder, "--labels", "all", "--out", tmp_path / "all") == 0
+    assert exported(tmp_path / "all")[0] == (2, 2, 0, 0)
+    assert "1 labelled random frames of that time were exported before and are gone" in capsys.readouterr().err

@@ -157,6 +157,7 @@ def test_what_an_operator_can_do(visit, station):
     card.get_by_text("Confirm defect").click()
     expect(card).to_contain_text("Confirmed defect by operator")
     card.get_by_text("Confirm good").click()
+    page.click("#ask-yes")
     expect(card).to_contain_text("Confirmed good by operator")
     # what waits for a label: neither this one, nor what nothing has judged
     page.click("#which [data-waiting='1']")

@@ -1,5 +1,6 @@
 """Routes: who may use them, what every answer carries, and which requests are refused."""
 
+import asyncio
 import http.client
 
 import pytest
@@ -226,6 +227,18 @@ def test_ready_says_whether_parts_are_judged(station, state):
 def test_metrics_are_what_the_station_counts(tmp_path, station):
     assert station.ask("/metrics")[0] == 404
     with Station(tmp_path, metrics=lambda: b"goodpart_state 2\n") as counting:
+        assert counting.ask("/metrics")[1] == b"goodpart_state 2\n"
+
+
+def test_metrics_are_not_counted_in_the_loop(tmp_path):
+    """The loop answers the PLC meanwhile."""
+
+    def counted():
+        # the loop takes up other work while this goes on
+        counting.do(asyncio.sleep(0))
+        return b"goodpart_state 2\n"
+
+    with Station(tmp_path, metrics=counted) as counting:
         assert counting.ask("/metrics")[1] == b"goodpart_state 2\n"
 
 

@@ -36,7 +36,14 @@ def taken(source, count, stream=None):
 def test_images_come_in_order_and_again(images, wants):
     source = ReplaySource(images, wanted=wants, triggered=False)
     found = taken(source, 6)
-    assert [frame.name for frame in found] == ["0.npy", "1.npy", "2.npy", "3.npy", "0.npy", "1.npy"]
+    assert [frame.name for frame in found] == [
+        "below/0.npy",
+        "below/1.npy",
+        "below/2.npy",
+        "below/3.npy",
+        "below/0.npy",
+        "below/1.npy",
+    ]
     assert np.array_equal(found[5].pixels, draw_small(1))
     assert (source.simulated, source.repeats) == (True, True)
 
@@ -47,7 +54,7 @@ def test_the_next_one_waits_until_the_last_is_judged(images, wants):
     first = next(stream)
     assert next(stream) is None
     source.done(first)
-    assert next(stream).name == "1.npy"
+    assert next(stream).name == "below/1.npy"
 
 
 def test_it_ends_if_it_does_not_repeat(images, wants):
@@ -63,7 +70,7 @@ def test_passes_of_a_shuffle_differ_and_replays_do_not(images, wants):
     ]
     assert names[0] == names[1]
     passes = [names[0][start : start + 4] for start in (0, 4, 8)]
-    assert all(sorted(one) == ["0.npy", "1.npy", "2.npy", "3.npy"] for one in passes)
+    assert all(sorted(one) == [f"below/{number}.npy" for number in range(4)] for one in passes)
     assert len({tuple(one) for one in passes}) > 1
 
 
@@ -102,7 +109,7 @@ def test_each_trigger_gets_the_next_image(images, wants):
     assert next(stream) is None
     source.trigger(part_of(1))
     source.trigger(part_of(2))
-    assert [frame.name for frame in taken(source, 2, stream)] == ["0.npy", "1.npy"]
+    assert [frame.name for frame in taken(source, 2, stream)] == ["below/0.npy", "below/1.npy"]
     assert next(stream) is None
 
 

@@ -49,6 +49,8 @@ def test_a_folder_is_judged_and_nothing_reads_as_good(images):
     found = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=300)
     assert found.returncode == 0, found.stderr
     rows = [row.split() for row in found.stdout.splitlines()]
+    assert found.stdout.splitlines()[5:] == [".  5 parts: 3 GOOD, 1 DEFECT, 1 REFUSED"]
+    rows = rows[:5]
     assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"]
     assert [row[1] for row in rows] == ["SIMULATED"] * 4 + ["REFUSED"]
     assert [row[4] for row in rows] == ["0.npy", "1.npy", "2.npy", "3.npy", "4.png"]

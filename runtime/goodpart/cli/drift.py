@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
     for known in drift.state.alarms:
         _show_alarm(known, where="", as_json=options.json)
     for where, line in _lines(options.logs):
-        alarm = drift.observe(of_result(_parsed(line, where), where=where))
+        observed = of_result(_parsed(line, where), where=where)
+        alarm = None if observed is None else drift.observe(observed)
         if alarm is not None:
             _show_alarm(alarm, where=where, as_json=options.json)
     if options.state is not None:

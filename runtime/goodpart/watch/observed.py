@@ -12,6 +12,9 @@ REFUSED = "REFUSED"
 _OUTCOMES = (*(verdict.value for verdict in Verdict), REFUSED)
 _LONGEST_REASON = 200
 
+FRAME_REASONS = frozenset({"FRAME_REFUSED", "UNFIT_FRAME", "NO_SIGNAL", "FROZEN_CAMERA"})
+"""Reasons of a station's refusals that are about a frame; all others say nothing about what the camera sees."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Observed:
@@ -54,12 +57,16 @@ def of_refused(reason: str) -> Observed:
     return Observed(outcome=REFUSED, stats={}, reason=reason[:_LONGEST_REASON])
 
 
-def of_result(result: Any, *, where: str) -> Observed:
+def of_result(result: Any, *, where: str) -> Observed | None:
     """What a line of `goodpart score --json`, or of the log of a station, says.
 
     Args:
         result: the parsed line.
         where: its place, for messages.
+
+    Returns:
+        None for a part of a station that was refused for another reason than its frame, such as an overrun: it says
+        nothing about what the camera sees. The station's own drift passes it over too.
 
     Raises:
         UsageError: it is no such line, or one without statistics, as an older goodpart wrote them.
@@ -67,6 +74,8 @@ def of_result(result: Any, *, where: str) -> Observed:
     outcome = _outcome(result)
     if outcome is None:
         raise UsageError(f"{where}: expected a result of goodpart score --json, found something else; give its output")
+    if outcome == REFUSED and "judged" in result and result.get("reason") not in FRAME_REASONS:
+        return None
     if outcome == REFUSED:
         return of_refused(str(result.get("error") or result.get("detail") or ""))
     stats = {} if outcome == Verdict.UNKNOWN.value else result.get("stats")

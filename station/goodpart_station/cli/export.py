@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of this command."""
     parser.description = (
         f"{SUMMARY} The station may run meanwhile. Without --since, the span begins where the last export of the "
-        "product ended; frames from before it that were labelled since join as selected ones."
+        "product ended that held these labels; frames from before it that were labelled since join as selected ones."
     )
     parser.add_argument("ring", type=Path, metavar="RING", help="folder of the ring")
     parser.add_argument("--labels", required=True, choices=("good", "defect", "all"), help="which labels")
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     counts = {name: getattr(plan, name) for name in ("drawn", "good", "defect", "unlabelled")}
     if options.json:
         facts = {"out": str(options.out), "product": plan.product, "since": plan.since, "until": plan.until}
-        print_json({**facts, "frames": len(plan.frames), "late": len(plan.late), **counts})
+        print_json({**facts, "frames": len(plan.frames), "late": len(plan.late), "again": plan.again, **counts})
         return 0
     say(f"exported    {len(plan.frames):,} frames of {plan.product} to {options.out}")
     say(
@@ -65,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if plan.late:
         say(f"late        {len(plan.late):,} were drawn before the last export: they join as selected ones")
+    if plan.again and options.since is None:
+        say(f"again       {plan.again:,} were exported before: give only one of the exports to goodpart-bank update")
     return 0
 
 

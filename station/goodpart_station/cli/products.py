@@ -34,7 +34,9 @@ class _List:
                 else:
                     mark = "active" if entry.active else "before" if entry.last_good else ""
                     refused = "" if entry.error is None else f"  refused: {entry.error}"
-                    say(f"       {mark:<8}{entry.digest[:12]}  serial {entry.serial}{refused}")
+                    moved = "" if entry.threshold is None else f"  threshold moved to {entry.threshold:.3f} sigmas"
+                    moved += "  frame checks moved" if entry.checks_moved else ""
+                    say(f"       {mark:<8}{entry.digest[:12]}  serial {entry.serial}{moved}{refused}")
         return 0
 
 

@@ -83,6 +83,7 @@ def shown(around: Around, shift: Shift, *, now: float) -> dict[str, Any]:
         "shift": {"since": round(shift.since), "counts": {each.name: count for each, count in shift.counts.items()}},
         "dropped": {sink.name: sink.dropped for sink in around.sinks if sink.dropped},
         "drift": _drift(around),
+        "watches_drift": around.drift is not None,
         "ring": _ring(around),
     }
     if live is not None:

@@ -32,7 +32,7 @@ class Wanted:
         labels: "good", "defect" or "all".
         product: name of the product; None if the ring holds one alone.
         since, until: UTC seconds since 1970, the span of the answers; None for `since`: from the end of the last export
-            on, and before it what was labelled but not exported.
+            on that held all that this one holds, and before it what was labelled but not exported.
         simulated: frames of a replay instead of those of the camera.
     """
 
@@ -54,6 +54,7 @@ class Plan:
         labels, simulated: as in `Wanted`.
         frames: the frames, the oldest first.
         late: those of them that were drawn before the span; they count as selected.
+        again: how many of them an export before this one held, with the same label.
         drawn, good, defect: frames of the span that were drawn at random and judged, and how many have these labels.
         gone: how many of the labelled ones are not in the ring any more.
     """
@@ -65,6 +66,7 @@ class Plan:
     simulated: bool
     frames: tuple[KeptFrame, ...]
     late: frozenset[int]
+    again: int
     drawn: int
     good: int
     defect: int
@@ -96,7 +98,8 @@ def plan_export(folder: Path, wanted: Wanted) -> Plan:
 
 def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
     product = _product(connection, folder, wanted)
-    since = _last_until(connection, product, wanted.simulated) if wanted.since is None else wanted.since
+    ends = _ends(connection, product, wanted.simulated)
+    since = _end(ends, wanted.labels) if wanted.since is None else wanted.since
     begin = float("-inf") if since is None else since
     if begin >= wanted.until:
         raise UsageError(f"--until: expected a time after {utc(begin)}, found {utc(wanted.until)}")
@@ -123,8 +126,8 @@ def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
             (product, wanted.simulated, begin if since is None else since // HOUR_S, wanted.until // HOUR_S),
         ).fetchall()
     )
-    if wanted.since is None:
-        # what is gone with this label was exported, and so lies before the span
+    if wanted.since is None and since == _end(ends, "good"):
+        # what is gone with this label was exported, and so lies before the span; unless good ones were exported alone
         gone.pop("good", None)
     return Plan(
         product=product,
@@ -134,6 +137,7 @@ def _plan(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> Plan:
         simulated=wanted.simulated,
         frames=tuple(frames),
         late=frozenset(frame.id for frame in drawn if frame.at < begin),
+        again=sum(frame.exported is not None for frame in frames),
         drawn=there + sum(gone.values()),
         good=in_span.count("good") + gone.get("good", 0),
         defect=in_span.count("defect") + gone.get("defect", 0),
@@ -230,10 +234,20 @@ def _product(connection: sqlite3.Connection, folder: Path, wanted: Wanted) -> st
     return found[0]
 
 
-def _last_until(connection: sqlite3.Connection, product: str, simulated: bool) -> float | None:
-    asked = "SELECT max(until) FROM export WHERE product = ? AND simulated = ? AND labels != 'defect'"
-    found = connection.execute(asked, (product, simulated)).fetchone()[0]
-    return None if found is None else float(found)
+def _ends(connection: sqlite3.Connection, product: str, simulated: bool) -> dict[str, float]:
+    """Where the exports of each choice of labels ended."""
+    asked = "SELECT labels, max(until) FROM export WHERE product = ? AND simulated = ? GROUP BY labels"
+    return dict(connection.execute(asked, (product, simulated)).fetchall())
+
+
+def _end(ends: dict[str, float], labels: str) -> float | None:
+    """Where an export goes on.
+
+    The draw of a time is a fair sample of all its parts only while good and defective ones are there. So one of good
+    frames alone does not end the time of an export of all, and one of defective ones ends no time.
+    """
+    held = ("all",) if labels == "all" else ("good", "all")
+    return max((ends[each] for each in held if each in ends), default=None)
 
 
 def _was_drawn(frame: KeptFrame) -> bool:

@@ -11,16 +11,14 @@ from pathlib import Path
 from goodpart._host.atomic import write_file
 from goodpart.drift import Drift, DriftState
 from goodpart.errors import UsageError
-from goodpart_station.codes import Bits, Reason
+from goodpart.watch.observed import FRAME_REASONS
+from goodpart_station.codes import Bits
 from goodpart_station.part import Result
 from goodpart_station.sinks.courier import Courier
 from goodpart_station.sinks.settings import DriftSettings
 
 SAVE_EVERY_S = 60.0
 """How much of what was learned a power cut may cost."""
-
-_FRAME_REASONS = (Reason.FRAME_REFUSED, Reason.UNFIT_FRAME, Reason.NO_SIGNAL, Reason.FROZEN_CAMERA)
-"""Refusals that are about a frame. All others say nothing about what the camera sees."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ class DriftWatch:
 
     def _take(self, result: Result) -> None:
         inspection = result.inspection
-        if inspection is None and result.reason not in _FRAME_REASONS:
+        if inspection is None and result.reason.name not in FRAME_REASONS:
             return
         key = result.product + (_SIMULATED if result.simulated else "")
         if key not in self._drifts or (result.bundle and self._drifts[key][0] != result.bundle):

@@ -92,6 +92,8 @@ class ReplaySource:
                 pause()
                 yield None
             frame = self._changed(self._files.read(path, spec))
+            # with its folder: the same name may lie in several
+            frame = dataclasses.replace(frame, name=path.relative_to(self._folder).as_posix())
             while not self._triggered and (wait_s := due_s - time.monotonic()) > 0:
                 pause(min(wait_s, POLL_S))
                 yield None

@@ -6,12 +6,12 @@
   const STALE_MS = 5000, RETRY_MS = 3000;
   /* Who presses a button aims at what was there before. */
   const MOVED_MS = 800;
-  const KEPT_FOR = {random: "kept at random", reject: "kept as a DEFECT", near: "kept as a close call", unknown: "kept because nothing judged it"};
+  const KEPT_FOR = {random: "kept at random", reject: "kept as a DEFECT", near: "kept as a close call"};
   const ORDER = ["GOOD", "DEFECT", "UNKNOWN", "REFUSED", "TIMEOUT", "SIMULATED"];
   const WORDS = {TIMEOUT: "TOO LATE"};
   let me = {name: "", role: null}, state = null, heard = 0, source = null;
   let chosen = null, loading = false, spoke = 0, spokeWords = "", hours = 8, points = null;
-  let frames = [], hasOlder = false, onlyWaiting = "", moved = 0, limits = null, asked = 0;
+  let frames = null, hasOlder = false, onlyWaiting = "", moved = 0, limits = null, asked = 0;
 
   function may(role) { return me.role !== null && RANKS.indexOf(me.role) >= RANKS.indexOf(role); }
   function text(id, words) { const place = by(id); if (place.textContent !== words) { place.textContent = words; } }
@@ -65,6 +65,7 @@
     if (found === null || (!found.ok && found.status !== 401 && found.status !== 429)) { setTimeout(whoAmI, RETRY_MS); return; }
     me = found.ok ? await found.json() : {name: "", role: null, with_token: false};
     text("who", me.role === null ? "" : me.name + " (" + me.role + ")");
+    document.body.classList.toggle("out", me.role === null);
     by("login").hidden = Boolean(me.with_token);
     by("logout").hidden = !me.with_token;
     by("acts").hidden = by("advice").hidden = by("which").hidden = !may("operator");
@@ -149,6 +150,7 @@
     text("state", state.says);
     text("clock", time(state.now));
     showVerdict(); showNotes(); showCounts(); showStrip(); showDrift(); showActs(); showFacts();
+    if (!state.part) { text("nopicture", "No picture yet"); }
     if (chosen === null) { follow(); }
   }
   function showVerdict() {
@@ -223,7 +225,10 @@
   function showDrift() {
     const drift = state.drift;
     by("drift-acts").hidden = !(drift && may("engineer"));
-    if (!drift) { return; }
+    if (!drift) {
+      text("drift-phase", state.watches_drift ? "No frame has been looked at yet." : "This station does not watch for drift.");
+      return;
+    }
     const phases = {
       LEARNING: "Learning what this station's frames are like: " + drift.blocks + " blocks so far.",
       WATCHING: "Watching. Evidence " + drift.evidence.toFixed(2) + "; an alarm comes at 1.",
@@ -240,6 +245,7 @@
   }
   function showFacts() {
     const now = state.threshold;
+    if (points && points.points.length && limitNow() !== drawnLimit) { drawTrend(); }
     text("bundle", state.bundle ? "Bundle " + state.bundle + ", serial " + state.serial + (now ? ", threshold " + now.value.toFixed(2) + " sigmas" : "") : "No bundle judges.");
     text("room", state.ring ? "Pictures take " + bytes(state.ring.bytes) + " of " + bytes(state.ring.most) + "." + (state.ring.lost ? " " + state.ring.lost.toLocaleString("en") + " could not be kept." : "") : "This station keeps no pictures.");
   }
@@ -339,9 +345,9 @@
     if (waiting !== onlyWaiting) { return; }
     if (found.parts === null) { by("kept").hidden = true; return; }
     by("kept").hidden = false;
-    if (before) { frames = frames.concat(found.parts); hasOlder = found.parts.length === 24; }
+    if (before) { frames = (frames || []).concat(found.parts); hasOlder = found.parts.length === 24; }
     else {
-      const old = found.parts.length ? frames.filter((each) => each.id < found.parts[found.parts.length - 1].id) : [];
+      const old = found.parts.length && frames ? frames.filter((each) => each.id < found.parts[found.parts.length - 1].id) : [];
       hasOlder = old.length ? hasOlder : found.parts.length === 24;
       frames = found.parts.concat(old);
     }
@@ -350,6 +356,7 @@
   const cards = {};
   function showFrames() {
     const place = by("frames"), there = {};
+    if (frames === null) { return; }
     by("kept-none").hidden = frames.length > 0;
     text("kept-none", onlyWaiting ? "None waits for a confirmation." : "No frame is kept yet.");
     by("older").hidden = !hasOlder;
@@ -367,6 +374,11 @@
     });
     Object.keys(cards).forEach((id) => { if (!there[id]) { if (cards[id].item.parentNode) { place.removeChild(cards[id].item); } delete cards[id]; } });
   }
+  function keptFor(frame) {
+    if (frame.kept_for !== "unknown") { return KEPT_FOR[frame.kept_for] || frame.kept_for; }
+    if (frame.judged === null) { return "kept because nothing judged it"; }
+    return frame.judged === "UNKNOWN" ? "kept as UNKNOWN" : "kept as too late";
+  }
   function card(frame) {
     const item = make("li", null, "frame"), open = make("button"), words = make("div");
     const verdict = frame.verdict === "SIMULATED" && frame.judged ? frame.judged : frame.verdict;
@@ -376,7 +388,7 @@
     open.addEventListener("click", () => { choose({boot: frame.boot, seq: frame.seq, verdict: verdict, note: "kept frame"}); by("figure").scrollIntoView(); });
     words.appendChild(make("span", verdictWord(verdict), "chip " + verdict));
     words.appendChild(make("p", "Part " + frame.seq + ", " + when(frame.at) + (frame.score === null ? "" : ", score " + frame.score.toFixed(2)), "quiet"));
-    words.appendChild(make("p", frame.product + ", " + (KEPT_FOR[frame.kept_for] || frame.kept_for), "quiet"));
+    words.appendChild(make("p", frame.product + ", " + keptFor(frame), "quiet"));
     if (frame.label) { words.appendChild(make("p", "Confirmed " + frame.label + " by " + frame.label_by)); }
     else if (frame.judged !== null) { words.appendChild(make("p", "Not confirmed", "quiet")); }
     item.appendChild(open); item.appendChild(words);
@@ -390,7 +402,12 @@
         button.addEventListener("click", async () => {
           const label = is ? null : each[0];
           if (Date.now() - moved < MOVED_MS) { say("The list has moved. Look at the frame, and press again."); return; }
+          if (label && frame.judged === {good: "DEFECT", defect: "GOOD"}[label]) {
+            const found = "The station judged part " + frame.seq + " " + frame.judged + ", with score " + frame.score.toFixed(2) + ".";
+            if (!await ask("Confirm " + label + " against the verdict?", found + " Your name is written beside the label.", each[1], false)) { return; }
+          }
           if (!await act("/label", {boot: frame.boot, seq: frame.seq, label: label})) { return; }
+          if (frames === null) { return; }
           frames.filter((other) => other.id === frame.id).forEach((other) => { other.label = label; other.label_by = label ? me.name : null; });
           if (onlyWaiting) { frames = frames.filter((other) => !other.label); moved = Date.now(); }
           showFrames();
@@ -406,16 +423,16 @@
     if (which === null || which === onlyWaiting) { return; }
     onlyWaiting = which;
     Array.from(by("which").children).forEach((each) => each.setAttribute("aria-pressed", each === event.target ? "true" : "false"));
-    frames = [];
+    frames = null;
     moved = 0;
     loadKept();
   });
-  by("older").addEventListener("click", () => { if (frames.length) { loadKept(frames[frames.length - 1].id); } });
+  by("older").addEventListener("click", () => { if (frames && frames.length) { loadKept(frames[frames.length - 1].id); } });
   setInterval(async () => {
     if (document.hidden) { return; }
-    const first = frames.length ? frames[0].id : null;
+    const first = frames && frames.length ? frames[0].id : null;
     await loadKept();
-    if (frames.length && frames[0].id !== first) { moved = Date.now(); }
+    if (frames && frames.length && frames[0].id !== first) { moved = Date.now(); }
   }, 10000);
 
   /* Commands. */
@@ -454,7 +471,7 @@
       });
     }
     by("set").dataset.bundle = found.bundle;
-    by("set").dataset.now = found.threshold.toFixed(3);
+    by("set").dataset.now = found.threshold.toFixed(3); by("set").dataset.own = found.own.toFixed(3);
     const share = (100 * found.rate).toPrecision(3).replace(/\.?0+$/, "") + " %" + (found.or_fewer ? " or fewer" : "");
     const change = found.changes;
     text("rate", "At " + found.value.toFixed(3) + ": about " + share + " of good " + found.unit + " rejected (from " + found.held_out + " held-out ones)." + (change ? " Of " + change.frames + " kept frames, " + change.to_good + " would become GOOD and " + change.to_defect + " DEFECT." : ""));
@@ -467,6 +484,10 @@
   }
   by("slider").addEventListener("input", () => think("slider", "value"));
   by("value").addEventListener("input", () => think("value", "slider"));
+  function rises(value) {
+    const now = Number(by("set").dataset.now);
+    return value > now ? " It rises: parts with scores from " + now.toFixed(3) + " to " + value.toFixed(3) + ", which are rejected now, will pass as GOOD." : "";
+  }
   async function setThreshold(value, words) {
     const place = by("set");
     if (await ask("Change the threshold?", words + " The next part is judged by it. Your name is written to the audit.", "Change", false)) {
@@ -477,9 +498,9 @@
   by("set").addEventListener("click", () => {
     const value = Number(by("value").value);
     if (by("value").value === "" || !isFinite(value)) { say("Enter a number of sigmas."); return; }
-    setThreshold(value, "From " + by("set").dataset.now + " to " + value.toFixed(3) + " sigmas.");
+    setThreshold(value, "From " + by("set").dataset.now + " to " + value.toFixed(3) + " sigmas." + rises(value));
   });
-  by("own").addEventListener("click", () => setThreshold(null, "Back to the bundle's own threshold."));
+  by("own").addEventListener("click", () => setThreshold(null, "Back to the bundle's own threshold, " + Number(by("set").dataset.own).toFixed(3) + " sigmas." + rises(Number(by("set").dataset.own))));
 
   /* Trend. */
   async function loadTrend() {
@@ -493,13 +514,21 @@
     if (words !== undefined) { made.textContent = words; }
     return made;
   }
+  /* The threshold in force, which is moved before a minute is over. */
+  function limitNow() {
+    const all = points.points, now = state && state.threshold && state.product.name === points.product ? state.threshold : null;
+    return now ? now.value : all[all.length - 1].threshold;
+  }
+  let drawnLimit = null;
   function drawTrend() {
     const place = by("chart"), all = points ? points.points : [];
     empty(place);
     if (all.length === 0) { text("chart-words", "No scores in this time."); return; }
-    const width = Math.max(260, place.clientWidth), height = 190, left = 40, right = 8, top = 10, bottom = 24;
-    const limit = all[all.length - 1].threshold;
-    const highest = Math.max.apply(null, all.map((each) => each.highest)), most = Math.min(Math.max(highest, 1.15 * limit), Math.max(3 * limit, limit + 4));
+    const width = Math.max(260, by("chart-words").clientWidth), height = 190, left = 40, right = 8, top = 10, bottom = 24;
+    const limit = drawnLimit = limitNow();
+    const highest = Math.max.apply(null, all.map((each) => each.highest)), median = Math.max.apply(null, all.map((each) => each.median));
+    /* far outliers are cut, but never the median */
+    const most = Math.min(Math.max(highest, 1.15 * limit, 1.15 * median), Math.max(3 * limit, limit + 4, 1.15 * median));
     const least = Math.min(0, Math.min.apply(null, all.map((each) => each.low)));
     const x = (at) => left + (width - left - right) * (at - points.since) / (points.until - points.since);
     const y = (score) => top + (height - top - bottom) * (1 - (Math.min(score, most) - least) / (most - least));
@@ -529,7 +558,9 @@
       drawn.appendChild(svg("polyline", {"class": "threshold", points: line(wide, "threshold")}));
     });
     all.filter((each) => each.highest > each.threshold).forEach((each) => drawn.appendChild(svg("circle", {"class": "highest", cx: x(each.at), cy: y(each.highest), r: 3})));
-    drawn.appendChild(svg("text", {"class": "threshold-text", x: left + 4, y: Math.max(12, y(limit) - 5)}, "threshold " + limit.toFixed(2)));
+    const newest = all[all.length - 1];
+    drawn.appendChild(svg("polyline", {"class": "threshold", points: x(newest.at) + "," + y(newest.threshold) + " " + x(newest.at) + "," + y(limit) + " " + (width - right) + "," + y(limit)}));
+    drawn.appendChild(svg("text", {"class": "threshold-text", x: width - right - 4, y: Math.max(12, y(limit) - 5), "text-anchor": "end"}, "threshold " + limit.toFixed(2)));
     place.appendChild(drawn);
     const last = all[all.length - 1];
     const words = "Line: median of each minute, last " + last.median.toFixed(2) + ". Band: 5 to 95 % of parts. Dots: the highest score of a minute, where it is above the threshold.";
