@@ -19,6 +19,7 @@ from goodpart_station.judge import Judge
 from goodpart_station.life import Life
 from goodpart_station.line import PlcLink, Sink
 from goodpart_station.part import Frame, Status
+from goodpart_station.passed import Passed
 from goodpart_station.products import Products
 from goodpart_station.results import empty_slot, result_of, slot_of
 from goodpart_station.sources.source import Source
@@ -75,7 +76,8 @@ class Engine:
         self._simulated = rules.simulated or self.source.simulated
         rules = dataclasses.replace(rules, simulated=self._simulated)
         self._conductor = Conductor(rules, now_ns=time.monotonic_ns())
-        self._tasks: queue.SimpleQueue[JudgeFrame | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[tuple[JudgeFrame, tuple[Frame, ...]] | None] = queue.SimpleQueue()
+        self._passed = Passed()
         self._open: set[int] = set()
         self._heartbeat, self._extra_bits = 0, Bits(0)
         self._wakeup_ns: int | None = None
@@ -162,7 +164,12 @@ class Engine:
 
     def frame(self, frame: Frame) -> bool:
         """The source has a frame; returns whether the judge has got it."""
-        effects = self._step(lambda now_ns: self._conductor.frame(frame, now_ns))
+
+        def told(now_ns: int) -> tuple[Effect, ...]:
+            self._passed.arrived(frame)
+            return self._conductor.frame(frame, now_ns)
+
+        effects = self._step(told)
         return any(isinstance(effect, JudgeFrame) and effect.frame is frame for effect in effects)
 
     def is_over(self) -> bool:
@@ -214,11 +221,12 @@ class Engine:
     def _judge_next(self) -> None:
         self.life.beat(JUDGE)
         try:
-            task = self._tasks.get(timeout=_JUDGE_POLL_S)
+            given = self._tasks.get(timeout=_JUDGE_POLL_S)
         except queue.Empty:
             return
-        if task is not None:
-            judgement = self._judge.look(task.part, task.frame)
+        if given is not None:
+            task, passed = given
+            judgement = self._judge.look(task.part, task.frame, passed)
             self._step(lambda now_ns: self._conductor.judged(task.part, judgement, now_ns), judging=True)
             self.source.done(task.frame)
 
@@ -254,7 +262,7 @@ class Engine:
                 self.source.trigger(effect.part)
             case JudgeFrame():
                 self._open.add(effect.part.seq)
-                self._tasks.put(effect)
+                self._tasks.put((effect, self._passed.before(effect.frame)))
             case Prepare():
                 self.products.prepare(effect.product)
 

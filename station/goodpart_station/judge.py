@@ -1,6 +1,8 @@
 """The judge: from a frame to what the station knows about it. It waits for nothing, and touches no disk or socket."""
 
+import contextlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -30,8 +32,14 @@ class Judge:
         # one for the camera, whatever the product: a camera that freezes at the change-over repeats the last product
         self._guard = FrozenGuard(self._chosen)
 
-    def look(self, part: Part, frame: Frame) -> Judgement:
-        """What is in the frame. It never raises for what a frame or a bundle holds."""
+    def look(self, part: Part, frame: Frame, passed: Sequence[Frame] = ()) -> Judgement:
+        """What is in the frame. It never raises for what a frame or a bundle holds.
+
+        Args:
+            part: whose frame it is.
+            frame: the frame.
+            passed: frames that came before it and were no part's, or a refused part's.
+        """
         began_ns = time.monotonic_ns()
         ms = {"queue": _ms(began_ns - max(frame.at_ns, part.triggered_ns))}
         if frame.at_ns >= part.triggered_ns:
@@ -45,6 +53,7 @@ class Judge:
         # read once: a refresh may change it at any moment
         inspector = live.inspector
         try:
+            self._pass_over(inspector, passed)
             inspection = self._inspect(inspector, frame)
         except (InferenceError, UsageError) as error:
             return _refused(Reason.INFERENCE_ERROR, str(error), ms)
@@ -62,6 +71,13 @@ class Judge:
             serial=bundle.manifest.serial,
             ms=ms | inspection.timings_ms,
         )
+
+    def _pass_over(self, inspector: Inspector, passed: Sequence[Frame]) -> None:
+        """Lets the guard see frames that are not judged: a camera may have frozen on one of them."""
+        for frame in passed:
+            if frame.unreadable is None and not self._repeats:
+                with contextlib.suppress(FrameError):
+                    self._guard.pass_over(inspector.backbone.spec.frame.check(frame.pixels))
 
     def _inspect(self, inspector: Inspector, frame: Frame) -> Inspection:
         self._chosen.use(inspector)

@@ -31,16 +31,18 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return self._items.qsize()
 
-    def put(self, item: T) -> None:
-        """Hands an item over without waiting; drops the oldest one if the mailbox is full."""
+    def put(self, item: T) -> tuple[T, ...]:
+        """Hands an item over without waiting. A full mailbox drops its oldest one; returns what was dropped."""
+        dropped: tuple[T, ...] = ()
         while self._items.qsize() >= self._size:
             try:
-                self._items.get_nowait()
+                dropped += (self._items.get_nowait(),)
             except queue.Empty:
                 # the other thread has just taken it
                 break
             self._dropped += 1
         self._items.put(item)
+        return dropped
 
     def take(self, timeout_s: float | None = None) -> T | None:
         """The oldest item, or None if none came within `timeout_s` (None: wait for one; 0: do not wait)."""

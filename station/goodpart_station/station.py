@@ -1,8 +1,8 @@
 """Station: what the station's file says, as a plan. Links and sinks are plugged in here, and nowhere else."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
@@ -157,8 +157,13 @@ def _room_bytes(config: Config) -> int:
     kept = 0 if config.ring is None else config.ring.max_bytes
     if kept:
         folder = config.station.data / RING
-        for path in folder.rglob("*"):
-            # a station that runs beside `check` removes files all the time
-            with contextlib.suppress(FileNotFoundError):
-                kept -= path.stat().st_size if path.is_file() else 0
+        kept -= sum(map(_size, folder.rglob("*"))) if folder.is_dir() else 0
     return max(kept, 0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        # a station that runs has removed it meanwhile
+        return 0

@@ -47,7 +47,7 @@ FLOORS = {
     "station/goodpart_station": [
         {"codes", "mailbox", "notify", "life", "settings"},
         {"part", "clock"},
-        {"line", "ring"},
+        {"line", "ring", "passed"},
         {"message"},
         {"conductor"},
         {"sources", "links", "sinks", "products", "results"},

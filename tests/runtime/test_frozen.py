@@ -151,3 +151,9 @@ def test_frames_of_another_dtype_are_kept_whole(one_of_each):
     guard.inspect(draw_small(1)[:, :, 0])
     assert guard.inspect(thermal).verdict is not Verdict.UNKNOWN
     assert guard.inspect(thermal.copy()).verdict is Verdict.UNKNOWN
+
+
+def test_a_frame_that_was_passed_over_is_compared_with(inspector):
+    guard = FrozenGuard(inspector)
+    guard.pass_over(draw_small(100))
+    assert "repeats the one before it" in guard.inspect(draw_small(100)).reason

@@ -113,9 +113,11 @@ def test_impossible_ranges_are_refused(ends):
         ThresholdRange(lowest=ends[0], highest=ends[1])
 
 
-def test_a_format_2_bundle_must_state_its_range(bundle):
-    change_json(bundle / "manifest.json", lambda facts: facts.pop("threshold_range"))
-    with pytest.raises(ManifestError, match="threshold_range: expected one in format version 2"):
+@pytest.mark.parametrize("key", ["threshold_range", "checks"])
+def test_a_format_2_bundle_of_an_older_goodpart_is_to_be_built_again(bundle, key):
+    change_json(bundle / "manifest.json", lambda facts: facts.pop(key))
+    expected = f"{key}: expected one in format version 2, found none; an older goodpart made this bundle"
+    with pytest.raises(ManifestError, match=expected):
         read_bundle(bundle)
 
 

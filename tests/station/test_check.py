@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_is_found(file, capsys):
         assert main(["check", str(file), "--json"]) == 1
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (wrong,) = [finding for finding in found if not finding["passed"]]
-    assert wrong["check"] == "ModbusLink"
+    assert wrong["check"] == "[plc.modbus]"
     assert "in use" in wrong["detail"]
     assert main(["check", str(file)]) == 0
     assert "pass  reach of [plc.modbus]: [plc.modbus] listens on 127.0.0.1" in capsys.readouterr().out
@@ -160,12 +160,9 @@ def test_while_the_station_runs_its_links_are_not_tried(site, quick, monkeypatch
     assert not opened
 
 
-def test_a_clock_that_nobody_keeps_and_telemetry_are_found(site, quick, monkeypatch):
-    monkeypatch.setattr(checks, "is_synced", lambda: False)
+def test_telemetry_is_found(site, quick, monkeypatch):
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
-    assert set(failed(site.plan)) == {"clock", "telemetry"}
-    monkeypatch.setattr(checks, "is_synced", lambda: None)
-    assert "clock" not in failed(site.plan)
+    assert set(failed(site.plan)) == {"telemetry"}
 
 
 def test_a_file_that_cannot_be_read_is_one_failed_check(file, capsys):

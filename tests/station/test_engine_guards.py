@@ -13,6 +13,7 @@ from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.engine import Engine
 from goodpart_station.judge import Judge
 from goodpart_station.part import Frame
+from goodpart_station.passed import Passed
 from small_frames import draw_small
 from station_parts import Camera, Site, part_of, small_store, until
 
@@ -109,3 +110,28 @@ def test_a_station_that_ends_cannot_be_reset(tmp_path):
         assert engine.status().state is State.HALTED
         site.camera.show(draw_small(100))
         assert site.slots.next().verdict is PartVerdict.GOOD
+
+
+def test_a_camera_that_freezes_while_nothing_is_judged_passes_no_part_afterwards(tmp_path):
+    site = Site(tmp_path, trigger=TriggerKind.NONE)
+    with site.running() as engine:
+        engine.command(Command.HALT, who="test")
+        site.camera.show(draw_small(100))
+        assert site.records.next().reason is Reason.NOT_READY
+        engine.command(Command.RESET, who="test")
+        site.camera.show(draw_small(100))
+        frozen = site.records.next()
+        assert (frozen.verdict, frozen.reason) == (PartVerdict.UNKNOWN, Reason.FROZEN_CAMERA)
+        site.camera.show(draw_small(101))
+        assert site.records.next().verdict is PartVerdict.GOOD
+
+
+def test_frames_that_were_not_judged_are_told_once_and_a_frame_never_to_itself():
+    passed = Passed()
+    waiting, stray, judged, later = (Frame(pixels=draw_small(seed), at_ns=seed) for seed in range(4))
+    for frame in (waiting, stray, judged):
+        passed.arrived(frame)
+    assert passed.before(judged) == (stray,)
+    assert passed.before(waiting) == ()
+    passed.arrived(later)
+    assert passed.before(later) == ()

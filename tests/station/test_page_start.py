@@ -1,5 +1,6 @@
 """What a page needs to start: TLS and tokens for other computers, a free port, a certificate, its libraries."""
 
+import contextlib
 import datetime
 import http.client
 import json
@@ -80,6 +81,19 @@ def test_https_makes_the_cookie_secure(tmp_path):
         answer = connection.getresponse()
         assert answer.status == 200 and "Secure" in answer.headers["set-cookie"]
         connection.close()
+
+
+def test_connections_that_never_shake_hands_for_tls_count_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("goodpart_station.page.server.MOST_CONNECTIONS", 3)
+    certificate, key = self_signed(tmp_path)
+    config = PageTable(listen=ANY_PORT, certificate=certificate, key=key)
+    with Station(tmp_path, config=config) as station, contextlib.ExitStack() as clients:
+        place = "127.0.0.1", station.page.port
+        for _ in range(3):
+            clients.enter_context(socket.create_connection(place, timeout=WAIT_S))
+        further = clients.enter_context(socket.create_connection(place, timeout=WAIT_S))
+        with contextlib.suppress(ConnectionResetError):
+            assert further.recv(1) == b""
 
 
 def test_a_missing_library_is_a_start_error_with_the_extra(monkeypatch, tmp_path):

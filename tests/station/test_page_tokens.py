@@ -7,6 +7,7 @@ import stat
 import pytest
 
 from goodpart import UsageError
+from goodpart_station.page import tokens
 from goodpart_station.page.gate import LOCAL, STRANGER, Gate, TooManyTriesError
 from goodpart_station.page.tokens import Role, TokenFile, digest
 
@@ -154,3 +155,39 @@ def test_the_file_has_known_keys(file):
     file.add("anna", Role.VIEWER)
     (entry,) = json.loads(file.path.read_text())["tokens"]
     assert entry.keys() == {"name", "role", "sha256", "added"}
+
+
+def test_a_file_that_others_could_read_counts_again_after_chmod(file):
+    token = file.add("anna", Role.OPERATOR)
+    file.path.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod 600"):
+        Gate(file, is_loopback=True)
+    file.path.chmod(0o600)
+    gate = Gate(file, is_loopback=True)
+    assert gate.who(token, "a").name == "anna"
+    file.path.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod 600"):
+        gate.refresh()
+    assert gate.who(token, "a") is STRANGER
+    file.path.chmod(0o600)
+    gate.refresh()
+    assert gate.who(token, "a").name == "anna"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_administrator_gives_away_no_other_file(file, monkeypatch):
+    """The owner of the folder may put a link in the place of the file before it is given away."""
+    other = file.path.parent.parent / "other"
+    other.touch()
+    file.path.parent.mkdir()
+    os.chown(file.path.parent, 1234, 1235)
+    write = tokens.write_file
+
+    def and_a_link(path, data, mode):
+        write(path, data, mode=mode)
+        path.unlink()
+        path.symlink_to(other)
+
+    monkeypatch.setattr(tokens, "write_file", and_a_link)
+    file.add("anna", Role.VIEWER)
+    assert other.stat().st_uid == os.geteuid()

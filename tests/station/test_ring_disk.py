@@ -188,7 +188,7 @@ def test_an_input_output_error_at_any_step(ring, now, monkeypatch, step):
             raise sqlite3.OperationalError("disk I/O error")
 
         if step == "row":
-            broken.setattr(ring, "_note_lost", row)
+            broken.setattr(ring._losses, "write", row)
         else:
             place = "goodpart_station.ring.pictures.os" if step == "fsync" else "pathlib.Path"
             broken.setattr(f"{place}.{step}", fail)

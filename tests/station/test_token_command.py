@@ -8,6 +8,7 @@ import pytest
 from goodpart_station.cli.main import main
 from goodpart_station.page.gate import Gate
 from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
+from station_files import LEAST
 
 
 def test_a_token_is_printed_once_and_opens_the_gate(tmp_path, capsys):
@@ -23,6 +24,16 @@ def test_a_token_is_printed_once_and_opens_the_gate(tmp_path, capsys):
     assert capsys.readouterr().out == "removed anna\n"
     assert main(["token", "list", "--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_the_stations_file_names_its_data(tmp_path, capsys):
+    (tmp_path / "line.toml").write_text(LEAST)
+    (tmp_path / "var").mkdir()
+    # the service makes the folder of frames: it need not be there
+    assert main(["token", "add", "anna", "--role", "viewer", "--file", str(tmp_path / "line.toml")]) == 0
+    assert [token.name for token in TokenFile(tmp_path / "var" / TOKENS_NAME).read()] == ["anna"]
+    with pytest.raises(SystemExit):
+        main(["token", "list", "--file", str(tmp_path / "line.toml"), "--data", str(tmp_path)])
 
 
 def test_json(tmp_path, capsys):

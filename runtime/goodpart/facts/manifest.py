@@ -226,7 +226,11 @@ class Manifest:
             raise UsageError("head: expected none beside an excess")
         if self.format_version == 1 and (self.atlas, self.bank.candidates) != (None, None):
             raise UsageError("atlas, bank candidates: expected none in format version 1")
-        if (self.format_version == 1) != (self.threshold_range is None):
-            raise UsageError("threshold_range: expected one in format version 2, and none in format version 1")
-        if (self.format_version == 1) != (self.checks is None):
-            raise UsageError("checks: expected some in format version 2, and none in format version 1")
+        for name, value in (("threshold_range", self.threshold_range), ("checks", self.checks)):
+            if self.format_version == 1 and value is not None:
+                raise UsageError(f"{name}: expected none in format version 1")
+            if self.format_version != 1 and value is None:
+                raise UsageError(
+                    f"{name}: expected one in format version 2, found none; an older goodpart made this "
+                    f"bundle: build it again"
+                )

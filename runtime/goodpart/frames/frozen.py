@@ -108,3 +108,14 @@ class FrozenGuard:
         else:
             return inspection
         return dataclasses.replace(inspection, verdict=Verdict.UNKNOWN, reason=reason)
+
+    def pass_over(self, frame: npt.NDArray[Any]) -> None:
+        """Remembers a frame that needs no verdict, such as one that came while nothing was to be judged.
+
+        Without this, the first judged frame of a camera that froze in the meantime would be compared with none of its
+        copies.
+
+        Args:
+            frame: one that the inspector would not refuse.
+        """
+        self._recent.take(frame)

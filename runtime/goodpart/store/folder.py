@@ -92,7 +92,8 @@ class StoreFolder:
         active = self.state.active
         if active is None:
             raise BundleMissingError(
-                f"{self.folder}: expected an active bundle, found none; goodpart store add and activate one"
+                f"{self.folder}: expected an active bundle, found none; add and activate one with goodpart "
+                f"store, or goodpart-station products"
             )
         return self.path(active)
 

@@ -1,6 +1,7 @@
 """`goodpart-station check`: tries what a station needs, before parts do."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from goodpart.cli.common import print_json
@@ -8,10 +9,12 @@ from goodpart.cli.options import add_json_option
 from goodpart.cli.rows import say
 from goodpart.errors import GoodpartError
 from goodpart_station.check import Finding, check
-from goodpart_station.config.config import read_config
+from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.config import Config, read_config
+from goodpart_station.config.tables import FolderTable
 from goodpart_station.station import plan_of
 
-SUMMARY = "Try everything that the station of a file needs, and say pass or fail, with the reason."
+SUMMARY = "Try everything that the station of a file needs, and say pass, warn or fail, with the reason."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +35,26 @@ def run(options: argparse.Namespace) -> int:
     detail = f"{options.file}: station {config.station.name}, products {numbers}, trigger {config.source.trigger.value}"
     failed = 0
     _print(Finding(name="file", passed=True, detail=detail), as_json=options.json)
-    for finding in check(plan):
+    for finding in (*_window(config), *check(plan)):
         _print(finding, as_json=options.json)
         failed += not finding.passed
     return 1 if failed else 0
 
 
+def _window(config: Config) -> Iterator[Finding]:
+    """Whether somebody has chosen how long the frame of a software trigger may take until its file is there."""
+    source = config.source
+    if isinstance(source, FolderTable) and source.trigger is TriggerKind.SOFTWARE and source.pair_after_ms is None:
+        detail = (
+            f"none given, so {config.rules().pair_after_ns / 1e6:g} ms: a file that comes later after its trigger is "
+            f"REFUSED; measure how long exposure, writing and renaming take, and set it"
+        )
+        yield Finding(name="pair_after_ms", passed=True, warns=True, detail=detail)
+
+
 def _print(finding: Finding, *, as_json: bool) -> None:
     if as_json:
-        print_json({"check": finding.name, "passed": finding.passed, "detail": finding.detail})
+        print_json({"check": finding.name, "passed": finding.passed, "warns": finding.warns, "detail": finding.detail})
     else:
-        say(f"{'pass' if finding.passed else 'FAIL'}  {finding.name}: {finding.detail}")
+        word = "FAIL" if not finding.passed else "warn" if finding.warns else "pass"
+        say(f"{word}  {finding.name}: {finding.detail}")

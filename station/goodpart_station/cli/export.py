@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
             labels=options.labels,
             product=options.product,
             since=options.since,
-            until=now if options.until is None else options.until,
+            # the next export begins there: what is answered from now on must not lie before it
+            until=now if options.until is None else min(options.until, now),
             simulated=options.simulated,
         ),
     )

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     say(
         f"{options.file}: written. Next: fill in name, data, the products and the source, then",
         f"  goodpart-station products add {options.file} 1 BUNDLE",
-        f"  goodpart-station products activate {options.file} 1 SERIAL",
+        f"  goodpart-station products activate {options.file} 1 SERIAL    # add says it",
         f"  goodpart-station check {options.file}",
     )
     return 0

@@ -8,6 +8,7 @@ from goodpart.cli.common import add_common_options, print_json
 from goodpart.cli.options import add_json_option
 from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
+from goodpart_station.config.config import read_config
 from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
 
 SUMMARY = "Make, list and remove the tokens that people log in with at the page."
@@ -35,7 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                 help="viewer sees; operator also labels, changes the product, halts and resets; engineer also sets the "
                 "threshold",
             )  # fmt: skip
-        added.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the station's data (%(default)s)")
+        where = added.add_mutually_exclusive_group()
+        where.add_argument("--file", type=Path, metavar="FILE.toml", help="the station's file, which names its data")
+        where.add_argument("--data", type=Path, default=DATA, metavar="DIR", help="the station's data (%(default)s)")
         add_json_option(added)
         add_common_options(added)
         added.set_defaults(do=do)
@@ -45,12 +48,13 @@ def run(options: argparse.Namespace) -> int:
     """Does it; returns 0.
 
     Raises:
-        UsageError: no such data folder, no such name or one in use, or the file cannot be read or written.
+        UsageError: no such data folder, no such name or one in use, or a file cannot be read or written.
     """
-    if not options.data.is_dir():
-        raise UsageError(f"{options.data}: expected the station's data folder, found none; name it with --data")
+    data: Path = options.data if options.file is None else read_config(options.file, with_source=False).station.data
+    if not data.is_dir():
+        raise UsageError(f"{data}: expected the station's data folder, found none; name it with --data, or make it")
     do: Callable[[TokenFile, argparse.Namespace], None] = options.do
-    do(TokenFile(options.data / TOKENS_NAME), options)
+    do(TokenFile(data / TOKENS_NAME), options)
     return 0
 
 

@@ -54,6 +54,9 @@ class ModbusTable:
 class ModbusLink:
     """Serves the registers. `open` and `close` belong to the event loop; any thread may call `publish`."""
 
+    name = f"[{_WHERE}]"
+    """What `check` calls it."""
+
     def __init__(self, line: Line, table: ModbusTable) -> None:
         """Nothing is served yet.
 

@@ -84,7 +84,8 @@ class Deeds:
     async def set_threshold(self, request: Request, visitor: Visitor) -> Response:
         """Sets the threshold of the bundle that judges: `{value, bundle}`; null for the bundle's own."""
         asked = await body(request, value=(int, float, type(None)), bundle=str)
-        value = None if asked["value"] is None else float(asked["value"])
+        # by way of text, a whole number beyond all floats is infinite, and refused as such
+        value = None if asked["value"] is None else float(str(asked["value"]))
         before, after = await self._desk.do(
             lambda: set_threshold(self._around, self._config.threshold_range, value, bundle=asked["bundle"])
         )

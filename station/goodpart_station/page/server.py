@@ -6,8 +6,10 @@ import json
 import logging
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
+from typing import Any
 
 import anyio
 import uvicorn
@@ -37,6 +39,8 @@ _REQUEST_WITHIN_S = 20.0
 
 _SEND_BYTES = 1 << 16
 
+_UNREAD_MS = 30_000
+
 _TICK_S = 0.1
 """The page is told at most ten times a second."""
 
@@ -45,6 +49,9 @@ _CLOSE_WITHIN_S = 0.8
 
 class Page:
     """Serves the page. `open` and `close` belong to the station's loop; results come through `Around.live`."""
+
+    name = "[page]"
+    """What `check` calls it."""
 
     def __init__(self, config: PageTable, around: Around) -> None:
         """Reads the tokens; nothing is served yet.
@@ -225,26 +232,55 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that refuses too many connections, and those that ask for nothing."""
+    """HTTP/1.1 that ends connections on which no whole request comes: the first one, or the next one."""
+
+    _silence: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-        else:
-            self.loop.call_later(_REQUEST_WITHIN_S, self._end_if_silent)
+        self._await_request()
 
-    def _end_if_silent(self) -> None:
-        # uvicorn's stubs do not say that there is none before the first request
-        cycle: object = self.cycle
-        if cycle is None and not self.transport.is_closing():
+    def on_response_complete(self) -> None:
+        self._await_request()
+        super().on_response_complete()
+
+    def _await_request(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = self.loop.call_later(_REQUEST_WITHIN_S, self._end_if_silent, self.cycle)
+
+    def _end_if_silent(self, last: object) -> None:
+        # uvicorn's own limit begins anew with each byte
+        if self.cycle is last and not self.transport.is_closing():
             self.transport.abort()
+
+
+class _Listener(socket.socket):
+    """A socket that listens, and closes at once what comes beyond `MOST_CONNECTIONS`.
+
+    The protocol would be too late: it hears of a connection only when that has shaken hands for TLS.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        super().__init__(fileno=listening.detach())
+        self._accepted: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        accepted, address = super().accept()
+        if sum(each.fileno() >= 0 for each in self._accepted) >= MOST_CONNECTIONS:
+            accepted.close()
+            # the loop knows it as a client that went away
+            raise ConnectionAbortedError
+        self._accepted.add(accepted)
+        return accepted, address
 
 
 def _listen(config: PageTable) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.listen.host else socket.AF_INET
     try:
-        listening = socket.create_server((config.listen.host, config.listen.port), family=family, backlog=128)
+        listening = _Listener(
+            socket.create_server((config.listen.host, config.listen.port), family=family, backlog=128)
+        )
     except OSError as error:
         raise UsageError(
             f"[page] listen: expected an address of this PC with a free port, found {config.listen} "
@@ -252,4 +288,7 @@ def _listen(config: PageTable) -> socket.socket:
         ) from error
     # a client that does not read would be given megabytes of the kernel's memory; accepted sockets inherit this
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # nor may it hold its connection for ever
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
     return listening

@@ -1,5 +1,6 @@
 """The shield around all routes: hosts, headers, roles, and bodies of requests that stay small."""
 
+import asyncio
 import ipaddress
 import json
 import math
@@ -22,6 +23,11 @@ MARK = "X-Goodpart"
 """A header that a form of another site cannot send: browsers ask first, and nobody answers them."""
 
 _BODY_BYTES = 4096
+
+_BODY_WITHIN_S = 10.0
+
+_PATH_CHARS = 200
+"""Python refuses to read a number of more than 4,300 digits, as a path may hold."""
 
 _MOST = 1e15
 
@@ -79,6 +85,10 @@ class Shield:
             refused = problem(
                 421, "host: expected the address or a name of this station, found another one; add it to names"
             )
+            await refused(scope, receive, with_headers)
+            return
+        if len(scope["path"]) > _PATH_CHARS:
+            refused = problem(414, f"path: expected at most {_PATH_CHARS} characters, found more")
             await refused(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
@@ -162,16 +172,17 @@ async def body(request: Request, **kinds: type | tuple[type, ...]) -> dict[str, 
         kinds: the type of each key; all of them and no others are there.
 
     Raises:
-        MalformedError: it is too large, no such object, or a value has another type.
+        MalformedError: it is too large, does not end, is no such object, or a value has another type.
     """
-    text = b""
-    async for piece in request.stream():
-        text += piece
-        if len(text) > _BODY_BYTES:
-            raise MalformedError(f"body: expected at most {_BODY_BYTES} bytes, found more")
+    try:
+        text = await asyncio.wait_for(_whole(request), _BODY_WITHIN_S)
+    except TimeoutError as error:
+        raise MalformedError(f"body: expected all of it within {_BODY_WITHIN_S:g} s, found a part") from error
     try:
         found = json.loads(text or b"{}")
-    except ValueError as error:
+        # half a character, which no database takes, is a ValueError here
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise MalformedError("body: expected a JSON object, found something else") from error
     names = ", ".join(kinds) or "no keys"
     if not isinstance(found, dict) or found.keys() != kinds.keys():
@@ -180,6 +191,15 @@ async def body(request: Request, **kinds: type | tuple[type, ...]) -> dict[str, 
         if not isinstance(found[name], kind) or (isinstance(found[name], bool) and kind is not bool):
             raise MalformedError(f"body: expected another type of {name}, found {found[name]!r}")
     return found
+
+
+async def _whole(request: Request) -> bytes:
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > _BODY_BYTES:
+            raise MalformedError(f"body: expected at most {_BODY_BYTES} bytes, found more")
+    return text
 
 
 def number(request: Request, name: str) -> float | None:

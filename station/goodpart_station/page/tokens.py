@@ -85,7 +85,8 @@ class TokenFile:
             found = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        # not the time of its content, which stays when its mode changes
+        return found.st_ctime_ns, found.st_ino, found.st_size
 
     def read(self) -> tuple[Token, ...]:
         """All tokens, in the order in which they were added; none without a file.
@@ -162,7 +163,8 @@ class TokenFile:
         # an administrator adds tokens for the station's user
         if os.geteuid() == 0:
             owner = self.path.parent.stat()
-            os.chown(self.path, owner.st_uid, owner.st_gid)
+            # that user may have put a link there meanwhile
+            os.chown(self.path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def digest(token: str) -> str:

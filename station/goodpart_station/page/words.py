@@ -83,7 +83,8 @@ BITS = {
     Bits.SIMULATION: Words("SIMULATION: frames come from a replay, and no part passes."),
     Bits.THRESHOLD_CHANGED: Words("The threshold was moved on this PC: it is not the bundle's own."),
     Bits.CLOCK_UNSYNCED: Words(
-        "The clock is not synchronised: times of parts may be wrong.", "Look at the time service of this PC."
+        "The clock is not synchronised: times of parts may be wrong.",
+        "Verdicts do not depend on it. Look at the time service of this PC.",
     ),
 }
 

@@ -88,6 +88,9 @@ class Index:
         if found not in (0, VERSION):
             raise UsageError(f"{self.path}: expected version {VERSION} of the ring, found {found}; update goodpart")
         if found == 0:
+            if any((self.path.parent / FRAMES).glob("*.png")):
+                # a new index would make strays of them all, labelled ones too
+                raise sqlite3.DatabaseError("the index is empty, and images are there")
             with self.writing() as connection:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)

@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.frames import Frames, KeptFrame, as_frame
 from goodpart_station.ring.index import FRAMES, Index, write_audit
 from goodpart_station.ring.keeping import KeptFor, file_name, why_kept
+from goodpart_station.ring.losses import Losses
 from goodpart_station.ring.mend import mend
 from goodpart_station.ring.pictures import encoded, on_disk, write_whole
-from goodpart_station.ring.room import HOUR_S, LABELLED_SHARE, Room, protected_bytes
+from goodpart_station.ring.room import LABELLED_SHARE, Room, protected_bytes
 
 LABELS = ("good", "defect")
 """What a person may say of a frame."""
@@ -55,7 +56,7 @@ class Ring:
         self._again_at = 0.0
         self._complained = False
         self._lost = 0
-        self._unwritten: Counter[tuple[int, str, int]] = Counter()
+        self._losses = Losses()
         self._written_ns: dict[KeptFor, deque[int]] = {KeptFor.REJECT: deque(), KeptFor.UNKNOWN: deque()}
         self._channels: dict[str, Channels] = {}
 
@@ -103,6 +104,10 @@ class Ring:
             self._channels[result.product] = result.inspection.frame_spec.channels
         return why_kept(result, self.boot, self.config)
 
+    def missed(self, result: Result) -> None:
+        """Notes a frame that will not come to `keep`; microseconds, for the judging thread."""
+        self._losses.drop(result, self.wants(result))
+
     def keep(self, result: Result) -> bool:
         """Writes the frame of a part if there is a reason to keep it, and room.
 
@@ -124,7 +129,8 @@ class Ring:
             self._stop(OSError(str(error)))
             written = False
         if not written:
-            self._lose(result, kept)
+            self._lost += 1
+            self._losses.add(result, kept)
         elif kept in self._written_ns:
             self._written_ns[kept].append(result.answered_ns)
         return written
@@ -240,25 +246,10 @@ class Ring:
         with index.writing() as connection:
             places = ", ".join(f":{column}" for column in row)
             connection.execute(f"INSERT INTO frame ({', '.join(row)}) VALUES ({places})", row)  # noqa: S608
-            self._note_lost(connection)
-        self._unwritten.clear()
+            self._losses.write(connection)
+        self._losses.clear()
         room.take(kept, len(data))
         return True
-
-    def _lose(self, result: Result, kept: KeptFor) -> None:
-        self._lost += 1
-        judged = result.inspection is not None and result.inspection.verdict.value in ("GOOD", "DEFECT")
-        if kept is KeptFor.RANDOM and judged:
-            self._unwritten[int(result.at // HOUR_S), result.product, int(result.simulated)] += 1
-
-    def _note_lost(self, connection: sqlite3.Connection) -> None:
-        """Counts frames that were drawn and could not be written; an export must say how many were drawn."""
-        for place, frames in self._unwritten.items():
-            connection.execute(
-                "INSERT INTO lost (hour, product, simulated, label, frames) VALUES (?, ?, ?, '', ?) "
-                "ON CONFLICT DO UPDATE SET frames = frames + excluded.frames",
-                (*place, frames),
-            )
 
 
 def _check_label(connection: sqlite3.Connection, frame: KeptFrame, room: Room) -> None:

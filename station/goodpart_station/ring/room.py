@@ -26,18 +26,20 @@ class Room:
         """
         self._folder, self._index, self._max_bytes = folder / FRAMES, index, max_bytes
         self._used = dict.fromkeys(KeptFor, 0)
+        self._index_bytes = index.size_bytes()
         with index.writing() as connection:
             for kept, size in connection.execute("SELECT kept_for, bytes FROM frame"):
                 self._used[KeptFor(kept)] += on_disk(size)
 
     @property
     def used_bytes(self) -> int:
-        """What the frames and the index take, at most."""
-        return sum(self._used.values()) + self._index.size_bytes()
+        """What the frames and the index take, at most. Any thread may ask: it does not wait for the disk."""
+        return sum(self._used.values()) + self._index_bytes
 
     def limit_bytes(self, kept: KeptFor) -> float:
         """What the frames of a reason may take now: a share of what the index leaves."""
-        return SHARES[kept] * max(0, self._max_bytes - self._index.size_bytes())
+        self._index_bytes = self._index.size_bytes()
+        return SHARES[kept] * max(0, self._max_bytes - self._index_bytes)
 
     def take(self, kept: KeptFor, size_bytes: int) -> None:
         """Counts a frame that was written."""

@@ -58,8 +58,10 @@ class RingSink:
         waiting = self._worker.waiting
         if waiting and (waiting + 1) * result.frame.pixels.nbytes > MOST_BYTES:
             self._too_large += 1
+            self.ring.missed(result)
             return
-        self._worker.put(result)
+        for pushed_out in self._worker.put(result):
+            self.ring.missed(pushed_out)
 
     def start(self) -> None:
         """Opens the ring and starts the thread.

@@ -44,9 +44,9 @@ class Worker:
         """How many results wait now."""
         return len(self._mailbox)
 
-    def put(self, result: Result) -> None:
-        """Hands a result over, without waiting."""
-        self._mailbox.put(result)
+    def put(self, result: Result) -> tuple[Result, ...]:
+        """Hands a result over, without waiting; returns those that it has pushed out."""
+        return tuple(each for each in self._mailbox.put(result) if each is not None)
 
     def start(self) -> None:
         """Starts the thread."""

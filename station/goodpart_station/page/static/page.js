@@ -4,12 +4,14 @@
   const by = (id) => document.getElementById(id);
   const RANKS = ["viewer", "operator", "engineer"];
   const STALE_MS = 5000, RETRY_MS = 3000;
+  /* Who presses a button aims at what was there before. */
+  const MOVED_MS = 800;
   const KEPT_FOR = {random: "kept at random", reject: "kept as a DEFECT", near: "kept as a close call"};
   const ORDER = ["GOOD", "DEFECT", "UNKNOWN", "REFUSED", "TIMEOUT", "SIMULATED"];
   const WORDS = {TIMEOUT: "TOO LATE"};
   let me = {name: "", role: null}, state = null, heard = 0, source = null;
   let chosen = null, loading = false, spoke = 0, spokeWords = "", hours = 8, points = null;
-  let frames = null, hasOlder = false, onlyWaiting = "", limits = null, asked = 0;
+  let frames = null, hasOlder = false, onlyWaiting = "", moved = 0, limits = null, asked = 0;
 
   function may(role) { return me.role !== null && RANKS.indexOf(me.role) >= RANKS.indexOf(role); }
   function text(id, words) { const place = by(id); if (place.textContent !== words) { place.textContent = words; } }
@@ -399,6 +401,7 @@
         button.title = is ? "Press again to take the label away" : "";
         button.addEventListener("click", async () => {
           const label = is ? null : each[0];
+          if (Date.now() - moved < MOVED_MS) { say("The list has moved. Look at the frame, and press again."); return; }
           if (label && frame.judged === {good: "DEFECT", defect: "GOOD"}[label]) {
             const found = "The station judged part " + frame.seq + " " + frame.judged + ", with score " + frame.score.toFixed(2) + ".";
             if (!await ask("Confirm " + label + " against the verdict?", found + " Your name is written beside the label.", each[1], false)) { return; }
@@ -406,7 +409,7 @@
           if (!await act("/label", {boot: frame.boot, seq: frame.seq, label: label})) { return; }
           if (frames === null) { return; }
           frames.filter((other) => other.id === frame.id).forEach((other) => { other.label = label; other.label_by = label ? me.name : null; });
-          if (onlyWaiting) { frames = frames.filter((other) => !other.label); }
+          if (onlyWaiting) { frames = frames.filter((other) => !other.label); moved = Date.now(); }
           showFrames();
         });
         row.appendChild(button);
@@ -421,10 +424,16 @@
     onlyWaiting = which;
     Array.from(by("which").children).forEach((each) => each.setAttribute("aria-pressed", each === event.target ? "true" : "false"));
     frames = null;
+    moved = 0;
     loadKept();
   });
   by("older").addEventListener("click", () => { if (frames && frames.length) { loadKept(frames[frames.length - 1].id); } });
-  setInterval(() => { if (!document.hidden) { loadKept(); } }, 10000);
+  setInterval(async () => {
+    if (document.hidden) { return; }
+    const first = frames && frames.length ? frames[0].id : null;
+    await loadKept();
+    if (frames && frames.length && frames[0].id !== first) { moved = Date.now(); }
+  }, 10000);
 
   /* Commands. */
   async function command(path, body, title, words, yes, done) {
