@@ -23,7 +23,13 @@ _MOST_RATE, _MOST_DIM, _MOST_DEFOCUS = 10_000.0, 10.0, 100.0
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.add_argument("file", type=Path, nargs="?", metavar="FILE.toml", help="the station's file; results go to its sinks and its page")
+    parser.add_argument(
+        "file",
+        type=Path,
+        nargs="?",
+        metavar="FILE.toml",
+        help="the station's file; results go to its sinks and its page",
+    )
     parser.add_argument("--product", type=int, metavar="N", help="prepare this product at the start")
     add_threads_option(parser)
     group = parser.add_argument_group("simulation", "No result of it reads as GOOD: a PLC gets the verdict SIMULATED.")
