@@ -133,6 +133,14 @@ def test_many_unlabelled_random_frames_count_as_selected(product, capsys):
     assert batches(product)[1:] == [("new selected", "goodpart-selected.txt", False)]
 
 
+def test_frames_of_another_product_are_a_warning(product, capsys):
+    write_labels(product / "new", product="nut")
+    run(0, "update", product / "r.toml", "--good", product / "new")
+    assert (
+        "expected frames of 'bar', found those of 'nut': look whether both are one product" in capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -142,6 +150,7 @@ def test_many_unlabelled_random_frames_count_as_selected(product, capsys):
         (lambda text: text.replace('"50.npy"', '"51.npy"'), "labels.jsonl:3: expected each file once"),
         (lambda text: text.replace('"50.npy"', '"99.npy"'), "labels.jsonl:2: expected the frame 99.npy"),
         (lambda text: text.replace('"sha256": "', '"sha256": "0', 1), "labels.jsonl:2: sha256: expected"),
+        (lambda text: text.replace('"drawn"', '"simulated": true, "drawn"'), "found those of a replay"),
         (lambda text: "", "expected labels, found an empty file"),
     ],
 )

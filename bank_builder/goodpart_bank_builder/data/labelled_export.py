@@ -38,12 +38,16 @@ class Drawn:
     Attributes:
         drawn: all of them.
         good, defect, unlabelled: how many of them were labelled so.
+        product: what the station calls the product, None if it does not say.
+        simulated: whether the frames came from a replay, which may have changed them; None if the station does not say.
     """
 
     drawn: int
     good: int
     defect: int
     unlabelled: int
+    product: str | None = dataclasses.field(default=None, metadata={"optional": True})
+    simulated: bool | None = dataclasses.field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         counts = (self.good, self.defect, self.unlabelled)

@@ -25,24 +25,31 @@ class Sorted:
         selected: names of those that join the bank only.
         warning: why frames that were picked at random count as selected, or None.
         taken: the day of the earliest label among the random ones, `YYYY-MM-DD`; None if a label does not say its day.
+        product: what the station calls the product, None if it does not say.
     """
 
     random: tuple[str, ...]
     selected: tuple[str, ...]
     warning: str | None
     taken: str | None = None
+    product: str | None = None
 
 
 def sort_labelled(folder: Path) -> Sorted:
     """Reads the labels of an export, and checks the frames that they name.
 
     Raises:
-        UsageError: malformed labels; a frame that is missing or another one; or random frames that were labelled
-            good and are not all there: picking out is a selection again.
+        UsageError: malformed labels; frames of a replay; a frame that is missing or another one; or random frames that
+            were labelled good and are not all there: picking out is a selection again.
     """
     file = folder / LABELS
     export = read_labels(folder)
     drawn = export.drawn
+    if drawn.simulated:
+        raise UsageError(
+            f"{file}:1: expected frames of the line, found those of a replay, which may have been changed; export "
+            f"without --simulated"
+        )
     for number, frame in export.frames:
         _check(folder, frame, f"{file}:{number}")
     good = [frame for _, frame in export.frames if frame.label is Label.GOOD]
@@ -58,10 +65,10 @@ def sort_labelled(folder: Path) -> Sorted:
             f"{file}: {drawn.unlabelled} of {drawn.drawn} random frames are not labelled, more than "
             f"{MOST_UNLABELLED * 100:.0f} %: the others count as selected and set no threshold"
         )
-        return Sorted(random=(), selected=(*random, *selected), warning=warning)
+        return Sorted(random=(), selected=(*random, *selected), warning=warning, product=drawn.product)
     days = [_day(frame.at) for frame in good if frame.kept_for == RANDOM]
     taken = None if None in days else min((day for day in days if day is not None), default=None)
-    return Sorted(random=random, selected=selected, warning=None, taken=taken)
+    return Sorted(random=random, selected=selected, warning=None, taken=taken, product=drawn.product)
 
 
 def _day(at: str) -> str | None:

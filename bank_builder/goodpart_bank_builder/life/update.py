@@ -39,7 +39,7 @@ class Update:
         batches: in order.
         edit: of the recipe.
         lists: list files that it will name, with their content.
-        warning: why random frames count as selected, or None.
+        warning: why random frames count as selected, or that the labels are of another product, or None.
     """
 
     batches: tuple[Appended, ...]
@@ -75,6 +75,9 @@ def plan_update(file: Path, good: Path, *, selected: bool, name: str | None = No
     if (good / LABELS).is_file():
         found = sort_labelled(good)
         warning = found.warning
+        if found.product not in (None, recipe.settings.name):
+            other = f"{good / LABELS}: expected frames of {recipe.settings.name!r}, found those of {found.product!r}"
+            warning = f"{other}: look whether both are one product" + (f"; {warning}" if warning else "")
         random, near = ((), (*found.random, *found.selected)) if selected else (found.random, found.selected)
         batches = []
         for kind, names, calibrates in (("random", random, True), ("selected", near, False)):

@@ -169,8 +169,8 @@ def write_export(
     """
     frames = Frames(folder)
     with staged_folder(out, force=force, mark=LABELS_FILE, own=_OWN) as staged:
-        counts = {name: getattr(plan, name) for name in ("drawn", "good", "defect", "unlabelled")}
-        lines = [json.dumps(counts)]
+        first = ("drawn", "good", "defect", "unlabelled", "product", "simulated")
+        lines = [json.dumps({name: getattr(plan, name) for name in first}, ensure_ascii=False)]
         for frame in plan.frames:
             try:
                 data = frames.path(frame).read_bytes()
