@@ -125,6 +125,8 @@ def test_a_station_shows_its_parts_and_does_as_it_is_told(tmp_path):
         assert client.ask(f"/frame/{state['part']['seq']}.jpg?heat=1")[1].startswith(b"\xff\xd8")
         status, text = client.ask("/metrics")
         assert status == 200 and b'goodpart_parts_total{product="bar",verdict="SIMULATED"}' in text
+        # the ring writes in a thread of its own
+        until(lambda: json.loads(client.ask("/parts")[1])["parts"])
         assert json.loads(client.ask("/parts")[1])["parts"][0]["kept_for"] == "random"
 
         shown = json.loads(client.ask("/threshold")[1])
