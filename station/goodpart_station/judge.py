@@ -83,7 +83,7 @@ class Judge:
         self._chosen.use(inspector)
         # a guard that has seen no frame knows no repeat, but an incomplete frame
         guard = FrozenGuard(self._chosen) if self._repeats else self._guard
-        # the conductor looks at the frames' numbers, because it also knows those that never come here
+        # the conductor looks at the numbers of all frames, because it also knows those that never come here
         return guard.inspect(frame.pixels, complete=frame.complete)
 
     def _reason(self, inspection: Inspection) -> Reason:

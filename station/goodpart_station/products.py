@@ -62,9 +62,6 @@ class Products:
         self._thread = threading.Thread(target=self._run, name="products", daemon=True)
         self._current = 0
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._products
-
     @property
     def numbers(self) -> tuple[int, ...]:
         """The numbers of all products, in the order of the configuration."""

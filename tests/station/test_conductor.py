@@ -106,6 +106,15 @@ def test_a_frame_that_nobody_can_judge_is_answered():
     assert desk.effects[0].frame.name == "a"
 
 
+def test_without_triggers_too_a_camera_must_count_its_frames_without_a_gap():
+    desk = Desk(NONE)
+    assert desk.frame("a", 0, id=10) == ["judge part 1 by a"]
+    assert desk.judged(1, 1) == ["part 1 GOOD"]
+    assert desk.frame("old", 10, id=10) == ["part 2 REFUSED OUT_OF_STEP"]
+    assert desk.frame("c", 20, id=13) == ["part 3 REFUSED OUT_OF_STEP"]
+    assert desk.frame("d", 30, id=14) == ["judge part 4 by d"]
+
+
 def test_a_source_that_can_wait_asks_for_room():
     desk = Desk(NONE, queue_parts=2, ready=False)
     assert not desk.conductor.has_room

@@ -37,10 +37,10 @@ def test_each_folder_gets_a_sum(printed):
         "good/0.png", "good/1.png", "good/2.png", "contamination/0.png", "0.png",
     ]  # fmt: skip
     assert found[5:] == [
-        ".  1 parts: 1 REFUSED", "contamination  1 parts: 1 DEFECT", "good  3 parts: 2 GOOD, 1 DEFECT",
+        ".  1 part: 1 REFUSED", "contamination  1 part: 1 DEFECT", "good  3 parts: 2 GOOD, 1 DEFECT",
     ]  # fmt: skip
 
 
 def test_a_judgement_that_comes_late_is_no_second_part(printed):
     timeout = answer(1, None, verdict=PartVerdict.TIMEOUT)
-    assert printed(("a/0.png", timeout), ("a/0.png", good(1, late=True)))[2:] == ["a  1 parts: 1 TIMEOUT"]
+    assert printed(("a/0.png", timeout), ("a/0.png", good(1, late=True)))[2:] == ["a  1 part: 1 TIMEOUT"]

@@ -66,7 +66,7 @@ def test_many_schedules(kind):
     assert found["wrong"] == []
     # all of it happens: a model in which nothing passes or nothing fails shows nothing
     reasons = {"OVERRUN", "PRODUCT_NOT_READY", "NOT_READY", "OUT_OF_STEP", "PLC_LOST"}
-    reasons -= {"OUT_OF_STEP", "PLC_LOST"} if kind is TriggerKind.NONE else set()
+    reasons -= {"PLC_LOST"} if kind is TriggerKind.NONE else set()
     assert {f"REFUSED {reason}" for reason in reasons} | {"GOOD NONE", "TIMEOUT DEADLINE"} == set(found["answers"])
     assert all(count > 50 for count in found["answers"].values())
 

@@ -128,6 +128,9 @@ class Flow:
     def _unannounced(self, frame: Frame) -> None:
         """A frame that is a part, because nobody announces any."""
         refusal = self.admission.announced(0, by_plc=False, now_ns=self._now_ns)
+        # a number that came before is an old frame, and a gap a part that nobody saw: somebody must look
+        if (gap := self._ids.take(frame.camera_frame)) is not None and refusal is None:
+            refusal = Reason.OUT_OF_STEP, gap
         part = self._new_part(None, 0)
         if refusal is None:
             self._hands.add(Hand(part, frame))

@@ -84,7 +84,8 @@ def _folder(result: Result) -> str:
 
 def _sum(folder: str, counts: Counter[str]) -> str:
     verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(counts.items(), key=_order))
-    return f"{folder or '.'}  {counts.total():,} parts: {verdicts}"
+    parts = "part" if counts.total() == 1 else "parts"
+    return f"{folder or '.'}  {counts.total():,} {parts}: {verdicts}"
 
 
 def _order(counted: tuple[str, int]) -> int:
