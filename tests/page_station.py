@@ -16,11 +16,11 @@ from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.server import Page
-from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
 from goodpart_station.part import Result, Status
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.ring import Ring
 from goodpart_station.settings import Endpoint
+from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 from small_answers import BOOT
 
 READY = Status(
@@ -49,7 +49,7 @@ class NotedLine:
     def status(self) -> Status:
         return self.now
 
-    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> int | None:
         raise NotImplementedError
 
     def plc_heartbeat(self) -> None:

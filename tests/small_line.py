@@ -23,6 +23,7 @@ class SmallLine:
 
     def __init__(self):
         self.calls = []
+        self.seq = 0
         self.shown = STATUS
         self.result = Reason.NONE
 
@@ -32,6 +33,8 @@ class SmallLine:
 
     def trigger(self, plc_seq, *, product=0, part_id=0):
         self.calls.append(("trigger", plc_seq, product, part_id))
+        self.seq += 1
+        return self.seq
 
     def plc_heartbeat(self):
         self.calls.append(("heartbeat",))

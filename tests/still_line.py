@@ -25,7 +25,7 @@ class StillLine:
     def __init__(self, now: Status = IDLE) -> None:
         self.now = now
 
-    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> int | None:
         raise NotImplementedError
 
     def plc_heartbeat(self) -> None:

@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from goodpart.facts.spec import FrameSpec
 from goodpart_station.codes import Bits, Command, Reason
@@ -17,11 +16,11 @@ from goodpart_station.conductor.rules import Rules
 from goodpart_station.feed import SOURCE, Feed
 from goodpart_station.judge import Judge
 from goodpart_station.life import Life
-from goodpart_station.line import PlcLink, Sink
+from goodpart_station.line import PlcLink, Sink, Wakes, Watcher
 from goodpart_station.part import Frame, Status
 from goodpart_station.passed import Passed
 from goodpart_station.products import Products
-from goodpart_station.results import empty_slot, result_of, slot_of
+from goodpart_station.results import empty_slot, result_of, slot_of, status_of
 from goodpart_station.sources.source import Source
 
 JUDGE, LOOP = "judge", "loop"
@@ -39,13 +38,6 @@ _END_WITHIN_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Wakes(Protocol):
-    """The event loop, as far as the engine needs it."""
-
-    def wake(self) -> None:
-        """The conductor wants to be told the time earlier than it said before. Any thread but the judge's calls it."""
-
-
 class Engine:
     """The station as its links, sinks and the page see it (`Line`), and its judging loop.
 
@@ -56,7 +48,7 @@ class Engine:
         products, source: what judges, and where frames come from.
         feed: the thread of the source.
         life: when each thread last showed life.
-        plc_links, sinks: what answers go to; added before `run`.
+        plc_links, watchers, sinks: what answers, steps and results go to; added before `run`.
     """
 
     def __init__(
@@ -87,6 +79,7 @@ class Engine:
         self._failure: BaseException | None = None
         self.life = Life((SOURCE, JUDGE, LOOP))
         self.plc_links: list[PlcLink] = []
+        self.watchers: list[Watcher] = []
         self.sinks: list[Sink] = []
         self.loop: Wakes | None = None
         self._judge = Judge(self.products, repeats=self.source.repeats)
@@ -95,9 +88,19 @@ class Engine:
 
     # What links, sinks and the page ask: see `Line`.
 
-    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> int | None:
         """A part is there; see `Line.trigger`."""
-        self._step(lambda now_ns: self._conductor.trigger(plc_seq, product=product, part_id=part_id, now_ns=now_ns))
+        seq: int | None = None
+
+        def told(now_ns: int) -> tuple[Effect, ...]:
+            nonlocal seq
+            before = self._conductor.seq
+            effects = self._conductor.trigger(plc_seq, product=product, part_id=part_id, now_ns=now_ns)
+            seq = self._conductor.seq if self._conductor.seq != before else None
+            return effects
+
+        self._step(told)
+        return seq
 
     def plc_heartbeat(self) -> None:
         """The PLC's heartbeat has changed."""
@@ -256,6 +259,8 @@ class Engine:
                 if (slot := empty_slot(effect.part)) is not None:
                     for link in self.plc_links:
                         link.publish(slot)
+                for watcher in self.watchers:
+                    watcher.taken(effect.part)
             case Answer():
                 self._answer(effect)
             case Expose():
@@ -263,6 +268,8 @@ class Engine:
             case JudgeFrame():
                 self._open.add(effect.part.seq)
                 self._tasks.put((effect, self._passed.before(effect.frame)))
+                for watcher in self.watchers:
+                    watcher.acquired(effect.part)
             case Prepare():
                 self.products.prepare(effect.product)
 
@@ -278,22 +285,8 @@ class Engine:
             sink.put(result)
 
     def _new_status(self) -> Status:
-        conductor = self._conductor
-        live = self.products.get(conductor.product)
-        bits = conductor.bits | self._extra_bits
-        if live is not None and live.inspector.threshold_moved:
-            bits |= Bits.THRESHOLD_CHANGED
-        return Status(
-            state=conductor.state,
-            bits=bits,
-            heartbeat=self._heartbeat,
-            accepted_seq=conductor.accepted_seq,
-            result_seq=conductor.result_seq,
-            product=conductor.product,
-            good_total=conductor.good_total,
-            bundle="" if live is None else live.inspector.bundle.digest,
-            why=conductor.why,
-        )
+        live = self.products.get(self._conductor.product)
+        return status_of(self._conductor, live, bits=self._extra_bits, heartbeat=self._heartbeat)
 
 
 def _is_earlier(new_ns: int | None, old_ns: int | None) -> bool:

@@ -3,13 +3,13 @@
 from typing import Protocol
 
 from goodpart_station.codes import Command, Reason
-from goodpart_station.part import Result, Slot, Status
+from goodpart_station.part import Part, Result, Slot, Status
 
 
 class Line(Protocol):
     """The station as a link or the page sees it. Every method returns at once; any thread may call it."""
 
-    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> None:
+    def trigger(self, plc_seq: int | None, *, product: int = 0, part_id: int = 0) -> int | None:
         """A part is there. It always gets an answer: its verdict, or REFUSED with the reason.
 
         Args:
@@ -18,6 +18,10 @@ class Line(Protocol):
                 a part that no PLC has announced.
             product: the number of the product that the PLC wants, 0 for whatever is judged now.
             part_id: what the PLC calls the part, 0 to 2^32 - 1.
+
+        Returns:
+            the station's own number of the part (`Part.seq`), or None if this was no trigger. The answer may have been
+            given before this returns.
         """
 
     def plc_heartbeat(self) -> None:
@@ -63,6 +67,16 @@ class PlcLink(Link, Protocol):
         """Shows a result. Called by the judging thread: it writes memory, and never waits."""
 
 
+class Watcher(Protocol):
+    """A link that tells others each step of a part. Any thread calls it: it writes memory, and never waits."""
+
+    def taken(self, part: Part) -> None:
+        """A part was announced, and will be judged. Without triggers no part is announced."""
+
+    def acquired(self, part: Part) -> None:
+        """The picture of a part is there, and goes to the judge."""
+
+
 class Sink(Protocol):
     """A place that results go to beside the PLC. It has a thread and a mailbox of its own."""
 
@@ -82,4 +96,11 @@ class Sink(Protocol):
         """Writes what is still in the mailbox for at most two seconds, and ends."""
 
 
-__all__ = ["Command", "Line", "Link", "PlcLink", "Sink"]
+class Wakes(Protocol):
+    """The event loop, as far as the engine needs it."""
+
+    def wake(self) -> None:
+        """The conductor wants to be told the time earlier than it said before. Any thread but the judge's calls it."""
+
+
+__all__ = ["Command", "Line", "Link", "PlcLink", "Sink", "Wakes", "Watcher"]

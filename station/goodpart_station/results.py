@@ -1,10 +1,12 @@
-"""Answers as the PLC and the sinks get them."""
+"""Answers and state as the PLC, the sinks and the page get them."""
 
 import time
 
-from goodpart_station.codes import PartVerdict, Reason
+from goodpart import LiveInspector
+from goodpart_station.codes import Bits, PartVerdict, Reason
+from goodpart_station.conductor.conductor import Conductor
 from goodpart_station.conductor.effects import Answer
-from goodpart_station.part import Part, Result, Slot
+from goodpart_station.part import Part, Result, Slot, Status
 
 _SCORE_LIMIT = (1 << 31) - 1
 _ELAPSED_LIMIT_MS = 65535
@@ -58,4 +60,29 @@ def result_of(answer: Answer, *, product: str, simulated: bool) -> Result:
         answered_ns=answer.at_ns,
         at=time.time(),
         ms=ms | {"total": (answer.at_ns - part.triggered_ns) / 1e6},
+    )
+
+
+def status_of(conductor: Conductor, live: LiveInspector | None, *, bits: Bits, heartbeat: int) -> Status:
+    """The newest state.
+
+    Args:
+        conductor: what it does.
+        live: what judges now, None if no product is ready.
+        bits: what links and sinks want known beside it.
+        heartbeat: 0 to 65535.
+    """
+    bits |= conductor.bits
+    if live is not None and live.inspector.threshold_moved:
+        bits |= Bits.THRESHOLD_CHANGED
+    return Status(
+        state=conductor.state,
+        bits=bits,
+        heartbeat=heartbeat,
+        accepted_seq=conductor.accepted_seq,
+        result_seq=conductor.result_seq,
+        product=conductor.product,
+        good_total=conductor.good_total,
+        bundle="" if live is None else live.inspector.bundle.digest,
+        why=conductor.why,
     )

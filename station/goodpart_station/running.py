@@ -18,7 +18,7 @@ from goodpart_station.codes import Bits, Command
 from goodpart_station.conductor.rules import Rules
 from goodpart_station.engine import Engine
 from goodpart_station.io_loop import IoLoop
-from goodpart_station.line import Link, PlcLink, Sink
+from goodpart_station.line import Link, PlcLink, Sink, Watcher
 from goodpart_station.notify import notify, watchdog_s
 from goodpart_station.products import ProductFacts, Products
 from goodpart_station.sources.source import Source, Wanted
@@ -45,11 +45,13 @@ class Plugs:
     Attributes:
         plc: links that show results to a PLC.
         links: other servers in the event loop, such as the page. They open after those of the PLC.
+        watchers: those links that want to know each step of a part.
         sinks: places that results go to.
     """
 
     plc: Sequence[PlcLink] = ()
     links: Sequence[Link] = ()
+    watchers: Sequence[Watcher] = ()
     sinks: Sequence[Sink] = ()
 
 
@@ -139,6 +141,7 @@ def put_together(plan: Plan) -> tuple[Engine, Plugs]:
     engine = Engine(plan.rules, products=functools.partial(_products, plan), source=plan.source)
     plugs = plan.plugs(engine)
     engine.plc_links.extend(plugs.plc)
+    engine.watchers.extend(plugs.watchers)
     engine.sinks.extend(plugs.sinks)
     return engine, plugs
 

@@ -45,7 +45,7 @@ FLOORS = {
         {"cli"},
     ],
     "station/goodpart_station": [
-        {"codes", "mailbox", "notify", "life", "settings"},
+        {"codes", "mailbox", "notify", "life", "settings", "tokens"},
         {"part", "clock"},
         {"line", "ring", "passed"},
         {"message"},

@@ -1,5 +1,7 @@
 """The engine: what the conductor asks for is done, in order, and nothing that hangs keeps the judge from judging."""
 
+import dataclasses
+import queue
 import threading
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from goodpart import Inspector
 from goodpart_station.codes import Bits, Command, PartVerdict, Reason, State
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.running import Plugs
 from goodpart_station.sources.source import SourceLostError
 from small_frames import draw_defect, draw_small
 from station_parts import BUNDLE, Site, until
@@ -170,3 +173,33 @@ def test_the_end_waits_for_the_parts_in_hand(tmp_path):
         site.camera.show(draw_small(100))
         slot = site.slots.next()
         assert (slot.seq, slot.verdict) == (1, PartVerdict.GOOD)
+
+
+def test_a_link_is_told_the_number_and_each_step_of_a_part(tmp_path):
+    site, steps = Site(tmp_path), Steps()
+    site.plan = dataclasses.replace(
+        site.plan, plugs=lambda engine: Plugs(plc=[site.slots], watchers=[steps], sinks=[site.records])
+    )
+    with site.running() as engine:
+        first = engine.trigger(None)
+        assert steps.told.get(timeout=60) == ("taken", first)
+        refused = engine.trigger(5)
+        assert engine.trigger(5) is None
+        assert site.records.next().part.seq == refused == first + 1
+        site.camera.show(draw_small(100))
+        assert steps.told.get(timeout=60) == ("acquired", first)
+        assert site.records.next().part.seq == first
+        assert steps.told.empty()
+
+
+class Steps:
+    """A watcher that keeps what it is told."""
+
+    def __init__(self):
+        self.told = queue.SimpleQueue()
+
+    def taken(self, part):
+        self.told.put(("taken", part.seq))
+
+    def acquired(self, part):
+        self.told.put(("acquired", part.seq))

@@ -10,7 +10,7 @@ from goodpart import LiveInspector
 from goodpart.bundle.device import device_path
 from goodpart.drift import Drift, DriftAlarm, DriftPhase
 from goodpart_station.codes import Bits, Command, State
-from goodpart_station.page.tokens import Role
+from goodpart_station.tokens import Role
 from page_station import READY, Station
 from peers import program
 from small_answers import good, near, refused, reject

@@ -7,7 +7,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from goodpart import LiveInspector
 from goodpart.scoring.inspection import Verdict
-from goodpart_station.page.tokens import Role
+from goodpart_station.tokens import Role
 from page_station import Station
 from peers import program
 from small_answers import answer, good, inspection, reject

@@ -14,8 +14,8 @@ import pytest
 from goodpart_station.codes import Bits, PartVerdict, Reason, State
 from goodpart_station.page.newest import Newest
 from goodpart_station.page.state import shift_start
-from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
 from goodpart_station.page.words import BITS, REASONS, STATES, VERDICTS, bits_in_words, refused_command
+from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 from page_station import WAIT_S, Station, Watcher
 from small_answers import answer, good, reject
 

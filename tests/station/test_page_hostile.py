@@ -7,7 +7,7 @@ import pytest
 
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.server import _listen
-from goodpart_station.page.tokens import Role
+from goodpart_station.tokens import Role
 from page_station import ANY_PORT, WAIT_S, Station
 
 

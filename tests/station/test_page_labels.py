@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from goodpart_station.page.tokens import Role
+from goodpart_station.tokens import Role
 from page_station import Station
 from peers import program
 from small_answers import BOOT, good, near

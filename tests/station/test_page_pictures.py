@@ -12,8 +12,8 @@ from goodpart._host.opencv import load_opencv
 from goodpart_station.codes import PartVerdict
 from goodpart_station.page.live import RECENT, Live
 from goodpart_station.page.pictures import MOST_WAITING, SMALL_PX, WHOLE_PX, BusyError, Pictures, draw
-from goodpart_station.page.tokens import Role
 from goodpart_station.part import Frame
+from goodpart_station.tokens import Role
 from page_station import WAIT_S, Station
 from small_answers import BOOT, answer, good, refused, reject
 

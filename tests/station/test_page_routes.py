@@ -9,8 +9,8 @@ from starlette.routing import Route
 from goodpart_station.codes import Command, Reason, State
 from goodpart_station.page import server
 from goodpart_station.page.options import PageTable
-from goodpart_station.page.tokens import Role
 from goodpart_station.settings import Endpoint
+from goodpart_station.tokens import Role
 from page_station import ANY_PORT, WAIT_S, Station
 from small_answers import BOOT, good, refused, reject
 

@@ -19,8 +19,8 @@ from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
 from goodpart_station.page.make import make_page
 from goodpart_station.page.options import PageTable
-from goodpart_station.page.tokens import Role
 from goodpart_station.settings import Endpoint
+from goodpart_station.tokens import Role
 from page_station import ANY_PORT, WAIT_S, NotedLine, OneShop, Station
 from small_answers import BOOT
 

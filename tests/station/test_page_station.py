@@ -11,9 +11,9 @@ import pytest
 from goodpart._host.opencv import load_opencv
 from goodpart_station.codes import Bits, State
 from goodpart_station.config.config import read_config
-from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
 from goodpart_station.running import started
 from goodpart_station.station import plan_of
+from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 from page_station import ANY_PORT, WAIT_S
 from small_frames import draw_defect, draw_small
 from station_parts import small_store, until

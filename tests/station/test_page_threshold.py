@@ -10,8 +10,8 @@ from goodpart.facts.manifest import ThresholdRange
 from goodpart_station.codes import PartVerdict
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.threshold import Limits, limits
-from goodpart_station.page.tokens import Role
 from goodpart_station.part import Frame
+from goodpart_station.tokens import Role
 from page_station import ANY_PORT, Station
 from small_answers import answer
 from small_frames import draw_defect, draw_small

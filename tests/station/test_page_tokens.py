@@ -7,9 +7,9 @@ import stat
 import pytest
 
 from goodpart import UsageError
-from goodpart_station.page import tokens
+from goodpart_station import tokens
 from goodpart_station.page.gate import LOCAL, STRANGER, Gate, TooManyTriesError
-from goodpart_station.page.tokens import Role, TokenFile, digest
+from goodpart_station.tokens import Role, TokenFile, digest
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from goodpart_station.codes import PartVerdict
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.server import TREND_NAME
-from goodpart_station.page.tokens import TOKENS_NAME, Role
 from goodpart_station.page.trend import KEPT_DAYS, MOST_POINTS, Minute, Trend
+from goodpart_station.tokens import TOKENS_NAME, Role
 from page_station import ANY_PORT, Station, Watcher
 from small_answers import answer, good, refused, reject
 

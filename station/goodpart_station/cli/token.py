@@ -9,7 +9,7 @@ from goodpart.cli.options import add_json_option
 from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
 from goodpart_station.config.config import read_config
-from goodpart_station.page.tokens import TOKENS_NAME, Role, TokenFile
+from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 
 SUMMARY = "Make, list and remove the tokens that people log in with at the page."
 

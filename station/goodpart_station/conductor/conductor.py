@@ -160,6 +160,11 @@ class Conductor:
         )
 
     @property
+    def seq(self) -> int:
+        """The station's own number of the last part; 0 before the first."""
+        return self._flow.seq
+
+    @property
     def accepted_seq(self) -> int:
         """The PLC's number of the last trigger that was taken or refused; 0 before the first."""
         return self._flow.accepted_seq

@@ -20,6 +20,7 @@ class Flow:
         answers: writes and counts the answers.
         admission: decides whether a part is taken.
         accepted_seq: the PLC's number of the last trigger, 0 before the first.
+        seq: the station's number of the last part, 0 before the first.
         effects: what must be done, in order; the conductor takes them out.
     """
 
@@ -29,7 +30,7 @@ class Flow:
         self.answers = Answers(rules, self._hands)
         self.admission = Admission(rules, condition, self._hands, self._pairing, plc)
         self.effects: list[Effect] = []
-        self.accepted_seq = self._seq = 0
+        self.accepted_seq = self.seq = 0
         # the last trigger or frame whose partner may still come
         self._stirred_ns = now_ns
 
@@ -139,9 +140,9 @@ class Flow:
             self.effects.append(self.answers.refuse_new(part, *refusal, frame=frame, at_ns=self._now_ns))
 
     def _new_part(self, plc_seq: int | None, part_id: int) -> Part:
-        self._seq += 1
+        self.seq += 1
         return Part(
-            seq=self._seq,
+            seq=self.seq,
             plc_seq=plc_seq,
             part_id=part_id,
             product=self._condition.product,

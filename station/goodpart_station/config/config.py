@@ -151,8 +151,8 @@ def _check_paths(config: Config, *, with_source: bool) -> None:
             f"{places.of('station', 'public_key')}: public_key: expected a file at {key}, found {found_at(key)}; "
             f"correct the path"
         )
-    if with_source and not config.source.path.is_dir():
-        path = config.source.path
+    path = getattr(config.source, "path", None)
+    if with_source and path is not None and not path.is_dir():
         raise UsageError(
             f"{places.of('source', 'path')}: path: expected a folder at {path}, found {found_at(path)}; make it, or "
             f"correct the path"

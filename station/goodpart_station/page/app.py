@@ -32,8 +32,8 @@ from goodpart_station.page.shield import (
     problem,
 )
 from goodpart_station.page.state import READY
-from goodpart_station.page.tokens import Role
 from goodpart_station.page.trend import KEPT_DAYS, Trend
+from goodpart_station.tokens import Role
 
 _log = logging.getLogger("goodpart_station.page")
 

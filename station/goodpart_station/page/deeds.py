@@ -15,8 +15,8 @@ from goodpart_station.page.gate import Visitor
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.shield import MOST_SEQ, Handler, MalformedError, body, number, problem
 from goodpart_station.page.threshold import preview, set_threshold
-from goodpart_station.page.tokens import Role
 from goodpart_station.page.words import refused_command
+from goodpart_station.tokens import Role
 
 _log = logging.getLogger("goodpart_station.page")
 

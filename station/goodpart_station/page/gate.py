@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from goodpart_station.page.tokens import Role, Token, TokenFile, digest
+from goodpart_station.tokens import Role, Token, TokenFile, digest
 
 WRONG_TRIES = 5
 """How many wrong tokens an address may show in a minute."""

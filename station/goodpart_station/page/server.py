@@ -24,8 +24,8 @@ from goodpart_station.page.gate import Gate
 from goodpart_station.page.newest import Newest
 from goodpart_station.page.options import PageTable, check_tokens
 from goodpart_station.page.state import Shift, shift_start, shown, signature
-from goodpart_station.page.tokens import TOKENS_NAME, TokenFile
 from goodpart_station.page.trend import Minute, Trend
+from goodpart_station.tokens import TOKENS_NAME, TokenFile
 
 _log = logging.getLogger("goodpart_station.page")
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from goodpart import GoodpartError, UsageError
 from goodpart_station.page.gate import STRANGER, Gate, TooManyTriesError, Visitor
 from goodpart_station.page.pictures import BusyError
-from goodpart_station.page.tokens import Role
+from goodpart_station.tokens import Role
 
 COOKIE = "goodpart"
 

@@ -1,4 +1,4 @@
-"""Tokens: who may do what at the page. Only their SHA-256 is stored."""
+"""Tokens: who may do what at the page and over OPC UA. Only their SHA-256 is stored."""
 
 import contextlib
 import dataclasses
