@@ -51,7 +51,7 @@ FLOORS = {
         {"message"},
         {"conductor"},
         {"sources", "links", "sinks", "products", "results"},
-        {"page"},
+        {"page", "opcua"},
         {"judge", "feed", "config"},
         {"engine"},
         {"io_loop"},
