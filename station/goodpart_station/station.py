@@ -7,6 +7,7 @@ from pathlib import Path
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
+from goodpart_station.config.stream import StreamTable
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink, Watcher
@@ -22,9 +23,11 @@ from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
+from goodpart_station.sinks.secrets import read_secret
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
+from goodpart_station.sources.stream import StreamSettings, StreamSource, options_of
 
 RING = "ring"
 """Where images are kept, below the station's data folder."""
@@ -146,8 +149,10 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
     )
 
 
-def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
+def source_of(table: FolderTable | ReplayTable | StreamTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
+    if isinstance(table, StreamTable):
+        return lambda wanted: StreamSource(_stream(table), wanted=wanted)
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
             table.path,
@@ -167,6 +172,33 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
         keep=table.keep,
         max_megapixels=table.max_megapixels,
         dated_within_s=table.spare_ms / 1e3,
+    )
+
+
+def _stream(table: StreamTable) -> StreamSettings:
+    """The settings of a stream.
+
+    Raises:
+        UsageError: its password cannot be read.
+    """
+    file = table.password_file
+    return StreamSettings(
+        address=table.address,
+        user=table.user,
+        password=None if file is None else read_secret(file, where="source: password_file"),
+        options=options_of(
+            table.address,
+            transport=table.transport.value,
+            input_format=table.input_format,
+            size=table.size,
+            fps=table.fps,
+        ),
+        timeout_s=table.timeout_s,
+        triggered=table.trigger is TriggerKind.SOFTWARE,
+        latency_ns=round((table.latency_ms or 0.0) * 1e6),
+        give_up_ns=round(table.after_ms * 1e6),
+        rate=table.rate,
+        repeat=table.repeat,
     )
 
 
