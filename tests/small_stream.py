@@ -16,7 +16,8 @@ import pytest
 from goodpart import Store, read_bundle
 from goodpart_station.sources.address import address_of
 from goodpart_station.sources.source import Wanted
-from goodpart_station.sources.stream import StreamSettings, StreamSource, options_of
+from goodpart_station.sources.stream import StreamSource
+from goodpart_station.sources.stream_settings import StreamSettings, options_of
 from small_frames import HEIGHT_PX, WIDTH_PX, draw_defect, draw_small
 from station_parts import FIXTURES, Bar, Site
 

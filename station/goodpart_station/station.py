@@ -27,7 +27,8 @@ from goodpart_station.sinks.secrets import read_secret
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
-from goodpart_station.sources.stream import StreamSettings, StreamSource, options_of
+from goodpart_station.sources.stream import StreamSource
+from goodpart_station.sources.stream_settings import StreamSettings, options_of
 
 RING = "ring"
 """Where images are kept, below the station's data folder."""

@@ -8,7 +8,7 @@ from goodpart import UsageError
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.stream import StreamTable, Transport
 from goodpart_station.sources.address import StreamKind, address_of
-from goodpart_station.sources.stream import options_of
+from goodpart_station.sources.stream_settings import options_of
 from goodpart_station.station import source_of
 from station_parts import Wants
 

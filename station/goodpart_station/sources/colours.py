@@ -54,6 +54,9 @@ def pixels_of(frame: "VideoFrame", spec: FrameSpec) -> npt.NDArray[Any]:
             f"frame: expected colours of a known matrix, found number {frame.colorspace}; set the camera to BT.601 or "
             f"BT.709"
         )
+    if target == "gray":
+        # brightness is in the stream already; with another matrix swscale would make it from colours
+        matrix = _UNTOLD_MATRIX
     converted = frame.reformat(
         format=target,
         src_colorspace=matrix,

@@ -5,18 +5,15 @@ import itertools
 import statistics
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from goodpart import Bundle, FrameError, UsageError
 from goodpart_station.sources.address import StreamKind
 from goodpart_station.sources.colours import conversion_of, pixels_of
-from goodpart_station.sources.dating import Dating
 from goodpart_station.sources.pixels import misfit_size
 from goodpart_station.sources.source import SourceLostError
+from goodpart_station.sources.stream_reader import SAME_CLOCK_NS, followed
+from goodpart_station.sources.stream_settings import StreamSettings
 from goodpart_station.sources.video import Picture, Video
-
-if TYPE_CHECKING:
-    from goodpart_station.sources.stream import StreamSettings
 
 _FRAMES = 20
 
@@ -30,14 +27,14 @@ class _Seen:
         pictures: those after the stream has settled.
         wait_s: from the opening to the first of them.
         late_ms: how much later than the quickest frame each came after its time stamp.
-        own_clock: whether time stamps are of another clock than this PC's.
+        same_clock: whether time stamps are of this PC's clock.
     """
 
     codec: str
     pictures: list[Picture]
     wait_s: float
     late_ms: list[float]
-    own_clock: bool
+    same_clock: bool
 
     @property
     def step_ms(self) -> float:
@@ -46,7 +43,7 @@ class _Seen:
         return statistics.median(later - earlier for earlier, later in itertools.pairwise(stamps)) / 1e6
 
 
-def examine(settings: "StreamSettings", bundles: Mapping[str, Bundle]) -> str:
+def examine(settings: StreamSettings, bundles: Mapping[str, Bundle]) -> str:
     """Opens a stream, looks at some frames, and lets it go.
 
     Args:
@@ -74,7 +71,7 @@ def examine(settings: "StreamSettings", bundles: Mapping[str, Bundle]) -> str:
     if settings.address.live:
         words.append(f"the first that can be used came {seen.wait_s:.1f} s after the opening began")
         words.append(f"frames came up to {max(seen.late_ms):.0f} ms later than the quickest")
-        if not seen.own_clock:
+        if seen.same_clock:
             delay_ms = max((each.arrived_ns - each.stamp_ns) / 1e6 for each in seen.pictures)
             words.append(f"and up to {delay_ms:.0f} ms after their time stamps, which are of this PC's clock")
     else:
@@ -84,38 +81,34 @@ def examine(settings: "StreamSettings", bundles: Mapping[str, Bundle]) -> str:
     return "; ".join(words)
 
 
-def _look(settings: "StreamSettings") -> _Seen:
+def _look(settings: StreamSettings) -> _Seen:
     address, began_s = settings.address, time.monotonic()
     video = Video(address, settings.url, options=settings.options, open_s=settings.open_s, read_s=settings.timeout_s)
     try:
         pictures: list[Picture] = []
-        delays_ms: list[float] = []
-        wait_s, dating = 0.0, None
-        for picture in _within(video.pictures(), settings, began_s):
-            delay_ns = picture.arrived_ns - picture.stamp_ns
-            if dating is None:
-                same_clock = address.kind is StreamKind.DEVICE and 0 <= delay_ns <= 2_000_000_000
-                dating = Dating(latency_ns=0, same_clock=same_clock)
-            dating.exposed_ns(picture.stamp_ns, picture.arrived_ns)
-            if address.live and not dating.settled:
-                continue
+        wait_s, begun = 0.0, _within(video.pictures(), settings, began_s)
+        usable: Iterator[Picture] = begun
+        if address.live:
+            usable = (each for each, exposed_ns in followed(begun, address, latency_ns=0) if exposed_ns is not None)
+        for picture in usable:
             wait_s = wait_s or time.monotonic() - began_s
             pictures.append(picture)
-            delays_ms.append(delay_ns / 1e6)
             if len(pictures) == _FRAMES:
                 break
     finally:
         video.close()
-    if len(pictures) < 2 or dating is None:
+    if len(pictures) < 2:
         raise SourceLostError(
             f"{address.shown}: expected at least 2 frames that can be used, found {len(pictures)}; look at the "
             f"camera's key frame interval and clock, or allow a longer timeout_s"
         )
+    delays_ms = [(each.arrived_ns - each.stamp_ns) / 1e6 for each in pictures]
     late_ms = [each - min(delays_ms) for each in delays_ms]
-    return _Seen(video.codec, pictures, wait_s, late_ms, own_clock=not dating.same_clock)
+    same_clock = address.kind is StreamKind.DEVICE and 0 <= delays_ms[0] <= SAME_CLOCK_NS / 1e6
+    return _Seen(video.codec, pictures, wait_s, late_ms, same_clock=same_clock)
 
 
-def _within(pictures: Iterator[Picture], settings: "StreamSettings", began_s: float) -> Iterator[Picture]:
+def _within(pictures: Iterator[Picture], settings: StreamSettings, began_s: float) -> Iterator[Picture]:
     """The pictures that come while a check has time: twice what the opening of a station has."""
     for picture in pictures:
         yield picture
@@ -139,7 +132,7 @@ def _converted(picture: Picture, bundles: Mapping[str, Bundle], shown: str) -> l
     return words
 
 
-def _window(settings: "StreamSettings", seen: _Seen) -> str:
+def _window(settings: StreamSettings, seen: _Seen) -> str:
     """Whether parts wait long enough, and how long they must stand still."""
     latency_ms, after_ms = settings.latency_ns / 1e6, settings.give_up_ns / 1e6
     need_ms = latency_ms + 2 * seen.step_ms + max(seen.late_ms)

@@ -9,13 +9,13 @@ from goodpart.errors import GoodpartError
 from goodpart_station.part import Frame
 from goodpart_station.sources.address import Address, StreamKind
 from goodpart_station.sources.dating import Dating
-from goodpart_station.sources.source import POLL_S
+from goodpart_station.sources.source import POLL_S, SourceLostError
 from goodpart_station.sources.video import Picture, Video
 
 _WAITING = 4
 """How many frames may wait for the source's thread. They are never replaced by newer ones: then the reader waits."""
 
-_SAME_CLOCK_NS = 2_000_000_000
+SAME_CLOCK_NS = 2_000_000_000
 """A device's time stamp that lies so close before the frame's arrival is one of CLOCK_MONOTONIC, as drivers use it."""
 
 Taker = Callable[[Picture, int], Frame | None]
@@ -99,19 +99,12 @@ class Reader:
 
     def _follow(self, pictures: Iterator[Picture]) -> None:
         """The frames of a camera, as they come."""
-        dating: Dating | None = None
-        for picture in pictures:
+        for picture, exposed_ns in followed(pictures, self._address, latency_ns=self._latency_ns):
             if self._ended:
                 return
-            if dating is None:
-                delay_ns = picture.arrived_ns - picture.stamp_ns
-                is_device = self._address.kind is StreamKind.DEVICE
-                same_clock = is_device and 0 <= delay_ns <= _SAME_CLOCK_NS
-                dating = Dating(latency_ns=self._latency_ns, same_clock=same_clock)
-            exposed_ns = dating.exposed_ns(picture.stamp_ns, picture.arrived_ns)
-            self.settled = self.settled or dating.settled
             self.last_ns = time.monotonic_ns()
-            if self.settled:
+            if exposed_ns is not None:
+                self.settled = True
                 self._hand_over(picture, exposed_ns)
 
     def _play(self, pictures: Iterator[Picture]) -> None:
@@ -139,3 +132,34 @@ class Reader:
             except queue.Full:
                 continue
             frame = None
+
+
+def followed(pictures: Iterator[Picture], address: Address, *, latency_ns: int) -> Iterator[tuple[Picture, int | None]]:
+    """The frames of a camera, and when each was exposed at the earliest: None until the stream has settled.
+
+    Args:
+        pictures: as they come.
+        address: of the camera, for messages.
+        latency_ns: as for `Dating`.
+
+    Raises:
+        SourceLostError: the times of a settled stream do not count up.
+    """
+    dating: Dating | None = None
+    settled, last_ns = False, 0
+    for picture in pictures:
+        if dating is not None and picture.stamp_ns <= last_ns:
+            if settled:
+                raise SourceLostError(
+                    f"{address.shown}: expected a stream whose times count up, found one that goes back by "
+                    f"{(last_ns - picture.stamp_ns) / 1e6:g} ms, or repeats a frame; look at the camera"
+                )
+            # a camera may set its clock when somebody connects
+            dating = None
+        if dating is None:
+            delay_ns = picture.arrived_ns - picture.stamp_ns
+            is_device = address.kind is StreamKind.DEVICE
+            dating = Dating(latency_ns=latency_ns, same_clock=is_device and 0 <= delay_ns <= SAME_CLOCK_NS)
+        exposed_ns = dating.exposed_ns(picture.stamp_ns, picture.arrived_ns)
+        last_ns, settled = picture.stamp_ns, settled or dating.settled
+        yield picture, exposed_ns if settled else None

@@ -61,7 +61,7 @@ class Picture:
 
     Attributes:
         frame: as FFmpeg decoded it.
-        stamp_ns: its time stamp, of the sender's clock; they count up.
+        stamp_ns: its time stamp, of the sender's clock.
         arrived_ns: CLOCK_MONOTONIC at which its last bytes were here and decoded.
         key: whether it stands for itself, without the frames before it.
         flaw: what is wrong with it or with a frame that it builds on, or None.
@@ -125,10 +125,9 @@ class Video:
         """The frames in their order, until the end of a file.
 
         Raises:
-            SourceLostError: the stream has ended or hangs, or its times run backwards.
+            SourceLostError: the stream has ended or hangs, or its frames bear no times.
         """
         flaws = _Flaws(steady=self._address.live)
-        last_ns: int | None = None
         unstamped = 0
         for packet in self._packets():
             arrived_ns = time.monotonic_ns()
@@ -139,10 +138,6 @@ class Video:
                         raise self._lost("frames without times", expected="a stream whose frames bear times")
                     continue
                 stamp_ns = int(frame.pts * frame.time_base * _NS)
-                if last_ns is not None and stamp_ns <= last_ns:
-                    found = f"one that goes back by {(last_ns - stamp_ns) / 1e6:g} ms, or repeats a frame"
-                    raise self._lost(f"{found}; look at the camera", expected="a stream whose times count up")
-                last_ns = stamp_ns
                 flaw = flaws.of(frame, stamp_ns)
                 yield Picture(frame, stamp_ns, arrived_ns, bool(frame.key_frame), flaw)
         if self._address.live:
