@@ -9,7 +9,9 @@ from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
-from goodpart_station.line import Link, PlcLink, Sink
+from goodpart_station.line import Link, PlcLink, Sink, Watcher
+from goodpart_station.links.gpio import GpioLink
+from goodpart_station.links.gpio_table import consumer_of
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.page.around import Around
@@ -87,6 +89,12 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     if config.modbus is not None:
         plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
+    watchers: list[Watcher] = []
+    if config.gpio is not None:
+        # the first to start, to hear a result, and the last to be closed
+        outputs = GpioLink(engine, config.gpio, consumer=consumer_of(config.station.name))
+        sinks.append(outputs)
+        watchers.append(outputs)
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
     ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
@@ -120,7 +128,7 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    return Plugs(plc=plc, links=links, sinks=sinks)
+    return Plugs(plc=plc, links=links, watchers=watchers, sinks=sinks)
 
 
 def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
