@@ -18,6 +18,7 @@ from goodpart_station.config.tables import (
 )
 from goodpart_station.links.gpio_table import GpioTable
 from goodpart_station.links.modbus import ModbusTable
+from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
@@ -27,7 +28,6 @@ _DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
     **{f"source {kind}": "this version has folder and replay" for kind in ("genicam", "aravis", "stream")},
-    "plc.opcua": "this version has plc.modbus",
 }
 """Tables and kinds of sources that later versions have, and what this one has."""
 
@@ -38,7 +38,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, gpio, jsonl, ring, mqtt, webhook, drift, page: its tables.
+        station, products, source, modbus, opcua, gpio, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
@@ -47,6 +47,7 @@ class Config:
     source: FolderTable | ReplayTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     gpio: GpioTable | None = table("plc.gpio")
+    opcua: OpcuaTable | None = table("plc.opcua")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
     mqtt: MqttSettings | None = table("sink.mqtt")
