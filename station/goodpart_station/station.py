@@ -10,9 +10,11 @@ from goodpart_station.config.cameras import GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
-from goodpart_station.line import Link, PlcLink, Sink
+from goodpart_station.line import Link, PlcLink, Sink, Watcher
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
+from goodpart_station.opcua.around import Around as OpcuaAround
+from goodpart_station.opcua.make import make_opcua
 from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
 from goodpart_station.page.make import make_page
@@ -39,15 +41,10 @@ def plan_of(config: Config) -> Plan:
     Raises:
         UsageError: settings do not fit together.
     """
-    products = {product.number: product for product in config.products}
-
-    def store_of(number: int) -> Store:
-        return Store(config.store_of(products[number]), public_key=config.station.public_key)
-
     return Plan(
         data=config.station.data,
         products=config.products,
-        store_of=store_of,
+        store_of=_store_of(config),
         threads=config.station.threads,
         rules=config.rules(),
         source=source_of(config.source),
@@ -122,7 +119,33 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    return Plugs(plc=plc, links=links, sinks=sinks)
+    watchers: list[Watcher] = []
+    if config.opcua is not None:
+        opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
+        links.append(opcua)
+        sinks.append(opcua.outbox)
+        watchers.append(opcua.outbox)
+    return Plugs(plc=plc, links=links, watchers=watchers, sinks=sinks)
+
+
+def _store_of(config: Config) -> Callable[[int], Store]:
+    products = {product.number: product for product in config.products}
+    return lambda number: Store(config.store_of(products[number]), public_key=config.station.public_key)
+
+
+def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | None) -> OpcuaAround:
+    return OpcuaAround(
+        station=config.station.name,
+        boot=boot,
+        data=config.station.data,
+        line=engine,
+        products=engine.products,
+        store_of=_store_of(config),
+        # with Modbus beside it, the PLC's numbers come from there
+        takes_jobs=config.source.trigger is not TriggerKind.NONE and config.modbus is None,
+        hardware=config.source.trigger is TriggerKind.HARDWARE,
+        ring=ring,
+    )
 
 
 def source_of(table: FolderTable | ReplayTable | GenicamTable) -> Callable[[Wanted], Source]:
@@ -152,7 +175,7 @@ def source_of(table: FolderTable | ReplayTable | GenicamTable) -> Callable[[Want
 
 
 def _listens(config: Config) -> dict[str, str]:
-    tables = {"plc.modbus": config.modbus, "page": config.page}
+    tables = {"plc.modbus": config.modbus, "plc.opcua": config.opcua, "page": config.page}
     return {name: table.listen.host for name, table in tables.items() if table is not None}
 
 

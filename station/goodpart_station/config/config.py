@@ -18,6 +18,7 @@ from goodpart_station.config.tables import (
     StationTable,
 )
 from goodpart_station.links.modbus import ModbusTable
+from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
@@ -27,8 +28,7 @@ _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
-    **{f"source {kind}": "this version has folder, replay and genicam" for kind in ("aravis", "stream")},
-    "plc.opcua": "this version has plc.modbus",
+    **{f"source {kind}": "this version has those alone" for kind in ("aravis", "stream")},
 }
 """Tables and kinds of sources that later versions have, and what this one has."""
 
@@ -39,7 +39,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift, page: its tables.
+        station, products, source, modbus, opcua, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
@@ -47,6 +47,7 @@ class Config:
     products: tuple[ProductTable, ...] = table("product")
     source: FolderTable | ReplayTable | GenicamTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
+    opcua: OpcuaTable | None = table("plc.opcua")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
     mqtt: MqttSettings | None = table("sink.mqtt")
