@@ -37,7 +37,7 @@ class Recipes:
 
     async def build(self, model: Model) -> None:
         """Links the methods."""
-        self._shapes = Shapes(model.vision, configuration_id(self._around))
+        self._model, self._shapes = model, Shapes(model.vision, configuration_id(self._around))
         for name, handler, role in (
             ("PrepareRecipe", self._prepare_recipe, Role.OPERATOR),
             ("UnprepareRecipe", self._unprepare_recipe, Role.OPERATOR),
@@ -60,7 +60,8 @@ class Recipes:
         return self._shapes.recipe(recipe), not error and self._is_judging(recipe), error
 
     async def _prepare_product(self, product: Any) -> Sequence[Any]:
-        recipe, error = await self._prepare(self._catalogue.number(id_of(product)))
+        asked = id_of(product)
+        recipe, error = await self._prepare(self._catalogue.number(asked), asked=asked)
         return self._shapes.recipe(recipe), error
 
     async def _unprepare_recipe(self, external: Any, internal: Any) -> Sequence[Any]:
@@ -76,12 +77,13 @@ class Recipes:
             return self._catalogue.meant(internal_id)
         return self._catalogue.number(external_id), ""
 
-    async def _prepare(self, number: int, digest: str = "") -> tuple[Recipe | None, int]:
+    async def _prepare(self, number: int, digest: str = "", *, asked: str = "") -> tuple[Recipe | None, int]:
         """Has a product prepared, as PREPARE of a PLC does; it does not wait until it is.
 
         Args:
             number: of the product, 0 for none.
             digest: of the bundle that it must be; "" for the one that is active.
+            asked: what the client calls the product; "" if it asks for a recipe.
 
         Returns:
             the recipe, as far as it is known, and the output `Error`.
@@ -97,10 +99,13 @@ class Recipes:
         if digest and active is None:
             return None, Error.NOT_ACTIVE
         reason = self._around.line.command(Command.PREPARE, product=number, who=caller().name or "opcua")
-        if reason is Reason.NONE and number == judging.number and active is not None and not active.prepared:
+        if reason is not Reason.NONE:
+            return active, error_of(reason)
+        self._model.product_asked = asked
+        if number == judging.number and active is not None and not active.prepared:
             # the product judges with the bundle before: it stays the prepared one until the new one is loaded
             self._around.products.refresh()
-        return active, error_of(reason)
+        return active, Error.NONE
 
     async def _unprepare(self, number: int, digest: str = "") -> Sequence[Any]:
         """A station that is in production has one product prepared: another one takes its place, or HALT ends it."""

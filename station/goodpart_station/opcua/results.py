@@ -12,7 +12,7 @@ from goodpart_station.opcua.catalogue import catalogue_of
 from goodpart_station.opcua.given import Errands, Error, Handler, Handles, id_of, strict, whole
 from goodpart_station.opcua.model import Model
 from goodpart_station.opcua.outbox import News
-from goodpart_station.opcua.record import NOTHING, Record, record_of
+from goodpart_station.opcua.record import NOTHING, Record
 from goodpart_station.opcua.shapes import Shapes, configuration_id
 from goodpart_station.part import Result, Status
 from goodpart_station.tokens import Role
@@ -21,28 +21,24 @@ _log = logging.getLogger("goodpart_station.opcua")
 
 _WHERE = "ResultManagement"
 
-Names = Callable[[int], tuple[str, str | None]]
-"""What a client called the measurement and the part with this number; "" and None if it said nothing."""
-
-
 class Results:
     """The methods of ResultManagement. What waits for the disk runs beside the server's loop."""
 
-    def __init__(self, around: Around, names: Names) -> None:
+    def __init__(self, around: Around, record: Callable[[Result], Record]) -> None:
         """Knows no result yet.
 
         Args:
             around: the station.
-            names: what clients called measurements and parts.
+            record: makes the record of a part.
         """
-        self._around, self._names = around, names
+        self._around, self._record = around, record
         self._archive = Archive(around.boot, None if around.ring is None else around.ring.frames)
         self._catalogue = catalogue_of(around)
         self._handles, self._errands = Handles(), Errands()
 
     async def build(self, model: Model) -> None:
         """Links the methods."""
-        self._shapes = Shapes(model.vision, configuration_id(self._around))
+        self._model, self._shapes = model, Shapes(model.vision, configuration_id(self._around))
         handlers: dict[str, Handler] = {
             "GetResultById": self._by_id,
             "GetResultComponentsById": self._components,
@@ -55,8 +51,7 @@ class Results:
     async def tell(self, news: News) -> None:
         """Holds the results of parts."""
         if isinstance(news, Result):
-            meas_id, part_id = self._names(news.part.seq)
-            self._archive.add(record_of(news, self._around.boot, meas_id=meas_id, part_id=part_id))
+            self._archive.add(self._record(news))
 
     async def follow(self, status: Status) -> None:
         """Nothing."""
@@ -76,6 +71,7 @@ class Results:
     async def _found(self, result_id: str, timeout: Any) -> tuple[Record, int]:
         """A result, and the output `Error`. The client's time-out is a hint that nothing depends on."""
         whole(timeout, "Int32")
+        await self._model.take_in()
         record = self._archive.get(result_id)
         if record is not None:
             return record, Error.NONE
@@ -115,6 +111,7 @@ class Results:
         own = ("", configuration_id(self._around))
         if len(products) > 1 or id_of(external_configuration) or id_of(internal_configuration) not in own:
             return True, 0, self._handles.new(), [], Error.NONE
+        await self._model.take_in()
         held = self._archive.newest()
         try:
             page = await self._errands.do(lambda: self._archive.page(held, wanted, start=start, most=most))
