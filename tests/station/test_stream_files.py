@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from goodpart import read_bundle
 from goodpart_station.codes import PartVerdict, State
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.sources.address import address_of
@@ -16,16 +17,17 @@ from goodpart_station.sources.stream import StreamSource
 from goodpart_station.sources.video import Video
 from peers import program
 from small_stream import bars, coded, number_of, settings_of, stream_site
-from station_parts import Wants, until
+from station_parts import FIXTURES, Wants, until
 
 
 def record(path, frames, *, fps=100, codec="libx264", gop=10):
     """Writes a video file."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.gop_size = gop
-        stream.codec_context.options = {"preset": "ultrafast", "crf": "10", "bf": "0"}
+        if codec == "libx264":
+            stream.codec_context.options = {"preset": "ultrafast", "crf": "10", "bf": "0"}
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
@@ -78,11 +80,14 @@ def test_no_part_passes_by_a_file(tmp_path):
     assert all(each.simulated for each in found)
 
 
-def test_check_of_a_file(tmp_path):
-    path = record(tmp_path / "line.mp4", bars(), fps=20)
-    found = StreamSource(settings_of(path), wanted=Wants()).check()
-    assert found.startswith(f"{path}: h264, 192x144 (HxW); 20 frames, 20.0 per second, 2 of them key frames; 0 damaged")
+def test_check_of_a_file(tmp_path, capfd):
+    path = record(tmp_path / "line.avi", bars(), fps=20, codec="mjpeg")
+    bundles = {"product 1": read_bundle(FIXTURES / "format_1")}
+    found = StreamSource(settings_of(path), wanted=Wants()).check_against(bundles)
+    assert found.startswith(f"{path}: mjpeg, 192x144 (HxW); yuvj420p, converted to uint8 RGB (H, W, 3) by BT.601")
     assert found.endswith("recorded: no verdict of it is GOOD")
+    # FFmpeg talks to nobody
+    assert capfd.readouterr() == ("", "")
 
 
 @contextlib.contextmanager

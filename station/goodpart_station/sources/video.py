@@ -48,7 +48,7 @@ def load_av() -> Any:
             "goodpart-station"
         ) from error
     # FFmpeg's messages may hold a password, and have no place in the journal
-    logging.getLogger("libav").disabled = True
+    logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
     av.logging.set_level(av.logging.WARNING)
     # a loss that is told a second time in the same words is a second loss
     av.logging.set_skip_repeated(False)
