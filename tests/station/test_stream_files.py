@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import subprocess
+import threading
 
 import av
 import numpy as np
@@ -78,6 +79,38 @@ def test_no_part_passes_by_a_file(tmp_path):
     assert PartVerdict.GOOD not in verdicts
     assert PartVerdict.SIMULATED in verdicts
     assert all(each.simulated for each in found)
+
+
+def test_a_reader_that_hangs_is_noticed_and_gets_no_second_one_beside_it(tmp_path):
+    class Stuck(Wants):
+        free = threading.Event()
+
+        def spec(self, product=0):
+            self.free.wait()
+            return super().spec(product)
+
+    path = record(tmp_path / "line.mp4", coded(30))
+    source = StreamSource(settings_of(path, timeout_s=0.2), wanted=Stuck())
+    try:
+        with pytest.raises(SourceLostError, match=r"expected a frame within 0\.2 s"):
+            frames_of(source, 1)
+        with pytest.raises(SourceLostError, match="expected FFmpeg to come back, found that it hangs"):
+            frames_of(source, 1)
+        assert [thread.name for thread in threading.enumerate()].count("stream") == 1
+    finally:
+        Stuck.free.set()
+    # and it goes on when the reader has come back
+    assert len(frames_of(source, 3)) == 3
+
+
+def test_a_fault_of_the_reader_is_no_end_of_the_stream(tmp_path):
+    class Broken(Wants):
+        def spec(self, product=0):
+            raise RuntimeError("a fault of the test")
+
+    path = record(tmp_path / "line.mp4", coded(3))
+    with pytest.raises(RuntimeError, match="a fault of the test"):
+        frames_of(StreamSource(settings_of(path), wanted=Broken()), 1)
 
 
 def test_check_of_a_file(tmp_path, capfd):

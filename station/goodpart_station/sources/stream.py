@@ -139,6 +139,8 @@ class StreamSource:
             pixels, unreadable = pixels_of(picture.frame, spec), None
         except FrameError as error:
             pixels, unreadable = NO_PIXELS, str(error)
+        except MemoryError:
+            pixels, unreadable = NO_PIXELS, "expected memory for this frame, found none left"
         return Frame(
             pixels=pixels,
             at_ns=picture.arrived_ns,

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from goodpart.errors import GoodpartError
 from goodpart_station.part import Frame
 from goodpart_station.sources.address import Address, StreamKind
 from goodpart_station.sources.dating import Dating
@@ -58,7 +57,7 @@ class Reader:
         self._ended = False
         self.settled = False
         self.last_ns = time.monotonic_ns()
-        self.failure: GoodpartError | None = None
+        self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self._thread.start()
 
@@ -81,7 +80,7 @@ class Reader:
     def _run(self) -> None:
         try:
             self._read()
-        except GoodpartError as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised where frames are taken
             self.failure = error
 
     def _read(self) -> None:
