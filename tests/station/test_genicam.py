@@ -159,12 +159,17 @@ def judged(folder, monkeypatch, bundle, watched):
     return site
 
 
+def first_judged(site):
+    """Whether frames are judged. On a busy machine some are lost, or come too fast."""
+    return any(site.records.next().verdict in JUDGED for _ in range(200))
+
+
 def test_frames_are_judged_and_a_killed_or_hanging_process_is_a_fault_that_ends(tmp_path, monkeypatch):
     watched = Watched()
     # a bundle that takes any size
     site = judged(tmp_path, monkeypatch, FIXTURES / "format_1", watched)
     with site.running(State.READY, State.BUSY) as engine:
-        assert JUDGED & {site.records.next().verdict for _ in range(10)}
+        assert first_judged(site)
         for number, sign in enumerate((signal.SIGKILL, signal.SIGSTOP)):
             began_s = time.monotonic()
             os.kill(watched.devices[-1].pid, sign)
@@ -177,9 +182,9 @@ def test_frames_are_judged_and_a_killed_or_hanging_process_is_a_fault_that_ends(
             assert len(watched.devices) == number + 2
             while not site.records.told.empty():
                 site.records.next()
-            assert JUDGED & {site.records.next().verdict for _ in range(10)}
+            assert first_judged(site)
     assert site.failure is None
-    assert not any(alive(device.pid) for device in watched.devices)
+    until(lambda: not any(alive(device.pid) for device in watched.devices))
 
 
 def test_frames_of_another_size_than_the_good_images_are_refused(tmp_path, monkeypatch):
