@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.cameras import GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
@@ -25,6 +26,7 @@ from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.folder import FolderSource
+from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
 
@@ -153,7 +155,7 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
     )
 
 
-def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
+def source_of(table: FolderTable | ReplayTable | GenicamTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
@@ -167,6 +169,8 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
             defocus=table.defocus,
             max_megapixels=table.max_megapixels,
         )
+    if isinstance(table, GenicamTable):
+        return lambda wanted: genicam_source(table.producer, table.device, table.setup)
     return lambda wanted: FolderSource(
         table.path,
         wanted=wanted,

@@ -23,6 +23,9 @@ class Shop(Protocol):
     def get(self, number: int) -> LiveInspector | None:
         """What judges a product, None while it is not loaded."""
 
+    def refresh(self) -> None:
+        """Has newly activated bundles loaded; the old ones judge meanwhile."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Around:

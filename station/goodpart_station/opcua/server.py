@@ -61,6 +61,14 @@ class OpcuaLink:
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="opcua", daemon=True)
 
+    def faults(self) -> Sequence[str]:
+        """Why clients would not accept the server's certificate, for `check`."""
+        return self._access.faults()
+
+    def warnings(self) -> Sequence[str]:
+        """What will be wrong with it soon, for `check`."""
+        return self._access.warnings()
+
     def pieces(self) -> Sequence[Piece]:
         """What follows the station. A new piece is a line here."""
         return ()
