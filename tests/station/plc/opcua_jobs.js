@@ -37,6 +37,11 @@ function within(ms, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+function fieldsOf(schema) {
+  const base = schema.getBaseSchema && schema.getBaseSchema();
+  return [...(base ? fieldsOf(base) : []), ...schema.fields];
+}
+
 // A value as JSON; notes the paths of what is null, but for the time zones of texts.
 function plain(value, at, nulls) {
   if (value === null || value === undefined) {
@@ -50,7 +55,7 @@ function plain(value, at, nulls) {
   }
   if (Buffer.isBuffer(value)) return value.toString("hex");
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof opcua.OpaqueStructure) {
+  if (value.constructor.name === "OpaqueStructure") {
     nulls.push(`${at} (opaque ${value.nodeId})`);
     return null;
   }
@@ -62,7 +67,7 @@ function plain(value, at, nulls) {
   if (typeof value !== "object") return value;
   const found = {};
   if (value.schema && value.schema.name) found.$ = value.schema.name;
-  for (const name of value.schema ? value.schema.fields.map((field) => field.name) : Object.keys(value)) {
+  for (const name of value.schema ? fieldsOf(value.schema).map((field) => field.name) : Object.keys(value)) {
     found[name] = plain(value[name], `${at}.${name}`, nulls);
   }
   return found;
