@@ -46,7 +46,7 @@ FLOORS = {
     ],
     "station/goodpart_station": [
         {"codes", "mailbox", "notify", "life", "settings", "tokens"},
-        {"part", "clock"},
+        {"part", "clock", "gate"},
         {"line", "ring", "passed"},
         {"message"},
         {"conductor"},

@@ -15,6 +15,7 @@ from asyncua import Server
 from goodpart import UsageError
 from goodpart_station.opcua.access import Access
 from goodpart_station.opcua.around import Around
+from goodpart_station.opcua.guard import GuardedServer
 from goodpart_station.opcua.journal import Journal
 from goodpart_station.opcua.model import Model, Piece
 from goodpart_station.opcua.options import WHERE, OpcuaTable, application_uri
@@ -95,7 +96,7 @@ class OpcuaLink:
             # before the seconds that the address space takes
             _try(self._table.listen)
         iserver = StationServer(self._access)
-        server = Server(iserver=iserver)
+        server = GuardedServer(iserver, self._access.trust, self._access.journal)
         model, pieces = Model(server, self._around), self.pieces()
         await self._build(server, model, pieces)
         with _address(self._table.listen):

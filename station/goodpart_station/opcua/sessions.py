@@ -7,10 +7,10 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User
-from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession, SessionState
 
 from goodpart_station.opcua.callers import NOBODY, called_by
+from goodpart_station.opcua.ownership import OwnSession, OwnSessions
 
 SESSIONS_MOST = 32
 """One more ends the one that has been silent longest: a PLC gets in whatever others leave open."""
@@ -54,7 +54,7 @@ _LIFETIME_MOST = 3000
 _ACTIVATION_WITHIN_S = 10.0
 
 
-class Session(InternalSession):
+class Session(OwnSession):
     """A session of a client."""
 
     async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
@@ -122,7 +122,7 @@ class Session(InternalSession):
         return list(found.monitored_item_srv._monitored_items.values())
 
 
-class StationServer(InternalServer):
+class StationServer(OwnSessions):
     """asyncua's server with the station's bounds."""
 
     def __init__(self, user_manager: Any) -> None:
