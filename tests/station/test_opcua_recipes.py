@@ -134,7 +134,9 @@ def test_recipes_that_are_not_there_change_nothing(there):
 def test_a_single_program_system_unprepares_nothing(there):
     assert there.product("bar", "UnprepareProduct") == (BAR, Error.NOT_SUPPORTED)
     assert there.product("bolt", "UnprepareProduct") == (BOLT, Error.NOT_PREPARED)
-    recipe, error = there.client.call("RecipeManagement/UnprepareRecipe", NO_EXTERNAL, ["RecipeIdInternalDataType", {"id": BAR}])
+    recipe, error = there.client.call(
+        "RecipeManagement/UnprepareRecipe", NO_EXTERNAL, ["RecipeIdInternalDataType", {"id": BAR}]
+    )
     assert (recipe["id"], error) == (BAR, Error.NOT_SUPPORTED)
     assert there.product("nut", "UnprepareProduct") == ("", Error.NO_RECIPE)
     assert there.engine.status().state is State.READY

@@ -100,7 +100,7 @@ def test_a_result_is_found_by_the_id_of_its_event(there):
     assert [each["value"] for each in (score, threshold, p_value)] == [found.score, found.threshold, found.p_value]
     boxes = [[box.y_px, box.x_px, box.height_px, box.width_px] for box in found.regions]
     assert boxes and regions["dimensions"] == [len(boxes), 4]
-    assert regions["value"] == sum(boxes, [])
+    assert regions["value"] == [edge for box in boxes for edge in box]
 
 
 def test_the_components_of_a_result_are_its_fields(there):
@@ -190,7 +190,14 @@ def test_arguments_of_another_type_are_refused(there):
 
 def test_a_viewer_reads_results_and_prepares_nothing(there):
     with mes(there.site, Role.VIEWER) as viewer:
-        assert viewer.call("ResultManagement/GetResultById", ["ResultIdDataType", {"id": f"{EARLIER}-4711"}], None)[2] == 0
+        assert (
+            viewer.call("ResultManagement/GetResultById", ["ResultIdDataType", {"id": f"{EARLIER}-4711"}], None)[2] == 0
+        )
         assert viewer.call("RecipeManagement/GetRecipeListFiltered", *[None] * 6)[1] == 1
-        for method, count in (("PrepareProduct", 1), ("UnprepareProduct", 1), ("PrepareRecipe", 2), ("UnprepareRecipe", 2)):
+        for method, count in (
+            ("PrepareProduct", 1),
+            ("UnprepareProduct", 1),
+            ("PrepareRecipe", 2),
+            ("UnprepareRecipe", 2),
+        ):
             assert viewer.status(f"RecipeManagement/{method}", *[None] * count) == "BadUserAccessDenied"
