@@ -21,6 +21,7 @@ _log = logging.getLogger("goodpart_station.opcua")
 
 _WHERE = "ResultManagement"
 
+
 class Results:
     """The methods of ResultManagement. What waits for the disk runs beside the server's loop."""
 
