@@ -150,6 +150,7 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
         store_of=_store_of(config),
         # with Modbus beside it, the PLC's numbers come from there
         takes_jobs=config.source.trigger is not TriggerKind.NONE and config.modbus is None,
+        triggered=config.source.trigger is not TriggerKind.NONE,
         hardware=config.source.trigger is TriggerKind.HARDWARE,
         ring=ring,
     )
