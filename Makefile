@@ -8,7 +8,8 @@
 # make plc [PARTS=N]                          10,000 parts of a PLC over Modbus, one and twelve at a time (GOODPART_PEERS: docs/tests.md)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make schedules [ARGS=...]                   100,000 schedules of a line: no part passes by another one's frame
-# make wheelhouse [PLATFORM=aarch64]          all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
+# make wheelhouse [PLATFORM=aarch64] [EXTRAS="genicam stream"]
+#                                             all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 # make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
@@ -65,7 +66,8 @@ schedules: $(VENV)/installed
 	$(BIN)/python tests/attacks/schedules.py $(ARGS)
 
 wheelhouse: $(SUPPLY)/installed
-	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM))
+	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM)) \
+		$(foreach extra,$(EXTRAS),--station-extra $(extra))
 
 install: $(VENV)/installed
 
@@ -78,7 +80,7 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --no-compile torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet --no-compile torchvision==0.28.0 \
 		--editable ./runtime --editable ./export --editable ./bank_builder \
-		--editable "./station[modbus,mqtt,web]" --group dev --group supply --group docs
+		--editable "./station[modbus,mqtt,web,opcua,gpio,stream,genicam]" --group dev --group supply --group docs
 	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.cameras import GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink, Watcher
+from goodpart_station.links.gpio import GpioLink
+from goodpart_station.links.gpio_table import consumer_of
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.opcua.around import Around as OpcuaAround
@@ -23,6 +26,7 @@ from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.folder import FolderSource
+from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
 
@@ -84,6 +88,12 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     if config.modbus is not None:
         plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
+    watchers: list[Watcher] = []
+    if config.gpio is not None:
+        # the first to start, to hear a result, and the last to be closed
+        outputs = GpioLink(engine, config.gpio, consumer=consumer_of(config.station.name))
+        sinks.append(outputs)
+        watchers.append(outputs)
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
     ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
@@ -117,7 +127,6 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    watchers: list[Watcher] = []
     if config.opcua is not None:
         opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
         links.append(opcua)
@@ -147,7 +156,7 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
     )
 
 
-def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
+def source_of(table: FolderTable | ReplayTable | GenicamTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
@@ -161,6 +170,8 @@ def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
             defocus=table.defocus,
             max_megapixels=table.max_megapixels,
         )
+    if isinstance(table, GenicamTable):
+        return lambda wanted: genicam_source(table.producer, table.device, table.setup)
     return lambda wanted: FolderSource(
         table.path,
         wanted=wanted,
