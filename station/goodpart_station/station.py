@@ -6,6 +6,7 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.cameras import AravisTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
@@ -20,6 +21,7 @@ from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
+from goodpart_station.sources.aravis import aravis_source
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
@@ -123,8 +125,10 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     return Plugs(plc=plc, links=links, sinks=sinks)
 
 
-def source_of(table: FolderTable | ReplayTable) -> Callable[[Wanted], Source]:
+def source_of(table: FolderTable | ReplayTable | AravisTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
+    if isinstance(table, AravisTable):
+        return lambda wanted: aravis_source(table.device, table.setup)
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
             table.path,

@@ -7,6 +7,7 @@ from pathlib import Path
 from goodpart._host.toml_tables import Places, parsed, read_text
 from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.config.cameras import AravisTable
 from goodpart_station.config.reading import read_tables, table
 from goodpart_station.config.tables import (
     DEFAULT_AFTER_MS,
@@ -25,7 +26,7 @@ _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
-    **{f"source {kind}": "this version has folder and replay" for kind in ("genicam", "aravis", "stream")},
+    **{f"source {kind}": "this version has folder, replay and aravis" for kind in ("genicam", "stream")},
     "plc.opcua": "this version has plc.modbus",
 }
 """Tables and kinds of sources that later versions have, and what this one has."""
@@ -43,7 +44,7 @@ class Config:
     places: Places
     station: StationTable = table("station")
     products: tuple[ProductTable, ...] = table("product")
-    source: FolderTable | ReplayTable = table("source")
+    source: FolderTable | ReplayTable | AravisTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
