@@ -78,7 +78,7 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --no-compile torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet --no-compile torchvision==0.28.0 \
 		--editable ./runtime --editable ./export --editable ./bank_builder \
-		--editable "./station[modbus,mqtt,web]" --group dev --group supply --group docs
+		--editable "./station[modbus,mqtt,web,opcua,gpio,stream,genicam]" --group dev --group supply --group docs
 	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 

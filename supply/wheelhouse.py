@@ -38,7 +38,7 @@ OWN_FILES = re.compile(
     rf"install\.sh|requirements(-slim|-station)?\.txt|built-for|sbom\.cdx\.json|LICENSES\.md|{SUMS}|wheels/[^/]+\.whl|licenses/.+"
 )
 EXTRAS = "images,signing"
-STATION_EXTRAS = "modbus,mqtt,web"
+STATION_EXTRAS = "modbus,mqtt,web,opcua,gpio"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

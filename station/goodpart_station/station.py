@@ -6,13 +6,15 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
-from goodpart_station.config.cameras import AravisTable
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
-from goodpart_station.line import Link, PlcLink, Sink
+from goodpart_station.line import Link, PlcLink, Sink, Watcher
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
+from goodpart_station.opcua.around import Around as OpcuaAround
+from goodpart_station.opcua.make import make_opcua
 from goodpart_station.page.around import Around
 from goodpart_station.page.live import Live
 from goodpart_station.page.make import make_page
@@ -23,6 +25,7 @@ from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sources.aravis import aravis_source
 from goodpart_station.sources.folder import FolderSource
+from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
 
@@ -39,15 +42,10 @@ def plan_of(config: Config) -> Plan:
     Raises:
         UsageError: settings do not fit together.
     """
-    products = {product.number: product for product in config.products}
-
-    def store_of(number: int) -> Store:
-        return Store(config.store_of(products[number]), public_key=config.station.public_key)
-
     return Plan(
         data=config.station.data,
         products=config.products,
-        store_of=store_of,
+        store_of=_store_of(config),
         threads=config.station.threads,
         rules=config.rules(),
         source=source_of(config.source),
@@ -122,10 +120,36 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    return Plugs(plc=plc, links=links, sinks=sinks)
+    watchers: list[Watcher] = []
+    if config.opcua is not None:
+        opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
+        links.append(opcua)
+        sinks.append(opcua.outbox)
+        watchers.append(opcua.outbox)
+    return Plugs(plc=plc, links=links, watchers=watchers, sinks=sinks)
 
 
-def source_of(table: FolderTable | ReplayTable | AravisTable) -> Callable[[Wanted], Source]:
+def _store_of(config: Config) -> Callable[[int], Store]:
+    products = {product.number: product for product in config.products}
+    return lambda number: Store(config.store_of(products[number]), public_key=config.station.public_key)
+
+
+def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | None) -> OpcuaAround:
+    return OpcuaAround(
+        station=config.station.name,
+        boot=boot,
+        data=config.station.data,
+        line=engine,
+        products=engine.products,
+        store_of=_store_of(config),
+        # with Modbus beside it, the PLC's numbers come from there
+        takes_jobs=config.source.trigger is not TriggerKind.NONE and config.modbus is None,
+        hardware=config.source.trigger is TriggerKind.HARDWARE,
+        ring=ring,
+    )
+
+
+def source_of(table: FolderTable | ReplayTable | GenicamTable | AravisTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
     if isinstance(table, AravisTable):
         return lambda wanted: aravis_source(table.device, table.setup)
@@ -141,6 +165,8 @@ def source_of(table: FolderTable | ReplayTable | AravisTable) -> Callable[[Wante
             defocus=table.defocus,
             max_megapixels=table.max_megapixels,
         )
+    if isinstance(table, GenicamTable):
+        return lambda wanted: genicam_source(table.producer, table.device, table.setup)
     return lambda wanted: FolderSource(
         table.path,
         wanted=wanted,
@@ -152,7 +178,7 @@ def source_of(table: FolderTable | ReplayTable | AravisTable) -> Callable[[Wante
 
 
 def _listens(config: Config) -> dict[str, str]:
-    tables = {"plc.modbus": config.modbus, "page": config.page}
+    tables = {"plc.modbus": config.modbus, "plc.opcua": config.opcua, "page": config.page}
     return {name: table.listen.host for name, table in tables.items() if table is not None}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from goodpart import UsageError
 from goodpart_station import tokens
-from goodpart_station.page.gate import LOCAL, STRANGER, Gate, TooManyTriesError
+from goodpart_station.gate import LOCAL, STRANGER, Gate, TooManyTriesError
 from goodpart_station.tokens import Role, TokenFile, digest
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from goodpart_station.cli.main import main
-from goodpart_station.page.gate import Gate
+from goodpart_station.gate import Gate
 from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 from station_files import LEAST
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from goodpart._host.toml_tables import Places, parsed, read_text
 from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
-from goodpart_station.config.cameras import AravisTable
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.reading import read_tables, table
 from goodpart_station.config.tables import (
     DEFAULT_AFTER_MS,
@@ -18,16 +18,17 @@ from goodpart_station.config.tables import (
     StationTable,
 )
 from goodpart_station.links.modbus import ModbusTable
+from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
+from goodpart_station.sources.genicam import refuse_producer
 
 _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
-    **{f"source {kind}": "this version has folder, replay and aravis" for kind in ("genicam", "stream")},
-    "plc.opcua": "this version has plc.modbus",
+    "source stream": "this version has those alone",
 }
 """Tables and kinds of sources that later versions have, and what this one has."""
 
@@ -38,14 +39,15 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, jsonl, ring, mqtt, webhook, drift, page: its tables.
+        station, products, source, modbus, opcua, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
     station: StationTable = table("station")
     products: tuple[ProductTable, ...] = table("product")
-    source: FolderTable | ReplayTable | AravisTable = table("source")
+    source: FolderTable | ReplayTable | GenicamTable | AravisTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
+    opcua: OpcuaTable | None = table("plc.opcua")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
     mqtt: MqttSettings | None = table("sink.mqtt")
@@ -152,6 +154,11 @@ def _check_paths(config: Config, *, with_source: bool) -> None:
             f"{places.of('station', 'public_key')}: public_key: expected a file at {key}, found {found_at(key)}; "
             f"correct the path"
         )
+    if with_source and isinstance(config.source, GenicamTable):
+        try:
+            refuse_producer(config.source.producer)
+        except UsageError as error:
+            raise UsageError(f"{places.of('source', 'producer')}: {error}") from error
     path = getattr(config.source, "path", None)
     if with_source and path is not None and not path.is_dir():
         raise UsageError(

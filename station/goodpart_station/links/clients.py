@@ -114,7 +114,7 @@ class Client(asyncio.Protocol):
         if not self._clients.admit(self):
             self._transport.abort()
             return
-        _end_when_dead(transport.get_extra_info("socket"))
+        end_when_dead(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: parts of a request, or several."""
@@ -156,7 +156,7 @@ class Client(asyncio.Protocol):
         self._transport.abort()
 
 
-def _end_when_dead(channel: socket.socket) -> None:
+def end_when_dead(channel: socket.socket) -> None:
     """Lets the system end the connection of a client that lost power: after 15 s at the latest."""
     for level, option, value in (
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -174,8 +174,8 @@ class Journal:
 
     _REMEMBERED = 256
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], log: logging.Logger = log) -> None:
+        self._clock, self._log = clock, log
         # when a line was written, and how often it was not since then
         self._said: dict[str, tuple[float, int]] = {}
 
@@ -190,4 +190,4 @@ class Journal:
             self._said.clear()
         self._said[line] = (now_s, 0)
         more = f" ({skipped} times more before this)" if skipped else ""
-        log.log(level, "%s%s", line, more, exc_info=with_traceback)
+        self._log.log(level, "%s%s", line, more, exc_info=with_traceback)

@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from goodpart_station.gate import Gate, TooManyTriesError, Visitor
 from goodpart_station.page.around import Around
 from goodpart_station.page.deeds import Deeds
 from goodpart_station.page.desk import Desk
-from goodpart_station.page.gate import Gate, TooManyTriesError, Visitor
 from goodpart_station.page.newest import Newest
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.pictures import Pictures, draw

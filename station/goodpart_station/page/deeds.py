@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from goodpart import UsageError
 from goodpart_station.codes import Command, Reason
+from goodpart_station.gate import Visitor
 from goodpart_station.page.around import Around
 from goodpart_station.page.desk import Desk
-from goodpart_station.page.gate import Visitor
 from goodpart_station.page.options import PageTable
 from goodpart_station.page.shield import MOST_SEQ, Handler, MalformedError, body, number, problem
 from goodpart_station.page.threshold import preview, set_threshold

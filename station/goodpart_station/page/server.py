@@ -18,9 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from goodpart import UsageError
 from goodpart._host.opencv import load_opencv
 from goodpart_station.codes import Bits
+from goodpart_station.gate import Gate
 from goodpart_station.page.app import App
 from goodpart_station.page.around import Around
-from goodpart_station.page.gate import Gate
 from goodpart_station.page.newest import Newest
 from goodpart_station.page.options import PageTable, check_tokens
 from goodpart_station.page.state import Shift, shift_start, shown, signature

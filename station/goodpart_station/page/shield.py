@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goodpart import GoodpartError, UsageError
-from goodpart_station.page.gate import STRANGER, Gate, TooManyTriesError, Visitor
+from goodpart_station.gate import STRANGER, Gate, TooManyTriesError, Visitor
 from goodpart_station.page.pictures import BusyError
 from goodpart_station.tokens import Role
 

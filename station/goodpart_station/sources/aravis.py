@@ -18,6 +18,9 @@ _BUFFERS_BYTES = 256_000_000
 _LEAST_BUFFERS, _MOST_BUFFERS = 4, 32
 """Frames that come while the station is held up wait in so many buffers, as far as they fit in the memory above."""
 
+_SOCKET_FRAMES, _SOCKET_BYTES = 4, 64_000_000
+"""The system keeps so many frames that Aravis has not read yet, as far as net.core.rmem_max allows."""
+
 _LOST_CODES = ("TIMEOUT", "NOT_CONNECTED", "TRANSFER_ERROR")
 _HELD_CODES = ("NOT_CONTROLLER", "PROTOCOL_ERROR_ACCESS_DENIED")
 
@@ -122,6 +125,10 @@ class AravisDevice:
             if stream is None:
                 raise SourceLostError("expected a stream, found that another program has it; end that program")
             self._payload_bytes = camera.get_payload()
+            if camera.is_gv_device():
+                # the system's default holds less than one frame
+                stream.set_property("socket-buffer", self._aravis.GvStreamSocketBuffer.FIXED)
+                stream.set_property("socket-buffer-size", min(_SOCKET_FRAMES * self._payload_bytes, _SOCKET_BYTES))
             region = camera.get_region()
             self._height_px, self._width_px = region.height, region.width
             self._format = camera.get_pixel_format_as_string()
@@ -172,8 +179,10 @@ class AravisDevice:
             try:
                 if is_there and self._stream is not None:
                     self._camera.stop_acquisition()
+                if is_there and self._camera.is_gv_device():
+                    self._camera.get_device().leave_control()
             finally:
-                # this gives it back: in this thread, because that takes seconds if the camera is gone
+                # this gives it back for good: in this thread, because it takes seconds if the camera is gone
                 self._stream = None
                 del self._camera, self._features
 

@@ -48,7 +48,9 @@ def set_up(device: Device, setup: CameraSetup) -> tuple[str, ...]:
     """
     remarks = [_written(device, name, value) for name, value in (*setup.settings, ("PixelFormat", setup.pixel_format))]
     for name, value, needed in _trigger(setup):
-        if needed or _has(device, name):
+        held = _held(device, name)
+        # cameras that can do nothing else do not let it be written
+        if held != value and (needed or held is not None):
             remarks.append(_written(device, name, value))
     return tuple(each for each in remarks if each is not None)
 
@@ -68,12 +70,12 @@ def _trigger(setup: CameraSetup) -> Iterator[tuple[str, str, bool]]:
             yield "TriggerSource", setup.trigger_line, True
 
 
-def _has(device: Device, name: str) -> bool:
+def _held(device: Device, name: str) -> Value | None:
+    """The value of a feature, None if the camera does not have it."""
     try:
-        device.read(name)
+        return device.read(name)
     except FeatureError:
-        return False
-    return True
+        return None
 
 
 def _written(device: Device, name: str, value: Value) -> str | None:

@@ -1,4 +1,4 @@
-"""The gate: whom a request comes from, and how often an address may be wrong."""
+"""The gate: whom a request of the page or of an OPC UA client comes from, and how often an address may be wrong."""
 
 import dataclasses
 import hmac
@@ -23,7 +23,7 @@ class Visitor:
     """Whom a request comes from.
 
     Attributes:
-        name: of the token, "this PC" on a loopback page without tokens, "" for a stranger.
+        name: of the token, "this PC" on a loopback server without tokens, "" for a stranger.
         role: what they may do; None for nothing.
         sha256: of the token, "" without one.
     """
@@ -50,7 +50,7 @@ class Gate:
 
         Args:
             file: of the tokens.
-            is_loopback: whether only this PC reaches the page. Without any token everybody on it is a viewer then.
+            is_loopback: whether only this PC reaches the server. Without any token everybody on it is a viewer then.
             clock: seconds that never go back.
 
         Raises:

@@ -1,0 +1,168 @@
+"""The OPC UA server of the station, in a thread and an event loop of its own."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from asyncua import Server
+
+from goodpart import UsageError
+from goodpart_station.opcua.access import Access
+from goodpart_station.opcua.around import Around
+from goodpart_station.opcua.guard import GuardedServer
+from goodpart_station.opcua.journal import Journal
+from goodpart_station.opcua.model import Model, Piece
+from goodpart_station.opcua.options import WHERE, OpcuaTable, application_uri
+from goodpart_station.opcua.outbox import Outbox
+from goodpart_station.opcua.sessions import StationServer
+from goodpart_station.settings import Endpoint
+
+_log = logging.getLogger("goodpart_station.opcua")
+
+_POLL_S = 0.01
+"""How often news are taken out. The judge could wake the loop instead, but that is a write to a socket."""
+
+_FOLLOW_S = 0.1
+
+_SECOND_S = 1.0
+
+_CLOSE_WITHIN_S = 0.9
+
+_UNREAD_BYTES = 1 << 22
+"""A client that leaves so much unread is cut off."""
+
+
+class OpcuaLink:
+    """Serves OPC UA. `open` and `close` belong to the station's loop; news come through `outbox`.
+
+    It does not run in the station's loop: its start takes seconds of computing, and signatures and long answers take
+    longer than a part's deadline may wait.
+    """
+
+    name = f"[{WHERE}]"
+    """What `check` calls it."""
+
+    def __init__(self, table: OpcuaTable, around: Around) -> None:
+        """Reads tokens and certificates; nothing is served yet.
+
+        Raises:
+            UsageError: as `Access` says.
+        """
+        self._table, self._around = table, around
+        self._access = Access(table, around)
+        self.outbox = Outbox()
+        self._is_ending = False
+        self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._run, name="opcua", daemon=True)
+
+    def pieces(self) -> Sequence[Piece]:
+        """What follows the station. A new piece is a line here."""
+        return ()
+
+    async def open(self) -> None:
+        """Starts to serve.
+
+        Raises:
+            UsageError: the address is taken or is not this PC's.
+        """
+        self._thread.start()
+        await asyncio.wrap_future(self._opened)
+
+    async def close(self) -> None:
+        """Ends all sessions."""
+        self._is_ending = True
+        until_s = time.monotonic() + _CLOSE_WITHIN_S
+        while self._thread.is_alive() and time.monotonic() < until_s:
+            await asyncio.sleep(_POLL_S)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except BaseException as error:  # noqa: BLE001 - the thread has nobody else to tell
+            if self._opened.done():
+                _log.critical("the OPC UA server has ended", exc_info=error)
+            else:
+                self._opened.set_exception(error)
+
+    async def _live(self) -> None:
+        Journal().open()
+        with _address(self._table.listen):
+            # before the seconds that the address space takes
+            _try(self._table.listen)
+        iserver = StationServer(self._access)
+        server = GuardedServer(iserver, self._access.trust, self._access.journal)
+        model, pieces = Model(server, self._around), self.pieces()
+        await self._build(server, model, pieces)
+        with _address(self._table.listen):
+            await server.start()
+        _log.info("serves OPC UA on %s", self._table.listen)
+        self._opened.set_result(None)
+        try:
+            await self._follow(server, iserver, pieces)
+        finally:
+            await server.stop()
+
+    async def _build(self, server: Server, model: Model, pieces: Sequence[Piece]) -> None:
+        await server.init()
+        # its clock would let the end wait for a second
+        server.disable_clock()
+        server.set_endpoint(f"opc.tcp://{self._table.listen}/")
+        server.set_server_name(f"goodpart {self._around.station}")
+        await server.set_application_uri(application_uri(self._around.station))
+        await self._access.prepare(server)
+        await model.build()
+        for piece in pieces:
+            await piece.build(model)
+
+    async def _follow(self, server: Server, iserver: StationServer, pieces: Sequence[Piece]) -> None:
+        """Tells the pieces what happens, until the link closes."""
+        follow_s = second_s = time.monotonic()
+        while not self._is_ending:
+            for news in self.outbox.take_in():
+                for piece in pieces:
+                    await piece.tell(news)
+            now_s = time.monotonic()
+            if now_s >= follow_s:
+                follow_s = now_s + _FOLLOW_S
+                status = self._around.line.status()
+                for piece in pieces:
+                    await piece.follow(status)
+                self._cut_off(iserver)
+            if now_s >= second_s:
+                second_s = now_s + _SECOND_S
+                await self._access.refresh(server)
+                await iserver.end_silent()
+                await iserver.tell_time()
+            await asyncio.sleep(_POLL_S)
+
+    def _cut_off(self, iserver: StationServer) -> None:
+        """Cuts off clients that do not read what they asked for."""
+        for transport in list(iserver.asyncio_transports):
+            with contextlib.suppress(AttributeError):
+                if transport.get_write_buffer_size() > _UNREAD_BYTES:
+                    _log.warning("a client is cut off: it leaves more than %d bytes unread", _UNREAD_BYTES)
+                    transport.abort()
+
+
+def _try(listen: Endpoint) -> None:
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    socket.create_server((listen.host, listen.port), family=family).close()
+
+
+@contextlib.contextmanager
+def _address(listen: Endpoint) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # asyncio puts a sentence of its own in the place of the system's
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(
+            f"{WHERE}.listen: expected to listen on {listen}, found: {why}; is another server there, is the address "
+            "this PC's, and does a port below 1024 have CAP_NET_BIND_SERVICE?"
+        ) from error

@@ -1,0 +1,186 @@
+"""Sessions with bounds: what clients may make the server remember, and for how long."""
+
+import copy
+import datetime
+from typing import Any
+
+from asyncua import ua
+from asyncua.common.utils import ServiceError
+from asyncua.crypto.permission_rules import User
+from asyncua.server.internal_session import InternalSession, SessionState
+
+from goodpart_station.opcua.callers import NOBODY, called_by
+from goodpart_station.opcua.ownership import OwnSession, OwnSessions
+
+SESSIONS_MOST = 32
+"""One more ends the one that has been silent longest: a PLC gets in whatever others leave open."""
+
+CONNECTIONS_MOST = 64
+
+SUBSCRIPTIONS_MOST = 64
+"""Of all sessions together."""
+
+SESSION_SUBSCRIPTIONS_MOST = 8
+
+ITEMS_MOST = 256
+"""Monitored items of one subscription."""
+
+EVENT_ITEMS_MOST = 4
+"""Those of them that wait for events."""
+
+QUEUE_MOST = 256
+"""Notifications that wait in one monitored item."""
+
+EVENT_QUEUE_LEAST = 64
+"""Many clients ask for a queue of 1, which loses all but the last event of a publishing interval."""
+
+VALUE_QUEUE_MOST = 16
+
+UNACKNOWLEDGED_MOST = 16
+
+PUBLISHING_LEAST_MS = 50.0
+
+PUBLISHING_MOST_MS = 60_000.0
+
+NODES_MOST = 1000
+"""Nodes of one request."""
+
+SESSION_TIMEOUT_MOST_MS = 60_000.0
+
+_KEEP_ALIVE_MOST = 1000
+
+_LIFETIME_MOST = 3000
+
+_ACTIVATION_WITHIN_S = 10.0
+
+
+class Session(OwnSession):
+    """A session of a client."""
+
+    async def call(self, params: list[ua.CallMethodRequest]) -> list[ua.CallMethodResult]:
+        """Calls methods; they can ask who calls."""
+        _limit(params)
+        with called_by(self.user):
+            return await super().call(params)
+
+    async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
+        """Refuses: nothing of a station is written by clients."""
+        _limit(params.NodesToWrite)
+        return [ua.StatusCode(ua.StatusCodes.BadNotWritable) for _ in params.NodesToWrite]
+
+    async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
+        """Reads attributes: all values of one request are of one moment."""
+        _limit(params.NodesToRead)
+        return await super().read(params)
+
+    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        """Browses references."""
+        _limit(params.NodesToBrowse)
+        return await super().browse(params)
+
+    async def create_subscription(
+        self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
+    ) -> ua.CreateSubscriptionResult:
+        """Makes a subscription, unless the session has enough of them."""
+        own = [sub for sub in self.subscription_service.subscriptions.values() if sub.session_id == self.session_id]
+        if len(own) >= SESSION_SUBSCRIPTIONS_MOST:
+            raise ServiceError(ua.StatusCodes.BadTooManySubscriptions)
+        asked_ms = params.RequestedPublishingInterval
+        # NaN fits nowhere
+        asked_ms = asked_ms if asked_ms >= PUBLISHING_LEAST_MS else PUBLISHING_LEAST_MS
+        params.RequestedPublishingInterval = min(asked_ms, PUBLISHING_MOST_MS)
+        return await super().create_subscription(params, callback, request_callback)
+
+    async def create_monitored_items(
+        self, params: ua.CreateMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemCreateResult]:
+        """Makes monitored items with bounded queues."""
+        there = self._items(params.SubscriptionId)
+        events = sum(map(_waits_for_events, there))
+        for item in params.ItemsToCreate:
+            item.RequestedParameters.QueueSize = _queue(item.RequestedParameters.QueueSize, _is_event(item))
+            events += _is_event(item)
+        if len(there) + len(params.ItemsToCreate) > ITEMS_MOST or events > EVENT_ITEMS_MOST:
+            raise ServiceError(ua.StatusCodes.BadTooManyMonitoredItems)
+        return await super().create_monitored_items(params)
+
+    async def modify_monitored_items(
+        self, params: ua.ModifyMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemModifyResult]:
+        """Changes monitored items; asyncua itself would take any size of their queues."""
+        events = {item.monitored_item_id for item in self._items(params.SubscriptionId) if _waits_for_events(item)}
+        for item in params.ItemsToModify:
+            asked = item.RequestedParameters
+            asked.QueueSize = _queue(asked.QueueSize, item.MonitoredItemId in events)
+        return await super().modify_monitored_items(params)
+
+    def _items(self, subscription: int) -> list[Any]:
+        found = self.subscription_service.subscriptions.get(subscription)
+        if found is None or found.session_id != self.session_id:
+            raise ServiceError(ua.StatusCodes.BadSubscriptionIdInvalid)
+        # asyncua has no public list of them
+        return list(found.monitored_item_srv._monitored_items.values())
+
+
+class StationServer(OwnSessions):
+    """asyncua's server with the station's bounds."""
+
+    def __init__(self, user_manager: Any) -> None:
+        """Sets asyncua's own bounds.
+
+        Args:
+            user_manager: says whom a session belongs to.
+        """
+        super().__init__(user_manager=user_manager)
+        self.max_connections = CONNECTIONS_MOST
+        self.max_subscriptions = SUBSCRIPTIONS_MOST
+        self.max_session_timeout_ms = SESSION_TIMEOUT_MOST_MS
+        self.max_pending_activation_seconds = _ACTIVATION_WITHIN_S
+        self.max_unacked_messages_per_subscription = UNACKNOWLEDGED_MOST
+        self.max_monitored_item_queue_size = QUEUE_MOST
+        self.max_keep_alive_count = _KEEP_ALIVE_MOST
+        self.max_lifetime_count = _LIFETIME_MOST
+        self.allow_remote_admin = False
+
+    @property
+    def sessions(self) -> list[InternalSession]:
+        """Those of clients."""
+        return list(self._external_sessions.values())
+
+    def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> InternalSession:
+        """A new session; without a user until it is activated."""
+        return Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
+
+    async def end_silent(self) -> None:
+        """Ends sessions beyond the bound: those that were never activated first, then the longest silent ones."""
+        there = sorted(
+            self.sessions, key=lambda each: (each.state is SessionState.Activated, each._last_activity), reverse=True
+        )
+        for session in there[SESSIONS_MOST:]:
+            await session.close_session(True)
+
+    async def tell_time(self) -> None:
+        """Writes the time into the server's status."""
+        status = copy.copy(await self.server_status_node.read_value())
+        status.CurrentTime = datetime.datetime.now(datetime.timezone.utc)
+        await self.server_status_node.write_value(status)
+        await self.current_time_node.write_value(status.CurrentTime)
+
+
+def _is_event(item: ua.MonitoredItemCreateRequest) -> bool:
+    return bool(item.ItemToMonitor.AttributeId == ua.AttributeIds.EventNotifier)
+
+
+def _waits_for_events(item: Any) -> bool:
+    return bool(item.read_value_id.AttributeId == ua.AttributeIds.EventNotifier)
+
+
+def _queue(asked: int, is_event: bool) -> int:
+    if is_event:
+        return min(max(asked, EVENT_QUEUE_LEAST), QUEUE_MOST) if asked else QUEUE_MOST
+    return min(max(asked, 1), VALUE_QUEUE_MOST)
+
+
+def _limit(asked: Any) -> None:
+    if len(asked) > NODES_MOST:
+        raise ServiceError(ua.StatusCodes.BadTooManyOperations)
