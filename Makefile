@@ -8,7 +8,8 @@
 # make plc [PARTS=N]                          10,000 parts of a PLC over Modbus, one and twelve at a time (GOODPART_PEERS: docs/tests.md)
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make schedules [ARGS=...]                   100,000 schedules of a line: no part passes by another one's frame
-# make wheelhouse [PLATFORM=aarch64]          all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
+# make wheelhouse [PLATFORM=aarch64] [EXTRAS="genicam stream"]
+#                                             all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 # make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
@@ -65,7 +66,8 @@ schedules: $(VENV)/installed
 	$(BIN)/python tests/attacks/schedules.py $(ARGS)
 
 wheelhouse: $(SUPPLY)/installed
-	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM))
+	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM)) \
+		$(foreach extra,$(EXTRAS),--station-extra $(extra))
 
 install: $(VENV)/installed
 

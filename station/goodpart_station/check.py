@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -49,6 +49,19 @@ class Checked(Protocol):
         Raises:
             GoodpartError: the receiver cannot be reached.
         """
+
+
+@runtime_checkable
+class Stated(Protocol):
+    """A link that says what its clients would not accept."""
+
+    name: str
+
+    def faults(self) -> Sequence[str]:
+        """What is wrong, a line each."""
+
+    def warnings(self) -> Sequence[str]:
+        """What will be wrong soon, a line each."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,6 +179,10 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
     yield from _receivers(plugs)
     if alone:
         yield from _links(plugs)
+    for link in (*plugs.plc, *plugs.links):
+        if isinstance(link, Stated):
+            yield from (Finding(name=link.name, passed=False, detail=each) for each in link.faults())
+            yield from (Finding(name=link.name, passed=True, detail=each, warns=True) for each in link.warnings())
 
 
 def _source(plan: Plan, source: Source, *, alone: bool) -> Finding:

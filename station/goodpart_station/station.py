@@ -11,6 +11,8 @@ from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink, Watcher
+from goodpart_station.links.gpio import GpioLink
+from goodpart_station.links.gpio_table import consumer_of
 from goodpart_station.links.modbus import ModbusLink
 from goodpart_station.message import Messages, new_boot
 from goodpart_station.opcua.around import Around as OpcuaAround
@@ -87,6 +89,12 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     if config.modbus is not None:
         plc.append(ModbusLink(engine, config.modbus))
     sinks: list[Sink] = []
+    watchers: list[Watcher] = []
+    if config.gpio is not None:
+        # the first to start, to hear a result, and the last to be closed
+        outputs = GpioLink(engine, config.gpio, consumer=consumer_of(config.station.name))
+        sinks.append(outputs)
+        watchers.append(outputs)
     if (jsonl := config.jsonl) is not None:
         sinks.append(JsonlSink(jsonl.path, messages, max_bytes=jsonl.max_bytes, keep=jsonl.keep))
     ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
@@ -120,7 +128,6 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    watchers: list[Watcher] = []
     if config.opcua is not None:
         opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
         links.append(opcua)
@@ -144,6 +151,7 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
         store_of=_store_of(config),
         # with Modbus beside it, the PLC's numbers come from there
         takes_jobs=config.source.trigger is not TriggerKind.NONE and config.modbus is None,
+        triggered=config.source.trigger is not TriggerKind.NONE,
         hardware=config.source.trigger is TriggerKind.HARDWARE,
         ring=ring,
     )

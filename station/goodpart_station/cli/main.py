@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import goodpart_station
 from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
 from goodpart.cli.common import run as run_program
-from goodpart_station.cli import check, export, init, products, release, run, token
+from goodpart_station.cli import check, export, init, opcua, products, release, run, token
 
 COMMANDS: dict[str, Command] = {
     "init": init,
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add_commands(
         commands.add_parser("products", help=products.SUMMARY, description=products.SUMMARY), products.COMMANDS
     )
+    add_commands(commands.add_parser("opcua", help=opcua.SUMMARY, description=opcua.SUMMARY), opcua.COMMANDS)
     return parser
 
 

@@ -17,6 +17,7 @@ from goodpart_station.config.tables import (
     ReplayTable,
     StationTable,
 )
+from goodpart_station.links.gpio_table import GpioTable
 from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.page.options import PageTable
@@ -39,7 +40,7 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, opcua, jsonl, ring, mqtt, webhook, drift, page: its tables.
+        station, products, source, modbus, opcua, gpio, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
@@ -47,6 +48,7 @@ class Config:
     products: tuple[ProductTable, ...] = table("product")
     source: FolderTable | ReplayTable | GenicamTable | AravisTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
+    gpio: GpioTable | None = table("plc.gpio")
     opcua: OpcuaTable | None = table("plc.opcua")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
@@ -116,6 +118,7 @@ def read_config(file: Path, text: str | None = None, *, with_source: bool = True
     config = Config(places=places, **read_tables(Config, parsed(places), places, later=LATER))
     _check_products(config)
     _check_paths(config, with_source=with_source)
+    _check_pulse(config)
     if config.source.trigger is TriggerKind.NONE and config.modbus is not None:
         raise UsageError(
             f'{places.of("source", "trigger")}: trigger: expected "software" or "hardware" beside [plc.modbus], found '
@@ -164,6 +167,17 @@ def _check_paths(config: Config, *, with_source: bool) -> None:
         raise UsageError(
             f"{places.of('source', 'path')}: path: expected a folder at {path}, found {found_at(path)}; make it, or "
             f"correct the path"
+        )
+
+
+def _check_pulse(config: Config) -> None:
+    """Refuses pulses that the next part would always cut short."""
+    spacing_ms, gpio = config.source.min_spacing_ms, config.gpio
+    if gpio is not None and spacing_ms is not None and gpio.pulse_ms + gpio.gap_ms >= spacing_ms:
+        raise UsageError(
+            f"{config.places.of('plc.gpio', 'pulse_ms')}: pulse_ms: expected less than min_spacing_ms ({spacing_ms:g}) "
+            f"together with gap_ms ({gpio.gap_ms:g}), found {gpio.pulse_ms:g}; the next part would cut each pulse "
+            f"short: make it shorter"
         )
 
 

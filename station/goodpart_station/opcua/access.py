@@ -54,18 +54,17 @@ class Access:
         """Why clients would not accept the server's certificate: a line each, for `check`."""
         if self._identity is None:
             return ()
-        found = faults(self._identity.certificate, uri=self._uri, host=self._table.listen.host)
-        return [f"[{WHERE}] {each}" for each in found]
+        return list(faults(self._identity.certificate, uri=self._uri, host=self._table.listen.host))
 
     def warnings(self) -> Sequence[str]:
         """What will be wrong soon: a line each, for `check`."""
         found = None if self._identity is None else warning(self._identity.certificate)
-        return () if found is None else (f"[{WHERE}] {found}",)
+        return () if found is None else (found,)
 
     async def prepare(self, server: Server) -> None:
         """Sets what clients must show. Called before the server listens."""
         for each in (*self.faults(), *self.warnings()):
-            _log.warning("%s", each)
+            _log.warning("[%s] %s", WHERE, each)
         await asyncio.to_thread(self._read)
         # dates, and the client's URI; `TrustedPolicy` has looked at trust before
         server.iserver.certificate_validator = CertificateValidator(

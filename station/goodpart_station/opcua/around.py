@@ -23,6 +23,9 @@ class Shop(Protocol):
     def get(self, number: int) -> LiveInspector | None:
         """What judges a product, None while it is not loaded."""
 
+    def refresh(self) -> None:
+        """Has newly activated bundles loaded; the old ones judge meanwhile."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Around:
@@ -36,6 +39,7 @@ class Around:
         products: by number.
         store_of: opens the store of a product, by its number; it reads the disk.
         takes_jobs: whether OPC UA numbers the parts: the file has triggers, and no [plc.modbus].
+        triggered: whether parts are announced at all.
         hardware: whether the camera is fired by a wire.
         ring: None if the station keeps no frames.
     """
@@ -47,5 +51,6 @@ class Around:
     products: Shop
     store_of: Callable[[int], Store]
     takes_jobs: bool
+    triggered: bool = True
     hardware: bool = False
     ring: Ring | None = None
