@@ -6,7 +6,7 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
-from goodpart_station.config.cameras import GenicamTable
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.stream import StreamTable
 from goodpart_station.config.tables import FolderTable, ReplayTable
@@ -27,6 +27,7 @@ from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
 from goodpart_station.sinks.secrets import read_secret
+from goodpart_station.sources.aravis import aravis_source
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
@@ -154,15 +155,20 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
         store_of=_store_of(config),
         # with Modbus beside it, the PLC's numbers come from there
         takes_jobs=config.source.trigger is not TriggerKind.NONE and config.modbus is None,
+        triggered=config.source.trigger is not TriggerKind.NONE,
         hardware=config.source.trigger is TriggerKind.HARDWARE,
         ring=ring,
     )
 
 
-def source_of(table: FolderTable | ReplayTable | GenicamTable | StreamTable) -> Callable[[Wanted], Source]:
+def source_of(
+    table: FolderTable | ReplayTable | GenicamTable | AravisTable | StreamTable,
+) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
     if isinstance(table, StreamTable):
         return lambda wanted: StreamSource(_stream(table), wanted=wanted)
+    if isinstance(table, AravisTable):
+        return lambda wanted: aravis_source(table.device, table.setup)
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
             table.path,

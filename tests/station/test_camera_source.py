@@ -112,7 +112,7 @@ def test_the_rounding_of_a_register_is_not_told(caplog):
     ],
 )
 def test_a_camera_that_holds_another_value_is_not_taken(name, value, held, words):
-    device = SmallDevice()
+    device = SmallDevice(TriggerMode="On")
     device.rules[name] = lambda given: held
     settings = () if name in ("PixelFormat", "TriggerMode") else ((name, value),)
     assert f"camera Small SN1: {words}; give a value" in refused(device, setup_of(settings=settings))

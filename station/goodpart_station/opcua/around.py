@@ -39,6 +39,7 @@ class Around:
         products: by number.
         store_of: opens the store of a product, by its number; it reads the disk.
         takes_jobs: whether OPC UA numbers the parts: the file has triggers, and no [plc.modbus].
+        triggered: whether parts are announced at all.
         hardware: whether the camera is fired by a wire.
         ring: None if the station keeps no frames.
     """
@@ -50,5 +51,6 @@ class Around:
     products: Shop
     store_of: Callable[[int], Store]
     takes_jobs: bool
+    triggered: bool = True
     hardware: bool = False
     ring: Ring | None = None

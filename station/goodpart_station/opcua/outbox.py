@@ -55,6 +55,9 @@ class Outbox:
         """How many news the server's thread has not taken in time. Clients miss the events of them."""
         return self._box.dropped
 
+    def __len__(self) -> int:
+        return len(self._box)
+
     def start(self) -> None:
         """Nothing: the link has the thread."""
 

@@ -10,17 +10,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from asyncua import Server
+from asyncua import Server, ua
 
 from goodpart import UsageError
 from goodpart_station.opcua.access import Access
 from goodpart_station.opcua.around import Around
 from goodpart_station.opcua.guard import GuardedServer
+from goodpart_station.opcua.jobs import Jobs
 from goodpart_station.opcua.journal import Journal
+from goodpart_station.opcua.machine import StateMachine
 from goodpart_station.opcua.model import Model, Piece
-from goodpart_station.opcua.options import WHERE, OpcuaTable, application_uri
+from goodpart_station.opcua.options import NAMESPACE, WHERE, OpcuaTable, application_uri
 from goodpart_station.opcua.outbox import Outbox
+from goodpart_station.opcua.recipes import Recipes
+from goodpart_station.opcua.results import Results
 from goodpart_station.opcua.sessions import StationServer
+from goodpart_station.opcua.variables import Variables
 from goodpart_station.settings import Endpoint
 
 _log = logging.getLogger("goodpart_station.opcua")
@@ -33,9 +38,6 @@ _FOLLOW_S = 0.1
 _SECOND_S = 1.0
 
 _CLOSE_WITHIN_S = 0.9
-
-_UNREAD_BYTES = 1 << 22
-"""A client that leaves so much unread is cut off."""
 
 
 class OpcuaLink:
@@ -70,8 +72,16 @@ class OpcuaLink:
         return self._access.warnings()
 
     def pieces(self) -> Sequence[Piece]:
-        """What follows the station. A new piece is a line here."""
-        return ()
+        """What follows the station, in the order in which it is told. A new piece is a line here."""
+        jobs = Jobs(self._around)
+        return (
+            jobs,
+            Variables(jobs.record),
+            # who hears ResultReady may ask for the result at once
+            Results(self._around, jobs.record),
+            Recipes(self._around),
+            StateMachine(self._around, jobs.record),
+        )
 
     async def open(self) -> None:
         """Starts to serve.
@@ -106,56 +116,62 @@ class OpcuaLink:
         iserver = StationServer(self._access)
         server = GuardedServer(iserver, self._access.trust, self._access.journal)
         model, pieces = Model(server, self._around), self.pieces()
-        await self._build(server, model, pieces)
+        telling = asyncio.Lock()
+
+        async def take_in() -> None:
+            """One at a time: methods of clients ask for it as well."""
+            if not self.outbox:
+                return
+            async with telling:
+                for news in self.outbox.take_in():
+                    for piece in pieces:
+                        await piece.tell(news)
+
+        model.take_in = take_in
+        await self._build(server, iserver, model, pieces)
         with _address(self._table.listen):
             await server.start()
         _log.info("serves OPC UA on %s", self._table.listen)
         self._opened.set_result(None)
         try:
-            await self._follow(server, iserver, pieces)
+            await self._follow(server, iserver, model, pieces)
         finally:
             await server.stop()
 
-    async def _build(self, server: Server, model: Model, pieces: Sequence[Piece]) -> None:
+    async def _build(self, server: Server, iserver: StationServer, model: Model, pieces: Sequence[Piece]) -> None:
+        server.application_type = ua.ApplicationType.Server
+        server.product_uri, server.manufacturer_name = NAMESPACE, "goodpart"
+        server.set_server_name(f"goodpart {self._around.station}")
         await server.init()
+        await iserver.tell_bounds()
         # its clock would let the end wait for a second
         server.disable_clock()
         server.set_endpoint(f"opc.tcp://{self._table.listen}/")
-        server.set_server_name(f"goodpart {self._around.station}")
         await server.set_application_uri(application_uri(self._around.station))
         await self._access.prepare(server)
         await model.build()
         for piece in pieces:
             await piece.build(model)
 
-    async def _follow(self, server: Server, iserver: StationServer, pieces: Sequence[Piece]) -> None:
+    async def _follow(self, server: Server, iserver: StationServer, model: Model, pieces: Sequence[Piece]) -> None:
         """Tells the pieces what happens, until the link closes."""
         follow_s = second_s = time.monotonic()
         while not self._is_ending:
-            for news in self.outbox.take_in():
-                for piece in pieces:
-                    await piece.tell(news)
+            await model.take_in()
             now_s = time.monotonic()
             if now_s >= follow_s:
                 follow_s = now_s + _FOLLOW_S
+                # the state first: what happened before it is then among the news
                 status = self._around.line.status()
+                await model.take_in()
                 for piece in pieces:
                     await piece.follow(status)
-                self._cut_off(iserver)
             if now_s >= second_s:
                 second_s = now_s + _SECOND_S
                 await self._access.refresh(server)
                 await iserver.end_silent()
                 await iserver.tell_time()
             await asyncio.sleep(_POLL_S)
-
-    def _cut_off(self, iserver: StationServer) -> None:
-        """Cuts off clients that do not read what they asked for."""
-        for transport in list(iserver.asyncio_transports):
-            with contextlib.suppress(AttributeError):
-                if transport.get_write_buffer_size() > _UNREAD_BYTES:
-                    _log.warning("a client is cut off: it leaves more than %d bytes unread", _UNREAD_BYTES)
-                    transport.abort()
 
 
 def _try(listen: Endpoint) -> None:

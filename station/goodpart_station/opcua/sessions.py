@@ -4,7 +4,7 @@ import copy
 import datetime
 from typing import Any
 
-from asyncua import ua
+from asyncua import Node, ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_session import InternalSession, SessionState
@@ -44,6 +44,17 @@ PUBLISHING_MOST_MS = 60_000.0
 
 NODES_MOST = 1000
 """Nodes of one request."""
+
+_LIMITS = "Server_ServerCapabilities_OperationLimits"
+
+_TOLD = (
+    "MaxNodesPerRead",
+    "MaxNodesPerWrite",
+    "MaxNodesPerMethodCall",
+    "MaxNodesPerBrowse",
+    "MaxNodesPerRegisterNodes",
+    "MaxNodesPerTranslateBrowsePathsToNodeIds",
+)
 
 SESSION_TIMEOUT_MOST_MS = 60_000.0
 
@@ -158,6 +169,12 @@ class StationServer(OwnSessions):
         )
         for session in there[SESSIONS_MOST:]:
             await session.close_session(True)
+
+    async def tell_bounds(self) -> None:
+        """Writes into the server's capabilities how much a request may ask for: clients split theirs by that."""
+        for name in _TOLD:
+            node = Node(self.isession, ua.NodeId(getattr(ua.ObjectIds, f"{_LIMITS}_{name}")))
+            await node.write_value(NODES_MOST, ua.VariantType.UInt32)
 
     async def tell_time(self) -> None:
         """Writes the time into the server's status."""

@@ -18,6 +18,7 @@ _IDS = {
 """Ids that add nothing to their base type: data type and binary encoding."""
 
 _RECIPE_EXTERNAL, _RECIPE_INTERNAL, _CONFIGURATION = (number for number, _ in _IDS.values())
+_SYSTEM_STATE = 3024
 _PRODUCT, _PART, _TIMES, _RESULT, _MEAS, _JOB, _RESULT_ID = 3003, 3004, 3005, 3006, 3015, 3016, 3021
 
 _HASHED_BY = "SHA-256"
@@ -68,7 +69,15 @@ class Shapes:
 
     def job_id(self, record: Record) -> Any:
         """What the job is called."""
-        return self._make(_JOB, Id=record.job_id)
+        return self.job(record.job_id)
+
+    def job(self, name: str) -> Any:
+        """What a job is called; "" for none."""
+        return self._make(_JOB, Id=name)
+
+    def system_state(self, state: int, why: str) -> Any:
+        """What the station's time is used for, and why."""
+        return self._make(_SYSTEM_STATE, State=ua.SystemStateDataType(state), StateDescription=why)
 
     def meas_id(self, record: Record) -> Any:
         """What the client called the measurement."""

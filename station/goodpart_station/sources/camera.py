@@ -27,6 +27,9 @@ TRIGGER_SOFTWARE = "TriggerSoftware"
 _LEAST_POLL_S = 0.001
 """The shortest wait for a frame: a shorter one keeps a core busy."""
 
+_MOST_LEFT = 64
+"""More frames than a camera and its library keep."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -176,7 +179,8 @@ class _Stream:
         poll_s = min(POLL_S, max(within_s / 4, _LEAST_POLL_S))
         while True:
             began_ns = time.monotonic_ns()
-            if (frame := self.next(0)) is None:
+            frame = None if free else self.next(0)
+            if frame is None:
                 self._empty_ns = began_ns
                 frame = self.next(poll_s)
             if frame is not None and frame.at_ns - self._empty_ns > within_s * 1e9:
@@ -191,13 +195,18 @@ class _Stream:
 
     def forget(self) -> None:
         """Throws away the frames that are there already."""
-        self._empty_ns = time.monotonic_ns()
-        while self.device.fetch(0) is not None:
-            self._empty_ns = time.monotonic_ns()
+        # a camera that runs free may bring the next one sooner than this one is thrown away
+        for _ in range(_MOST_LEFT):
+            began_ns = time.monotonic_ns()
+            if self.device.fetch(0) is None:
+                self._empty_ns = began_ns
+                return
 
     def there(self, *, asked_by: int) -> Iterator[Frame]:
         """The frames that are there already."""
-        while (frame := self.next(0, asked_by=asked_by)) is not None:
+        for _ in range(_MOST_LEFT):
+            if (frame := self.next(0, asked_by=asked_by)) is None:
+                return
             yield frame
 
     def next(self, timeout_s: float, *, asked_by: int | None = None) -> Frame | None:

@@ -141,7 +141,7 @@ async function obey(asked) {
     try {
       answer = await obey(JSON.parse(line));
     } catch (error) {
-      answer = { error: String(error.message).split("\n")[0] };
+      answer = { error: String(error.message).replace(/\s+/g, " ") };
     }
     process.stdout.write(JSON.stringify(answer) + "\n");
   }
