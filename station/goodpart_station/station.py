@@ -6,7 +6,7 @@ from pathlib import Path
 
 from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
-from goodpart_station.config.cameras import GenicamTable
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.config import Config
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
@@ -25,6 +25,7 @@ from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
+from goodpart_station.sources.aravis import aravis_source
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
@@ -156,8 +157,10 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
     )
 
 
-def source_of(table: FolderTable | ReplayTable | GenicamTable) -> Callable[[Wanted], Source]:
+def source_of(table: FolderTable | ReplayTable | GenicamTable | AravisTable) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
+    if isinstance(table, AravisTable):
+        return lambda wanted: aravis_source(table.device, table.setup)
     if isinstance(table, ReplayTable):
         return lambda wanted: ReplaySource(
             table.path,

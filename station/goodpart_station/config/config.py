@@ -7,7 +7,7 @@ from pathlib import Path
 from goodpart._host.toml_tables import Places, parsed, read_text
 from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
-from goodpart_station.config.cameras import GenicamTable
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.reading import read_tables, table
 from goodpart_station.config.tables import (
     DEFAULT_AFTER_MS,
@@ -29,7 +29,7 @@ _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
 
 LATER = {
-    **{f"source {kind}": "this version has those alone" for kind in ("aravis", "stream")},
+    "source stream": "this version has those alone",
 }
 """Tables and kinds of sources that later versions have, and what this one has."""
 
@@ -46,7 +46,7 @@ class Config:
     places: Places
     station: StationTable = table("station")
     products: tuple[ProductTable, ...] = table("product")
-    source: FolderTable | ReplayTable | GenicamTable = table("source")
+    source: FolderTable | ReplayTable | GenicamTable | AravisTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     gpio: GpioTable | None = table("plc.gpio")
     opcua: OpcuaTable | None = table("plc.opcua")
