@@ -10,6 +10,7 @@ from asyncua import Client, ua
 
 from goodpart import read_bundle
 from goodpart_station.codes import Reason, State
+from goodpart_station.opcua import server
 from goodpart_station.opcua.given import Error, error_of
 from goodpart_station.opcua.options import NAMESPACE
 from goodpart_station.ring.config import RingConfig
@@ -67,6 +68,15 @@ def test_a_result_is_found_by_the_id_of_its_event(there):
     boxes = [[box.y_px, box.x_px, box.height_px, box.width_px] for box in found.regions]
     assert boxes and regions["dimensions"] == [len(boxes), 4]
     assert regions["value"] == [edge for box in boxes for edge in box]
+
+
+def test_a_result_is_there_before_its_event_is_sent(there, monkeypatch):
+    monkeypatch.setattr(server, "_POLL_S", 1.0)
+    seq = there.engine.trigger(None)
+    there.site.picture(4)
+    there.site.records.next()
+    assert there.by_id(f"{there.site.boot}-{seq}")[2] == DONE
+    assert there.client.event("ResultReadyEventType")["JobId"]["id"] == str(seq)
 
 
 def test_the_components_of_a_result_are_its_fields(there):
