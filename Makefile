@@ -6,9 +6,11 @@
 # make kills                                  500 kills at random moments of build, sign and store, 200 with two products
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make plc [PARTS=N]                          10,000 parts of a PLC over Modbus, one and twelve at a time (GOODPART_PEERS: docs/tests.md)
+# make camera [PARTS=N]                       10,000 parts in front of a camera that misses triggers: none gets another one's verdict
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make schedules [ARGS=...]                   100,000 schedules of a line: no part passes by another one's frame
-# make wheelhouse [PLATFORM=aarch64]          all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
+# make wheelhouse [PLATFORM=aarch64] [EXTRAS="genicam stream"]
+#                                             all that an air-gapped PC needs, like this one or ARM64, in wheelhouse/
 #
 # All make .venv on first use and need only Python 3.11 to 3.13, make and a C++ compiler (hnswlib comes as source).
 # make wheelhouse makes .venv-supply instead, with the runtime alone, and takes Python 3.10 too, like the runtime.
@@ -21,7 +23,7 @@ SUPPLY := $(VENV)-supply
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test tests check fuzz kills soak plc frames schedules wheelhouse docs install clean
+.PHONY: demo test tests check fuzz kills soak plc camera frames schedules wheelhouse docs install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -57,6 +59,9 @@ soak: $(VENV)/installed
 plc: $(VENV)/installed
 	GOODPART_PARTS=$(or $(PARTS),10000) $(BIN)/python -m pytest -s --no-skips tests/station/test_modbus_peers.py $(ARGS)
 
+camera: $(VENV)/installed
+	GOODPART_PARTS=$(or $(PARTS),10000) $(BIN)/python -m pytest -s tests/station/test_camera_parts.py $(ARGS)
+
 frames: $(VENV)/installed
 	GOODPART_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/python -m pytest tests/runtime/test_any_frame.py \
 		--hypothesis-seed=$(or $(SEED),0) --hypothesis-show-statistics $(ARGS)
@@ -65,7 +70,8 @@ schedules: $(VENV)/installed
 	$(BIN)/python tests/attacks/schedules.py $(ARGS)
 
 wheelhouse: $(SUPPLY)/installed
-	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM))
+	$(SUPPLY)/bin/python supply/wheelhouse.py wheelhouse $(if $(PLATFORM),--platform $(PLATFORM)) \
+		$(foreach extra,$(EXTRAS),--station-extra $(extra))
 
 install: $(VENV)/installed
 
@@ -78,7 +84,7 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	$(BIN)/pip install --quiet --no-compile torch==2.13.0 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet --no-compile torchvision==0.28.0 \
 		--editable ./runtime --editable ./export --editable ./bank_builder \
-		--editable "./station[modbus,mqtt,web]" --group dev --group supply --group docs
+		--editable "./station[modbus,mqtt,web,opcua,gpio,stream,genicam]" --group dev --group supply --group docs
 	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 

@@ -12,7 +12,10 @@ from goodpart.errors import UsageError
 CONCLUDED = {"hnswlib": "Apache-2.0"}
 """Licences (SPDX) of packages whose metadata names none, read from the licence file in their wheel."""
 
-_TEXT = re.compile(r"(^|/)(licen[cs]e|copying|notice|thirdpartynotices)[^/]*$|\.dist-info/licenses/", re.IGNORECASE)
+_TEXT = re.compile(
+    r"(^|/)(licen[cs]e|copying|notice|thirdpartynotices)[^/]*$|(^|/)licen[cs]es/[^/]+$|\.dist-info/licenses/",
+    re.IGNORECASE,
+)
 _UNKNOWN = "UNKNOWN"
 
 _HEAD = """\

@@ -30,7 +30,7 @@ from goodpart._host.atomic import staged_folder
 from goodpart.cli.common import add_common_options, run
 from goodpart.errors import UsageError
 from papers import Wheel, write_licences, write_sbom
-from target import MACHINES, Target
+from target import MACHINES, STATION_PYTHON, Target
 
 ROOT = Path(__file__).resolve().parents[1]
 SUMS = "SHA256SUMS"
@@ -38,7 +38,9 @@ OWN_FILES = re.compile(
     rf"install\.sh|requirements(-slim|-station)?\.txt|built-for|sbom\.cdx\.json|LICENSES\.md|{SUMS}|wheels/[^/]+\.whl|licenses/.+"
 )
 EXTRAS = "images,signing"
-STATION_EXTRAS = "modbus,mqtt,web"
+STATION_EXTRAS = "modbus,mqtt,web,opcua,gpio"
+ASKED_EXTRAS = ("stream", "genicam")
+"""Extras of the station that come only when they are asked for, because of their licences (docs/wheelhouse.md)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,18 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=platform.machine(),
         help="what `uname -m` prints on these PCs, which have the Python version of this one (default: %(default)s)",
     )
+    parser.add_argument(
+        "--station-extra",
+        action="append",
+        choices=ASKED_EXTRAS,
+        default=[],
+        metavar="EXTRA",
+        help=f"another extra of goodpart-station ({', '.join(ASKED_EXTRAS)}): read its licence first; repeatable",
+    )
     add_common_options(parser)
     return run(_make, parser, argv)
 
 
 def _make(options: argparse.Namespace) -> int:
     target = Target(options.platform)
+    extras = _station_extras(target, options.station_extra)
     with staged_folder(options.out, force=True, mark=SUMS, own=OWN_FILES) as staging:
         # inside the staged folder, so that it is removed with it whatever happens
         scratch = staging / "scratch"
         scratch.mkdir()
         environment = {**os.environ, "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": _commit_time()}
-        _collect(target, staging / "wheels", scratch, environment)
+        _collect(target, staging / "wheels", scratch, environment, extras)
 
         _say("resolve: versions and sha256 of what each kind of PC installs")
         wheels = _resolve(target, staging, [f"goodpart[{EXTRAS}]"], "requirements.txt", scratch)
@@ -70,7 +81,7 @@ def _make(options: argparse.Namespace) -> int:
         everything = "requirements.txt"
         if target.has_station:
             everything = "requirements-station.txt"
-            wanted = [f"goodpart[{EXTRAS}]", f"goodpart-station[{STATION_EXTRAS}]"]
+            wanted = [f"goodpart[{EXTRAS}]", f"goodpart-station[{extras}]"]
             wheels = _resolve(target, staging, wanted, everything, scratch)
         (staging / "built-for").write_text(_built_for(target, wheels), encoding="ascii")
         shutil.copy(ROOT / "supply" / "install.sh", staging)
@@ -88,7 +99,21 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[str, str]) -> None:
+def _station_extras(target: Target, asked: Sequence[str]) -> str:
+    """What the station brings along.
+
+    Raises:
+        UsageError: an extra is asked for, and there is no station for this Python.
+    """
+    if asked and not target.has_station:
+        raise UsageError(
+            f"--station-extra {asked[0]}: expected Python 3.{STATION_PYTHON[1]} or later, which the station needs, "
+            f"found {target.python}; make the wheelhouse with a later one"
+        )
+    return ",".join((STATION_EXTRAS, *dict.fromkeys(asked)))
+
+
+def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[str, str], station_extras: str) -> None:
     """Compiles hnswlib for any machine of the target's kind, builds our own wheels, and fetches all others."""
     portable = target.compiler(environment)
     _say(f"compile: hnswlib for any {target.machine}, half a minute")
@@ -104,7 +129,7 @@ def _collect(target: Target, wheels: Path, scratch: Path, environment: Mapping[s
     _say("fetch: wheels of goodpart, its dependencies and its extras")
     own = [("runtime", "goodpart-*.whl", EXTRAS)]
     if target.has_station:
-        own.append(("station", "goodpart_station-*.whl", STATION_EXTRAS))
+        own.append(("station", "goodpart_station-*.whl", station_extras))
     _pip(
         *("wheel", "--no-deps", f"--wheel-dir={compiled}"),
         *(str(ROOT / folder) for folder, _, _ in own),

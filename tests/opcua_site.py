@@ -32,6 +32,8 @@ def free_port() -> int:
 class OpcuaSite(Site):
     """A station that judges with the small bundle, with a camera in the test's hands and an OPC UA server."""
 
+    ring = None
+
     def __init__(
         self, folder: Path, *, trigger: TriggerKind = TriggerKind.SOFTWARE, products: int = 1, **rules: object
     ):
@@ -56,6 +58,7 @@ class OpcuaSite(Site):
             store_of=self.stores.__getitem__,
             takes_jobs=self.rules.trigger is not TriggerKind.NONE,
             triggered=self.rules.trigger is not TriggerKind.NONE,
+            ring=self.ring,
             hardware=self.rules.trigger is TriggerKind.HARDWARE,
         )
         self.link = make_opcua(OpcuaTable(listen=Endpoint("127.0.0.1", self.port)), around)

@@ -1,6 +1,7 @@
 """Check: tries, before parts do, everything that a station needs. Each finding says pass, warn or fail, and why."""
 
 import asyncio
+import contextlib
 import dataclasses
 import ipaddress
 import os
@@ -13,12 +14,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from goodpart import GoodpartError, Inspector, TrialLimits, UsageError
+from goodpart import Bundle, GoodpartError, Inspector, TrialLimits, UsageError
 from goodpart.store.trial import try_bundle
 from goodpart_station.clock import is_synced
 from goodpart_station.line import Link
 from goodpart_station.products import ProductFacts
 from goodpart_station.running import Plan, Plugs, held_alone, put_together
+from goodpart_station.sources.source import Compared, Source
 
 _TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
@@ -173,10 +175,7 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
     except GoodpartError as error:
         yield Finding(name="links", passed=False, detail=str(error))
         return
-    try:
-        yield Finding(name="source", passed=True, detail=engine.source.check())
-    except GoodpartError as error:
-        yield Finding(name="source", passed=False, detail=str(error))
+    yield _source(plan, engine.source, alone=alone)
     yield from _receivers(plugs)
     if alone:
         yield from _links(plugs)
@@ -184,6 +183,27 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
         if isinstance(link, Stated):
             yield from (Finding(name=link.name, passed=False, detail=each) for each in link.faults())
             yield from (Finding(name=link.name, passed=True, detail=each, warns=True) for each in link.warnings())
+
+
+def _source(plan: Plan, source: Source, *, alone: bool) -> Finding:
+    try:
+        if not isinstance(source, Compared):
+            return Finding(name="source", passed=True, detail=source.check())
+        if not alone:
+            return Finding(name="source", passed=True, detail="not tried: the station that runs has it")
+        return Finding(name="source", passed=True, detail=source.check_against(_bundles(plan)))
+    except GoodpartError as error:
+        return Finding(name="source", passed=False, detail=str(error))
+
+
+def _bundles(plan: Plan) -> dict[str, Bundle]:
+    """The bundle of each product that has one; what is wrong with the others is told elsewhere."""
+    found = {}
+    for product in plan.products:
+        with contextlib.suppress(GoodpartError):
+            store = plan.store_of(product.number)
+            found[f"product {product.number} ({product.name})"] = store.read(store.active())
+    return found
 
 
 def _receivers(plugs: Plugs) -> Iterator[Finding]:

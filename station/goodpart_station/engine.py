@@ -165,6 +165,10 @@ class Engine:
         """The source gives no frames any more."""
         self._step(lambda now_ns: self._conductor.source_lost(why, now_ns))
 
+    def outputs(self, why: str) -> None:
+        """Outputs of this PC cannot be switched, for this reason; "" says that they can again."""
+        self._step(lambda now_ns: self._conductor.outputs(why, now_ns))
+
     def frame(self, frame: Frame) -> bool:
         """The source has a frame; returns whether the judge has got it."""
 

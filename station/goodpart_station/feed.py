@@ -6,7 +6,7 @@ from typing import Protocol
 
 from goodpart_station.life import Life
 from goodpart_station.part import Frame
-from goodpart_station.sources.source import Source, SourceLostError, pause
+from goodpart_station.sources.source import Opening, Source, SourceLostError, pause
 
 SOURCE = "source"
 """The name of the thread among those that must show life."""
@@ -78,6 +78,8 @@ class Feed:
                 self._life.beat(SOURCE)
                 if self._station.is_over():
                     return
+                if isinstance(frame, Opening):
+                    continue
                 self._tell_ready()
                 if frame is not None and not self._station.frame(frame):
                     self._source.done(frame)

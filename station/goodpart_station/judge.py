@@ -12,6 +12,7 @@ from goodpart_station.codes import Reason
 from goodpart_station.conductor.effects import Judgement
 from goodpart_station.part import Frame, Part
 from goodpart_station.products import Products
+from goodpart_station.sources.pixels import misfit
 
 _NO_SIGNAL = "no signal"
 """How the runtime's reasons begin where there is nothing in the frame."""
@@ -52,6 +53,10 @@ class Judge:
             return _refused(Reason.PRODUCT_NOT_READY, why, ms)
         # read once: a refresh may change it at any moment
         inspector = live.inspector
+        checks = inspector.bundle.manifest.checks
+        unfit = misfit(frame, inspector.backbone.spec.frame, None if checks is None else checks.size)
+        if unfit is not None:
+            return _refused(Reason.FRAME_REFUSED, unfit, ms)
         try:
             self._pass_over(inspector, passed)
             inspection = self._inspect(inspector, frame)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from goodpart import Inspection
+from goodpart.facts.spec import Channels
 from goodpart_station.codes import Bits, PartVerdict, Reason, State
 
 
@@ -21,6 +22,10 @@ class Frame:
         complete: whether the camera says that all of it has arrived.
         name: of the file that it came from, or None.
         unreadable: why there are no pixels (`pixels` is then empty), or None.
+        channels: what a camera says that the pixels are. Its frames must be as the bundle declares, and of the very
+            size of the good images. None: a file, which was read as the bundle declares.
+        asked_by: `Part.seq` of the part whose software trigger the frame followed, 0 if it followed none; None if the
+            source cannot tell.
     """
 
     pixels: npt.NDArray[Any]
@@ -29,6 +34,8 @@ class Frame:
     complete: bool = True
     name: str | None = None
     unreadable: str | None = None
+    channels: Channels | None = None
+    asked_by: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

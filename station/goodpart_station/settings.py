@@ -156,6 +156,16 @@ def _addresses(value: object) -> tuple[str, ...] | None:
     return None if None in found else tuple(each for each in found if each is not None)
 
 
+def _features(value: object) -> tuple[tuple[str, bool | int | float | str], ...] | None:
+    if not isinstance(value, dict) or not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in value):
+        return None
+    for each in value.values():
+        fits = math.isfinite(each) if isinstance(each, int | float) else _text(each) is not None
+        if not fits:
+            return None
+    return tuple(value.items())
+
+
 TRUTH = Kind("true or false", lambda value: value if isinstance(value, bool) else None)
 TEXT = Kind("a text", _text)
 NAME = Kind("1 to 64 letters, digits, dots, hyphens and underscores", _name)
@@ -164,6 +174,7 @@ PATH = Kind("a path", lambda value: None if _text(value) is None else Path(str(v
 """A relative path is meant from the folder of the file; the reader makes it so."""
 ENDPOINT = Kind('the IP address of one network interface, and a port, such as "127.0.0.1:502"', _endpoint)
 ADDRESSES = Kind('a list of IP addresses such as ["192.168.10.1"]', _addresses)
+FEATURES = Kind("a table of a camera's features, each with a number, a text, true or false", _features)
 
 _OF_TYPE: dict[type, Kind] = {
     bool: TRUTH,

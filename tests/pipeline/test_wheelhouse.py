@@ -22,7 +22,7 @@ from small_parts import draw_defect, draw_good
 from wheelhouses import ROOT, SCRIPT, wheelhouse_for
 
 FIXTURES = ROOT / "tests" / "fixtures"
-STATION = {"pymodbus", "paho-mqtt", "starlette", "uvicorn", "prometheus_client"}
+STATION = {"pymodbus", "paho-mqtt", "starlette", "uvicorn", "prometheus_client", "asyncua", "gpiod"}
 SLIM = {"flatbuffers", "goodpart", "hnswlib", "numpy", "onnxruntime", "packaging", "pip", "protobuf"}
 
 pytestmark = pytest.mark.install
@@ -129,7 +129,7 @@ def test_the_station_starts_without_a_network(wheelhouse, no_network, tmp_path):
     shown = offline(programs / "goodpart-station", "--help")
     assert shown.returncode == 0, shown.stderr
     # every link and sink finds its library
-    imports = "import pymodbus, paho.mqtt, starlette, uvicorn, prometheus_client, cv2, cryptography"
+    imports = "import pymodbus, paho.mqtt, starlette, uvicorn, prometheus_client, asyncua, gpiod, cv2, cryptography"
     assert offline(programs / "python", "-c", imports).returncode == 0
 
 

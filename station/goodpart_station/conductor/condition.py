@@ -11,6 +11,7 @@ class Fault(enum.Enum):
     SOURCE = enum.auto()
     PRODUCT = enum.auto()
     LATE = enum.auto()
+    OUTPUTS = enum.auto()
 
 
 class Condition:
@@ -24,6 +25,7 @@ class Condition:
         wanted: the number of the product that is being prepared, 0 for none.
         product_why: why there is no product, or "".
         step_why: why the counting cannot be trusted, or None while it can.
+        outputs_why: why outputs cannot be switched, or "".
         faults: what is wrong, in words.
     """
 
@@ -35,6 +37,7 @@ class Condition:
         self.wanted = 0
         self.product_why = ""
         self.step_why: str | None = None
+        self.outputs_why = ""
         self.faults: dict[Fault, str] = {}
         self._failed = 0
 
@@ -112,7 +115,7 @@ class Condition:
             self.product_why = self.faults[Fault.PRODUCT] = why
 
     def reset(self) -> int:
-        """Ends halt and faults.
+        """Ends halt and faults, but for outputs that still cannot be switched.
 
         Returns:
             the number of a product that must be loaded once more, 0 for none.
@@ -120,4 +123,6 @@ class Condition:
         again = self._failed if Fault.PRODUCT in self.faults and not self.wanted else 0
         self.halted = False
         self.faults.clear()
+        if self.outputs_why:
+            self.faults[Fault.OUTPUTS] = self.outputs_why
         return again

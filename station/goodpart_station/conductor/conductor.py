@@ -81,6 +81,17 @@ class Conductor:
         self._flow.source_lost(why)
         return self._done()
 
+    def outputs(self, why: str, now_ns: int) -> tuple[Effect, ...]:
+        """Outputs of this PC cannot be switched, for this reason: FAULT. "" says that they can again."""
+        self._begin(now_ns)
+        self._condition.outputs_why = why
+        if why:
+            self._condition.faults[Fault.OUTPUTS] = why
+            self._flow.give_up(why)
+        elif self._rules.auto_reset:
+            self._condition.faults.pop(Fault.OUTPUTS, None)
+        return self._done()
+
     def product_ready(self, number: int, now_ns: int) -> tuple[Effect, ...]:
         """A product is loaded. It is judged from now on, unless another one was asked for in the meantime."""
         self._begin(now_ns)

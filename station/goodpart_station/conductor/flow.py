@@ -100,6 +100,11 @@ class Flow:
             if hand.frame is None:
                 self._add(self.answers.refuse(hand, Reason.NOT_READY, why, at_ns=self._now_ns))
 
+    def give_up(self, why: str) -> None:
+        """No part that is in hand can pass any more."""
+        for hand in self._hands.open():
+            self._add(self.answers.refuse(hand, Reason.NOT_READY, why, at_ns=self._now_ns))
+
     def forgive(self) -> None:
         """Earlier TIMEOUTs do not count any more."""
         self.answers.late_in_a_row = 0

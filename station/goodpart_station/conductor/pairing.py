@@ -180,6 +180,8 @@ class ByExposure:
             return Doubt("a frame that no exposure asked for")
         if frame.at_ns < part.triggered_ns:
             return Doubt("a frame that is older than the exposure")
+        if frame.asked_by not in (None, part.seq):
+            return Doubt("a frame of another exposure")
         self._part = None
         return Pair(part, frame)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from goodpart._host.toml_tables import Places, parsed, read_text
 from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
+from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.reading import read_tables, table
+from goodpart_station.config.stream import StreamTable
 from goodpart_station.config.tables import (
     DEFAULT_AFTER_MS,
     FolderTable,
@@ -16,19 +18,16 @@ from goodpart_station.config.tables import (
     ReplayTable,
     StationTable,
 )
+from goodpart_station.links.gpio_table import GpioTable
 from goodpart_station.links.modbus import ModbusTable
 from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.page.options import PageTable
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.sinks.settings import DriftSettings, MqttSettings, WebhookSettings
+from goodpart_station.sources.genicam import refuse_producer
 
 _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
-
-LATER = {
-    **{f"source {kind}": "this version has folder and replay" for kind in ("genicam", "aravis", "stream")},
-}
-"""Tables and kinds of sources that later versions have, and what this one has."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,14 +36,15 @@ class Config:
 
     Attributes:
         places: the file, and where things stand in it.
-        station, products, source, modbus, opcua, jsonl, ring, mqtt, webhook, drift, page: its tables.
+        station, products, source, modbus, opcua, gpio, jsonl, ring, mqtt, webhook, drift, page: its tables.
     """
 
     places: Places
     station: StationTable = table("station")
     products: tuple[ProductTable, ...] = table("product")
-    source: FolderTable | ReplayTable = table("source")
+    source: FolderTable | ReplayTable | GenicamTable | AravisTable | StreamTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
+    gpio: GpioTable | None = table("plc.gpio")
     opcua: OpcuaTable | None = table("plc.opcua")
     jsonl: JsonlTable | None = table("sink.jsonl")
     ring: RingConfig | None = table("ring")
@@ -111,9 +111,10 @@ def read_config(file: Path, text: str | None = None, *, with_source: bool = True
             together.
     """
     places = Places(file=file, text=read_text(file, what="a station's file") if text is None else text)
-    config = Config(places=places, **read_tables(Config, parsed(places), places, later=LATER))
+    config = Config(places=places, **read_tables(Config, parsed(places), places, later={}))
     _check_products(config)
     _check_paths(config, with_source=with_source)
+    _check_pulse(config)
     if config.source.trigger is TriggerKind.NONE and config.modbus is not None:
         raise UsageError(
             f'{places.of("source", "trigger")}: trigger: expected "software" or "hardware" beside [plc.modbus], found '
@@ -152,11 +153,27 @@ def _check_paths(config: Config, *, with_source: bool) -> None:
             f"{places.of('station', 'public_key')}: public_key: expected a file at {key}, found {found_at(key)}; "
             f"correct the path"
         )
+    if with_source and isinstance(config.source, GenicamTable):
+        try:
+            refuse_producer(config.source.producer)
+        except UsageError as error:
+            raise UsageError(f"{places.of('source', 'producer')}: {error}") from error
     path = getattr(config.source, "path", None)
     if with_source and path is not None and not path.is_dir():
         raise UsageError(
             f"{places.of('source', 'path')}: path: expected a folder at {path}, found {found_at(path)}; make it, or "
             f"correct the path"
+        )
+
+
+def _check_pulse(config: Config) -> None:
+    """Refuses pulses that the next part would always cut short."""
+    spacing_ms, gpio = config.source.min_spacing_ms, config.gpio
+    if gpio is not None and spacing_ms is not None and gpio.pulse_ms + gpio.gap_ms >= spacing_ms:
+        raise UsageError(
+            f"{config.places.of('plc.gpio', 'pulse_ms')}: pulse_ms: expected less than min_spacing_ms ({spacing_ms:g}) "
+            f"together with gap_ms ({gpio.gap_ms:g}), found {gpio.pulse_ms:g}; the next part would cut each pulse "
+            f"short: make it shorter"
         )
 
 

@@ -196,11 +196,11 @@ class StateMachine:
             await self._model.node("SystemState").write_value(self._shapes.system_state(int(found[0]), found[1]))
 
     async def _tell_recipe(self, status: Status) -> None:
-        """RecipePrepared, when another bundle judges."""
+        """RecipePrepared, when another bundle judges, or somebody has asked for the one that does."""
         found = (status.product, status.bundle)
-        if found == self._recipe:
+        if found == self._recipe and not self._model.recipe_asked:
             return
-        self._recipe = found
+        self._recipe, self._model.recipe_asked = found, False
         live = self._around.products.get(status.product)
         if live is None:
             return

@@ -31,6 +31,9 @@ _ABSENT = (
     "RecipeManagement/RemoveRecipe",
     "RecipeManagement/UnlinkProduct",
     "RecipeManagement/RecipeTransfer",
+    "RecipeManagement/Recipes",
+    "RecipeManagement/Products",
+    "ResultManagement/Results",
     "ResultManagement/ResultTransfer",
     "VisionStateMachine/ConfirmAll",
     "VisionStateMachine/ErrorStepModel",
@@ -70,10 +73,12 @@ class Model:
         system: the VisionSystem.
         take_in: tells all pieces what has happened to parts until now.
         product_asked: what the client called the product that PrepareProduct has asked for last; "" if that is told.
+        recipe_asked: whether a client has asked for the recipe that judges already, and was not told that it does.
     """
 
     take_in: Callable[[], Awaitable[None]]
     product_asked = ""
+    recipe_asked = False
 
     system: Node
     vision: int

@@ -1,10 +1,12 @@
 """Source: where frames come from. Each has a thread of its own, which may wait; nothing else may."""
 
+import dataclasses
 import queue
 import time
-from collections.abc import Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Protocol, TypeVar, runtime_checkable
 
+from goodpart import Bundle
 from goodpart.errors import GoodpartError
 from goodpart.facts.spec import FrameSpec
 from goodpart_station.part import Frame, Part
@@ -17,6 +19,11 @@ _T = TypeVar("_T")
 
 class SourceLostError(GoodpartError):
     """The source gives no frames at present, for example because its folder is gone. It is opened again later."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opening:
+    """A sign of life of a source that is still being opened, as a camera on a network is for some seconds."""
 
 
 class Wanted(Protocol):
@@ -40,10 +47,11 @@ class Source(Protocol):
     repeats: bool
     simulated: bool
 
-    def frames(self) -> Iterator[Frame | None]:
+    def frames(self) -> Iterator[Frame | Opening | None]:
         """The frames in their order; None while there is none, several times a second, as a sign of life.
 
-        It runs in the source's thread. It ends when there will be no more frames.
+        It runs in the source's thread. It ends when there will be no more frames. The source is there from the first
+        frame or None on: before, it can yield `Opening`.
 
         Raises:
             SourceLostError: there are none at present; the station calls `frames` again later.
@@ -67,6 +75,18 @@ class Source(Protocol):
 
         It may come before the frame is judged, and twice. The pixels stay the station's: a frame that came before its
         trigger is still to be judged, and sinks and page look at it long after. Their memory must not be used again.
+        """
+
+
+@runtime_checkable
+class Compared(Protocol):
+    """A source whose check compares what it gives with bundles, and which one program at a time can open."""
+
+    def check_against(self, bundles: Mapping[str, Bundle]) -> str:
+        """As `Source.check`, and whether the frames are what each bundle declares.
+
+        Args:
+            bundles: the active bundle of each product, by the name that messages use.
         """
 
 

@@ -1,19 +1,24 @@
 // An MES with an independent OPC UA library (node-opcua-client): calls methods of a VisionSystem, and hears its events.
 // It takes commands on stdin, one JSON line each, and answers each with one JSON line.
 //
-//   node opcua_jobs.js URL STATION   {"call": "ResultManagement/GetResultById", "in": [["ResultIdDataType", {"id": "x"}],
-//                                     ["Int32", 0]]}: the status and the outputs; null for a null argument
-//                                    {"event": "ResultReadyEventType"}: the next event of this type
-//                                    {"close": true}
+//   node opcua_jobs.js URL STATION USER PASSWORD
+//     {"call": "ResultManagement/GetResultById", "in": [["ResultIdDataType", {"id": "x"}], ["Int32", 0]]}
+//         the status and the outputs; null for a null argument
+//     {"event": "ResultReadyEventType"}   the next event of this type
 //
 // GOODPART_PEERS is a folder with node_modules. What is null or undefined on this side is told by its path in "nulls".
 "use strict";
 
+process.env.NODEOPCUADEBUG = "";
+const fs = require("fs");
+const os = require("os");
 const path = require("path");
 const readline = require("readline");
-const opcua = require(path.join(process.env.GOODPART_PEERS, "node_modules", "node-opcua-client"));
+const modules = path.join(process.env.GOODPART_PEERS, "node_modules");
+const opcua = require(path.join(modules, "node-opcua-client"));
+const { OPCUACertificateManager } = require(path.join(modules, "node-opcua-certificate-manager"));
 
-const [url, station] = process.argv.slice(2);
+const [url, station, userName, password] = process.argv.slice(2);
 const TIMEOUT_MS = 60000;
 const VISION = "http://opcfoundation.org/UA/MachineVision";
 const OWN = "urn:goodpart:station";
@@ -27,7 +32,7 @@ const FIELDS = {
 // the library warns on the console about what servers do
 console.log = console.warn = console.info = () => {};
 
-let session, client, vision, own, types;
+let session, vision, own;
 const events = [];
 const waiting = [];
 
@@ -35,6 +40,11 @@ function within(ms, promise) {
   let timer;
   const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error("late")), ms); });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function fieldsOf(schema) {
+  const base = schema.getBaseSchema && schema.getBaseSchema();
+  return [...(base ? fieldsOf(base) : []), ...schema.fields];
 }
 
 // A value as JSON; notes the paths of what is null, but for the time zones of texts.
@@ -50,7 +60,7 @@ function plain(value, at, nulls) {
   }
   if (Buffer.isBuffer(value)) return value.toString("hex");
   if (value instanceof Date) return value.toISOString();
-  if (value instanceof opcua.OpaqueStructure) {
+  if (value.constructor.name === "OpaqueStructure") {
     nulls.push(`${at} (opaque ${value.nodeId})`);
     return null;
   }
@@ -62,7 +72,7 @@ function plain(value, at, nulls) {
   if (typeof value !== "object") return value;
   const found = {};
   if (value.schema && value.schema.name) found.$ = value.schema.name;
-  for (const name of value.schema ? value.schema.fields.map((field) => field.name) : Object.keys(value)) {
+  for (const name of value.schema ? fieldsOf(value.schema).map((field) => field.name) : Object.keys(value)) {
     found[name] = plain(value[name], `${at}.${name}`, nulls);
   }
   return found;
@@ -137,42 +147,42 @@ async function next(type) {
   }
 }
 
-async function obey(asked) {
-  if (asked.call !== undefined) return call(asked.call, asked.in);
-  if (asked.event !== undefined) return next(asked.event);
-  await session.close(true);
-  await client.disconnect();
-  return { ok: true };
-}
-
-async function connect() {
-  client = opcua.OPCUAClient.create({
+async function connect(rootFolder) {
+  const manager = new OPCUACertificateManager({ rootFolder, disableFileWatchers: true });
+  await manager.initialize();
+  const client = opcua.OPCUAClient.create({
     applicationName: "goodpart MES", connectionStrategy: { maxRetry: 0, initialDelay: 50, maxDelay: 100 },
-    endpointMustExist: false, keepSessionAlive: false,
+    clientCertificateManager: manager, endpointMustExist: false, keepSessionAlive: false,
   });
   await within(TIMEOUT_MS, client.connect(url));
-  session = await within(TIMEOUT_MS, client.createSession());
+  session = await within(TIMEOUT_MS, client.createSession({ type: opcua.UserTokenType.UserName, userName, password }));
   const namespaces = await session.readNamespaceArray();
   [vision, own] = [namespaces.indexOf(VISION), namespaces.indexOf(OWN)];
   await within(TIMEOUT_MS, session.extractNamespaceDataType());
   await listen();
-  return { ok: true };
+  return client;
 }
 
+const tell = (told) => process.stdout.write(`${JSON.stringify(told)}\n`);
+
 (async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "opcua-"));
   try {
-    process.stdout.write(JSON.stringify(await connect()) + "\n");
-  } catch (error) {
-    process.stdout.write(JSON.stringify({ error: String(error.stack) }) + "\n");
-  }
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    let answer;
-    try {
-      answer = await obey(JSON.parse(line));
-    } catch (error) {
-      answer = { error: String(error.stack) };
+    const client = await connect(folder);
+    tell({ ready: true });
+    for await (const line of readline.createInterface({ input: process.stdin })) {
+      try {
+        const asked = JSON.parse(line);
+        tell(asked.call ? await call(asked.call, asked.in) : await next(asked.event));
+      } catch (error) {
+        tell({ error: String(error.stack) });
+      }
     }
-    process.stdout.write(JSON.stringify(answer) + "\n");
+    await session.close(true);
+    await client.disconnect();
+  } catch (error) {
+    tell({ error: String(error.stack) });
   }
+  fs.rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 })();
