@@ -85,3 +85,10 @@ class GenicamTable(CameraTable):
     KIND: ClassVar[str] = "genicam"
 
     producer: Path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AravisTable(CameraTable):
+    """The table `[source]` with `kind = "aravis"`: a GigE Vision camera without its maker's software."""
+
+    KIND: ClassVar[str] = "aravis"
