@@ -79,9 +79,17 @@ class Desk:
     def trigger(self, number: int | None, at: float, *, product: int = 0) -> list[str]:
         return self._did(self.conductor.trigger(number, product=product, now_ns=round(at * MS)))
 
-    def frame(self, name: str, at: float, *, taken: float | None = None, id: int | None = None) -> list[str]:  # noqa: A002
+    def frame(
+        self,
+        name: str,
+        at: float,
+        *,
+        taken: float | None = None,
+        id: int | None = None,  # noqa: A002
+        asked_by: int | None = None,
+    ) -> list[str]:
         taken_ns = round((at if taken is None else taken) * MS)
-        frame = Frame(pixels=PIXELS, at_ns=taken_ns, camera_frame=id, name=name)
+        frame = Frame(pixels=PIXELS, at_ns=taken_ns, camera_frame=id, name=name, asked_by=asked_by)
         return self._did(self.conductor.frame(frame, round(at * MS)))
 
     def judged(self, number: int, at: float, *, product: int | None = None, good: bool = True) -> list[str]:

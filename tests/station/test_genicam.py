@@ -1,5 +1,6 @@
 """GenICam with the simulated producer of the genicam wheel: cameras of 400x400 pixels, in processes of their own."""
 
+import dataclasses
 import importlib.util
 import os
 import signal
@@ -168,6 +169,8 @@ def test_frames_are_judged_and_a_killed_or_hanging_process_is_a_fault_that_ends(
     watched = Watched()
     # a bundle that takes any size
     site = judged(tmp_path, monkeypatch, FIXTURES / "format_1", watched)
+    # what the file says where it says nothing
+    site.plan = dataclasses.replace(site.plan, source_timeout_s=2.0)
     with site.running(State.READY, State.BUSY) as engine:
         assert first_judged(site)
         for number, sign in enumerate((signal.SIGKILL, signal.SIGSTOP)):

@@ -53,6 +53,20 @@ def test_a_frame_that_is_older_than_its_trigger(soft):
     assert soft.frame("b", 300) == ["judge 2 by b"]
 
 
+def test_a_frame_of_another_exposure(soft):
+    """A source that knows which trigger a frame followed says so, and the number of the part must be that."""
+    soft.trigger(1, 0)
+    assert soft.frame("a", 20, asked_by=1) == ["judge 1 by a"]
+    soft.trigger(2, 30)
+    assert soft.frame("b", 40, asked_by=1) == ["1 REFUSED OUT_OF_STEP", "2 REFUSED OUT_OF_STEP"]
+    assert soft.conductor.why == "a frame of another exposure"
+
+
+def test_a_frame_that_followed_no_exposure(soft):
+    soft.trigger(1, 0)
+    assert soft.frame("a", 20, asked_by=0) == ["1 REFUSED OUT_OF_STEP"]
+
+
 def test_an_exposure_without_a_frame(soft):
     soft.trigger(1, 0)
     assert soft.wakeup == AFTER + TICK

@@ -14,6 +14,9 @@ from goodpart_station.codes import Reason
 
 T = TypeVar("T")
 
+_ID_MOST = 256
+"""Characters of an id. The station remembers what clients call their parts."""
+
 _ERRAND_S = 10.0
 """How long a client waits for the disk. Its other requests wait as well."""
 
@@ -71,14 +74,14 @@ def id_of(given: Any) -> str:
     """The id in one of the id structures, without spaces around it; "" for an empty or missing one.
 
     Raises:
-        MismatchError: it is something else.
+        MismatchError: it is something else, or longer than 256 characters.
     """
     if given is None or given == _NULL:
         return ""
     text = getattr(given, "Id", given)
     if text is None:
         return ""
-    if not isinstance(text, str) or text is given:
+    if not isinstance(text, str) or text is given or len(text) > _ID_MOST:
         raise MismatchError
     # TrimmedString has no spaces around it
     return text.strip()

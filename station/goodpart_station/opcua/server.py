@@ -39,9 +39,6 @@ _SECOND_S = 1.0
 
 _CLOSE_WITHIN_S = 0.9
 
-_UNREAD_BYTES = 1 << 22
-"""A client that leaves so much unread is cut off."""
-
 
 class OpcuaLink:
     """Serves OPC UA. `open` and `close` belong to the station's loop; news come through `outbox`.
@@ -169,21 +166,12 @@ class OpcuaLink:
                 await model.take_in()
                 for piece in pieces:
                     await piece.follow(status)
-                self._cut_off(iserver)
             if now_s >= second_s:
                 second_s = now_s + _SECOND_S
                 await self._access.refresh(server)
                 await iserver.end_silent()
                 await iserver.tell_time()
             await asyncio.sleep(_POLL_S)
-
-    def _cut_off(self, iserver: StationServer) -> None:
-        """Cuts off clients that do not read what they asked for."""
-        for transport in list(iserver.asyncio_transports):
-            with contextlib.suppress(AttributeError):
-                if transport.get_write_buffer_size() > _UNREAD_BYTES:
-                    _log.warning("a client is cut off: it leaves more than %d bytes unread", _UNREAD_BYTES)
-                    transport.abort()
 
 
 def _try(listen: Endpoint) -> None:
