@@ -8,6 +8,7 @@ from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.config import Config
+from goodpart_station.config.stream import StreamTable
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink, Watcher
@@ -25,11 +26,14 @@ from goodpart_station.running import Plan, Plugs
 from goodpart_station.sinks.jsonl import JsonlSink
 from goodpart_station.sinks.outside import outside
 from goodpart_station.sinks.ring import RingSink
+from goodpart_station.sinks.secrets import read_secret
 from goodpart_station.sources.aravis import aravis_source
 from goodpart_station.sources.folder import FolderSource
 from goodpart_station.sources.genicam import genicam_source
 from goodpart_station.sources.replay import ReplaySource
 from goodpart_station.sources.source import Source, Wanted
+from goodpart_station.sources.stream import StreamSource
+from goodpart_station.sources.stream_settings import StreamSettings, options_of
 
 RING = "ring"
 """Where images are kept, below the station's data folder."""
@@ -157,8 +161,12 @@ def _around_opcua(config: Config, engine: Engine, *, boot: str, ring: Ring | Non
     )
 
 
-def source_of(table: FolderTable | ReplayTable | GenicamTable | AravisTable) -> Callable[[Wanted], Source]:
+def source_of(
+    table: FolderTable | ReplayTable | GenicamTable | AravisTable | StreamTable,
+) -> Callable[[Wanted], Source]:
     """What opens the source of a table."""
+    if isinstance(table, StreamTable):
+        return lambda wanted: StreamSource(_stream(table), wanted=wanted)
     if isinstance(table, AravisTable):
         return lambda wanted: aravis_source(table.device, table.setup)
     if isinstance(table, ReplayTable):
@@ -182,6 +190,33 @@ def source_of(table: FolderTable | ReplayTable | GenicamTable | AravisTable) -> 
         keep=table.keep,
         max_megapixels=table.max_megapixels,
         dated_within_s=table.spare_ms / 1e3,
+    )
+
+
+def _stream(table: StreamTable) -> StreamSettings:
+    """The settings of a stream.
+
+    Raises:
+        UsageError: its password cannot be read.
+    """
+    file = table.password_file
+    return StreamSettings(
+        address=table.address,
+        user=table.user,
+        password=None if file is None else read_secret(file, where="source: password_file"),
+        options=options_of(
+            table.address,
+            transport=table.transport.value,
+            input_format=table.input_format,
+            size=table.size,
+            fps=table.fps,
+        ),
+        timeout_s=table.timeout_s,
+        triggered=table.trigger is TriggerKind.SOFTWARE,
+        latency_ns=round((table.latency_ms or 0.0) * 1e6),
+        give_up_ns=round(table.after_ms * 1e6),
+        rate=table.rate,
+        repeat=table.repeat,
     )
 
 

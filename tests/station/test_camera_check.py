@@ -64,7 +64,7 @@ def test_frames_that_are_missing_or_incomplete_are_counted():
 
 def test_a_software_trigger_is_timed():
     device = SmallDevice()
-    words = told(device, setup_of(TriggerKind.SOFTWARE)).split("; ")
+    words = told(device, setup_of(TriggerKind.SOFTWARE, exposure_s=60.0)).split("; ")
     assert device.told.count("TriggerSoftware") == 20
     found = re.fullmatch(
         r"from trigger to frame (\S+) ms \(p50\), (\S+) ms \(longest\): pair_after_ms = (\d+) or more", words[-1]
@@ -73,6 +73,14 @@ def test_a_software_trigger_is_timed():
     assert median_ms <= longest_ms
     # the longest time and half of it again, rounded up to tens
     assert longest_ms * 1.5 - 0.1 <= proposed_ms <= longest_ms * 1.5 + 10
+
+
+def test_a_window_that_is_too_short_for_the_camera():
+    with pytest.raises(SourceLostError) as raised:
+        told(SmallDevice(), setup_of(TriggerKind.SOFTWARE, exposure_s=1e-9))
+    assert re.match(
+        r"camera Small SN1: pair_after_ms: expected \d+ or more, found 1e-06; from trigger to frame", str(raised.value)
+    )
 
 
 def test_a_wire_without_pulses_is_no_fault(monkeypatch):

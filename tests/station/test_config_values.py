@@ -42,18 +42,13 @@ def line_of(text, content):
         ("preload = true", "preload = 1", "preload: expected true or false, found 1"),
         (
             'kind = "folder"',
-            'kind = "stream"',
-            'kind: expected "folder" or "replay" or "genicam" or "aravis", found "stream"; this version has',
-        ),
-        (
-            'kind = "folder"',
             'kind = "webcam"',
-            'kind: expected "folder" or "replay" or "genicam" or "aravis", found \'webcam\'; correct it',
+            'kind: expected "folder" or "replay" or "genicam" or "aravis" or "stream", found \'webcam\'; correct it',
         ),
         (
             'kind = "folder"',
             "kind = 3",
-            'kind: expected "folder" or "replay" or "genicam" or "aravis", found 3; correct it',
+            'kind: expected "folder" or "replay" or "genicam" or "aravis" or "stream", found 3; correct it',
         ),
         ('path = "frames"', 'path = "nowhere"', "path: expected a folder at nowhere, found nothing; make it"),
         ('path = "frames"', 'path = "key.pub"', "path: expected a folder at key.pub, found a file"),

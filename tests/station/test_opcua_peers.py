@@ -1,16 +1,20 @@
 """An independent OPC UA client (node-opcua) against the real station in a process of its own."""
 
 import datetime
+import json
 import os
 
 import pytest
 
 from goodpart_station.tokens import Role
-from small_opcua import Place, node, station, write_identity
+from small_opcua import BUNDLE, Place, node, station, write_identity
 from station_parts import until
 
 RECONNECTS = int(os.environ.get("GOODPART_RECONNECTS", "15"))
 """`make opcua` runs 1,000 of each kind."""
+
+EVENTS = int(os.environ.get("GOODPART_EVENTS", "20"))
+"""As many there."""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +73,17 @@ def test_a_trusted_certificate_that_has_ended_is_refused(place, peer):
     until(
         lambda: "error" in peer.ask(connect=place.login(files=ended)) and "BadCertificateTimeInvalid" in log.read_text()
     )
+
+
+def test_each_judged_part_gets_its_own_result_over_an_encrypted_channel(place, peer):
+    good, defect, _ = json.loads((BUNDLE / "manifest.json").read_text())["golden"]
+    assert peer.ask(connect=place.login()) == {"ok": True}
+    counts = peer.ask(jobs=EVENTS, scores={"GOOD": good["score"], "DEFECT": defect["score"]})
+    print(f"{EVENTS} jobs: {json.dumps(counts)}")
+    verdicts = counts.pop("verdicts")
+    assert counts == {"jobs": EVENTS, "missing": 0, "twice": 0, "wrong": [], "nulls": [], "unknown": 0}
+    assert verdicts == {"GOOD": EVENTS - EVENTS // 3, "DEFECT": EVENTS // 3}
+    assert peer.ask(close=True) == {"ok": True}
 
 
 @pytest.mark.parametrize("abrupt", [False, True])

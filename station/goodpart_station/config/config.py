@@ -9,6 +9,7 @@ from goodpart.errors import UsageError, found_at
 from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.reading import read_tables, table
+from goodpart_station.config.stream import StreamTable
 from goodpart_station.config.tables import (
     DEFAULT_AFTER_MS,
     FolderTable,
@@ -28,11 +29,6 @@ from goodpart_station.sources.genicam import refuse_producer
 _MS = 1_000_000
 _DEFAULT_RESYNC_MS = 500.0
 
-LATER = {
-    "source stream": "this version has those alone",
-}
-"""Tables and kinds of sources that later versions have, and what this one has."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
@@ -46,7 +42,7 @@ class Config:
     places: Places
     station: StationTable = table("station")
     products: tuple[ProductTable, ...] = table("product")
-    source: FolderTable | ReplayTable | GenicamTable | AravisTable = table("source")
+    source: FolderTable | ReplayTable | GenicamTable | AravisTable | StreamTable = table("source")
     modbus: ModbusTable | None = table("plc.modbus")
     gpio: GpioTable | None = table("plc.gpio")
     opcua: OpcuaTable | None = table("plc.opcua")
@@ -115,7 +111,7 @@ def read_config(file: Path, text: str | None = None, *, with_source: bool = True
             together.
     """
     places = Places(file=file, text=read_text(file, what="a station's file") if text is None else text)
-    config = Config(places=places, **read_tables(Config, parsed(places), places, later=LATER))
+    config = Config(places=places, **read_tables(Config, parsed(places), places, later={}))
     _check_products(config)
     _check_paths(config, with_source=with_source)
     _check_pulse(config)

@@ -53,7 +53,7 @@ def check_camera(device: Device, setup: CameraSetup, remarks: Sequence[str], bun
         bundles: the active bundle of each product, by the name that messages use.
 
     Raises:
-        SourceLostError: no frame comes, or frames are not what a bundle declares.
+        SourceLostError: no frame comes, frames are not what a bundle declares, or they come later than the file allows.
         FeatureError: the camera takes no software trigger.
     """
     taken = _take(device, setup)
@@ -61,7 +61,7 @@ def check_camera(device: Device, setup: CameraSetup, remarks: Sequence[str], bun
     if taken.frames:
         words += _fits(taken.frames[0], bundles)
     if taken.trigger_ms:
-        words += _times(taken.trigger_ms)
+        words += _times(taken.trigger_ms, pair_after_ms=setup.exposure_s * 1e3)
     return "; ".join(words)
 
 
@@ -151,10 +151,10 @@ def _fits(frame: Grabbed, bundles: Mapping[str, Bundle]) -> list[str]:
     return words
 
 
-def _times(trigger_ms: Sequence[float]) -> list[str]:
+def _times(trigger_ms: Sequence[float], *, pair_after_ms: float) -> list[str]:
     longest = max(trigger_ms)
     proposal = math.ceil(longest * _TIMES / 10) * 10
-    return [
-        f"from trigger to frame {np.median(trigger_ms):.1f} ms (p50), {longest:.1f} ms (longest): pair_after_ms = "
-        f"{proposal} or more"
-    ]
+    found = f"from trigger to frame {np.median(trigger_ms):.1f} ms (p50), {longest:.1f} ms (longest)"
+    if longest > pair_after_ms:
+        raise SourceLostError(f"pair_after_ms: expected {proposal} or more, found {pair_after_ms:g}; {found}")
+    return [f"{found}: pair_after_ms = {proposal} or more"]
