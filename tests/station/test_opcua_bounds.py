@@ -204,3 +204,21 @@ def test_one_session_too_many_ends_one_without_a_user_then_the_longest_silent():
         assert len(server.sessions) == sessions.SESSIONS_MOST
 
     served(test)
+
+
+def test_a_filter_is_looked_at_when_an_item_is_made_and_when_it_is_changed():
+    async def test(server):
+        session = await session_of(server)
+        subscription = await subscription_of(session)
+        wrong = item(EVENTS)
+        wrong.RequestedParameters.Filter = ua.DataChangeFilter()
+        with refused("BadEventFilterInvalid"):
+            await monitored(session, subscription, wrong)
+        (made,) = await monitored(session, subscription, item(EVENTS))
+        change = ua.MonitoredItemModifyRequest(MonitoredItemId=made.MonitoredItemId)
+        change.RequestedParameters = ua.MonitoringParameters(QueueSize=1, Filter=ua.DataChangeFilter())
+        changes = ua.ModifyMonitoredItemsParameters(SubscriptionId=subscription.SubscriptionId, ItemsToModify=[change])
+        with refused("BadEventFilterInvalid"):
+            await session.modify_monitored_items(changes)
+
+    served(test)

@@ -169,12 +169,18 @@ def warning(certificate: x509.Certificate) -> str | None:
 
 
 def parsed(data: bytes) -> x509.Certificate | None:
-    """The certificate that PEM or DER holds, or None. A stranger may have sent anything."""
+    """The certificate that PEM or DER holds, or None, also if its names or dates cannot be read.
+
+    A stranger may have sent anything: what comes back can be shown and compared without a further error.
+    """
     try:
         is_pem = data.lstrip().startswith(b"-----BEGIN")
-        return x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
-    except ValueError:
+        found = x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
+        # cryptography reads each of them when it is asked for, and raises many kinds of errors then
+        _ = found.not_valid_before_utc, found.not_valid_after_utc, found.subject.rfc4514_string(), named(found)
+    except Exception:  # noqa: BLE001
         return None
+    return found
 
 
 def is_in_date(certificate: x509.Certificate) -> bool:

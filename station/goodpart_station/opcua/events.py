@@ -3,6 +3,7 @@
 import copy
 import datetime
 import enum
+import logging
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from asyncua import Node, ua
 from asyncua.common.events import get_event_obj_from_type_node
 
 from goodpart_station.opcua.model import Model
+
+_log = logging.getLogger("asyncua.goodpart")
 
 
 class Kind(enum.Enum):
@@ -87,10 +90,15 @@ class Events:
         all_fields = {**fields, **self._common(event.EventType, source, message, severity, at or now, now)}
         for name, variant in all_fields.items():
             event.add_property(name, variant.Value, variant.VariantType)
-        subscriptions = self._model.server.iserver.subscription_service
+        subscriptions = self._model.server.iserver.subscription_service.subscriptions
         for node in (source.nodeid, self._model.system.nodeid, _SERVER):
             event.emitting_node = node
-            await subscriptions.trigger_event(event)
+            for each in list(subscriptions.values()):
+                try:
+                    await each.monitored_item_srv.trigger_event(event)
+                except Exception:  # noqa: BLE001 - what one client has asked for must not end the server
+                    # asyncua's log, because it is bounded
+                    _log.exception("an event is not sent to a client")
 
     def _common(
         self, kind: ua.NodeId, source: Node, message: str, severity: int, at: float, now: float

@@ -11,6 +11,7 @@ from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_session import InternalSession, SessionState
 
 from goodpart_station.opcua.callers import NOBODY, called_by
+from goodpart_station.opcua.filters import check_filter
 from goodpart_station.opcua.ownership import OwnSession, OwnSessions
 
 SESSIONS_MOST = 32
@@ -110,6 +111,7 @@ class Session(OwnSession):
         there = self._items(params.SubscriptionId)
         events = sum(map(_waits_for_events, there))
         for item in params.ItemsToCreate:
+            check_filter(item.RequestedParameters.Filter, is_event=_is_event(item))
             item.RequestedParameters.QueueSize = _queue(item.RequestedParameters.QueueSize, _is_event(item))
             events += _is_event(item)
         new_events = sum(map(_is_event, params.ItemsToCreate))
@@ -129,6 +131,9 @@ class Session(OwnSession):
         events = {item.monitored_item_id for item in self._items(params.SubscriptionId) if _waits_for_events(item)}
         for item in params.ItemsToModify:
             asked = item.RequestedParameters
+            # asyncua keeps the filter that is there if none comes
+            if asked.Filter is not None:
+                check_filter(asked.Filter, is_event=item.MonitoredItemId in events)
             asked.QueueSize = _queue(asked.QueueSize, item.MonitoredItemId in events)
         return await super().modify_monitored_items(params)
 

@@ -93,8 +93,8 @@ class TrustList:
             if stamp != self._stamp:
                 self._known, self._stamp = frozenset(_files(self._trusted)), stamp
             for name, certificate in waiting.items():
-                if name not in self._known and parsed(certificate) is not None:
-                    self._keep(name, certificate)
+                if name not in self._known and (found := parsed(certificate)) is not None:
+                    self._keep(name, found)
         except OSError as error:
             self._known, self._stamp = frozenset(), None
             raise _unreadable(self._trusted.parent, error) from error
@@ -135,20 +135,18 @@ class TrustList:
         """
         return self._move(beginning, self._trusted, self._rejected, trusted=False)
 
-    def _keep(self, name: str, certificate: bytes) -> None:
+    def _keep(self, name: str, certificate: x509.Certificate) -> None:
         """Writes the certificate of a stranger, if it is new, in the place of the oldest if there are many."""
         path = self._rejected / f"{name}.der"
         if path.exists():
             return
-        self._write(self._rejected, name, certificate)
+        self._write(self._rejected, name, certificate.public_bytes(serialization.Encoding.DER))
         there = sorted(_entries(self._rejected), key=lambda each: each.stat().st_mtime_ns)
         for old in there[: max(0, len(there) - REJECTED_MOST)]:
             Path(old.path).unlink(missing_ok=True)
-        found = parsed(certificate)
         log.warning(
             "a client is refused, because its certificate is not trusted: %s; if it is yours: goodpart-station opcua "
-            "trust FILE.toml %s", "(unreadable)" if found is None else _client(name, found, trusted=False).subject,
-            name[:16],
+            "trust FILE.toml %s", _client(name, certificate, trusted=False).subject, name[:16],
         )  # fmt: skip
 
     def _move(self, beginning: str, source: Path, target: Path, *, trusted: bool) -> Client:
@@ -207,13 +205,9 @@ def _files(folder: Path) -> dict[str, tuple[Path, x509.Certificate]]:
 
 def _client(name: str, certificate: x509.Certificate, *, trusted: bool) -> Client:
     uris, _ = named(certificate)
-    try:
-        subject = certificate.subject.rfc4514_string()
-    except ValueError:
-        subject = "(unreadable)"
     return Client(
         fingerprint=name,
-        subject=printable(subject)[:_SHOWN_MOST],
+        subject=printable(certificate.subject.rfc4514_string())[:_SHOWN_MOST],
         uri=printable(uris[0] if uris else "")[:_SHOWN_MOST],
         begins=certificate.not_valid_before_utc.date().isoformat(),
         ends=certificate.not_valid_after_utc.date().isoformat(),
