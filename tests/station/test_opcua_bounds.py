@@ -178,9 +178,13 @@ def test_nothing_is_written_and_no_request_is_longer_than_others_can_wait():
         assert status.name == "BadNotWritable"
         asked = [ua.ReadValueId(NodeId=NODE, AttributeId=VALUE)] * (sessions.NODES_MOST + 1)
         assert (await session.read(ua.ReadParameters(NodesToRead=asked[:1])))[0].Value.Value == 1
+        long = ua.BrowsePath(StartingNode=NODE)
+        long.RelativePath.Elements = [ua.RelativePathElement()] * (sessions.PATH_MOST + 1)
         for request in (
             session.read(ua.ReadParameters(NodesToRead=asked)),
-            session.browse(ua.BrowseParameters(NodesToBrowse=[ua.BrowseDescription()] * len(asked))),
+            session.browse(ua.BrowseParameters(NodesToBrowse=[ua.BrowseDescription()] * (sessions.BROWSED_MOST + 1))),
+            session.translate_browsepaths_to_nodeids([ua.BrowsePath()] * (sessions.BROWSED_MOST + 1)),
+            session.translate_browsepaths_to_nodeids([long]),
             session.call([ua.CallMethodRequest()] * len(asked)),
         ):
             with refused("BadTooManyOperations"):
@@ -220,5 +224,19 @@ def test_a_filter_is_looked_at_when_an_item_is_made_and_when_it_is_changed():
         changes = ua.ModifyMonitoredItemsParameters(SubscriptionId=subscription.SubscriptionId, ItemsToModify=[change])
         with refused("BadEventFilterInvalid"):
             await session.modify_monitored_items(changes)
+
+    served(test)
+
+
+def test_others_are_served_while_a_client_browses():
+    async def test(server):
+        session = await session_of(server)
+        asked = ua.BrowseParameters(NodesToBrowse=[ua.BrowseDescription(NodeId=NODE)] * 5)
+        browsing = asyncio.create_task(session.browse(asked))
+        turns = 0
+        while not browsing.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert (len(await browsing), turns >= 5) == (5, True)
 
     served(test)

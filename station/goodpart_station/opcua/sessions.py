@@ -1,6 +1,8 @@
 """Sessions with bounds: what clients may make the server remember, and for how long."""
 
+import asyncio
 import copy
+import dataclasses
 import datetime
 from collections.abc import Iterator
 from typing import Any
@@ -47,16 +49,21 @@ PUBLISHING_MOST_MS = 60_000.0
 NODES_MOST = 1000
 """Nodes of one request."""
 
+BROWSED_MOST = 100
+"""Nodes whose references one request asks for: each may take 20 ms."""
+
+PATH_MOST = 16
+"""Names in the path to one node."""
+
 _LIMITS = "Server_ServerCapabilities_OperationLimits"
 
-_TOLD = (
-    "MaxNodesPerRead",
-    "MaxNodesPerWrite",
-    "MaxNodesPerMethodCall",
-    "MaxNodesPerBrowse",
-    "MaxNodesPerRegisterNodes",
-    "MaxNodesPerTranslateBrowsePathsToNodeIds",
-)
+_TOLD = {
+    "MaxNodesPerRead": NODES_MOST,
+    "MaxNodesPerWrite": NODES_MOST,
+    "MaxNodesPerMethodCall": NODES_MOST,
+    "MaxNodesPerBrowse": BROWSED_MOST,
+    "MaxNodesPerTranslateBrowsePathsToNodeIds": BROWSED_MOST,
+}
 
 SESSION_TIMEOUT_MOST_MS = 60_000.0
 
@@ -87,9 +94,24 @@ class Session(OwnSession):
         return await super().read(params)
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
-        """Browses references."""
-        _limit(params.NodesToBrowse)
-        return await super().browse(params)
+        """Browses references. Between two nodes the server does what others wait for."""
+        _limit(params.NodesToBrowse, BROWSED_MOST)
+        found: list[ua.BrowseResult] = []
+        for each in params.NodesToBrowse:
+            found += await super().browse(dataclasses.replace(params, NodesToBrowse=[each]))
+            await asyncio.sleep(0)
+        return found
+
+    async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Looks for nodes by their names, as `browse` does."""
+        _limit(params, BROWSED_MOST)
+        found: list[ua.BrowsePathResult] = []
+        for each in params:
+            if len(each.RelativePath.Elements or ()) > PATH_MOST:
+                raise ServiceError(ua.StatusCodes.BadTooManyOperations)
+            found += await super().translate_browsepaths_to_nodeids([each])
+            await asyncio.sleep(0)
+        return found
 
     async def create_subscription(
         self, params: ua.CreateSubscriptionParameters, callback: Any, request_callback: Any = None
@@ -188,9 +210,9 @@ class StationServer(OwnSessions):
 
     async def tell_bounds(self) -> None:
         """Writes into the server's capabilities how much a request may ask for: clients split theirs by that."""
-        for name in _TOLD:
+        for name, most in _TOLD.items():
             node = Node(self.isession, ua.NodeId(getattr(ua.ObjectIds, f"{_LIMITS}_{name}")))
-            await node.write_value(NODES_MOST, ua.VariantType.UInt32)
+            await node.write_value(most, ua.VariantType.UInt32)
 
     async def tell_time(self) -> None:
         """Writes the time into the server's status."""
@@ -212,6 +234,6 @@ def _queue(asked: int, is_event: bool) -> int:
     return EVENT_QUEUE if is_event else min(max(asked, 1), VALUE_QUEUE_MOST)
 
 
-def _limit(asked: Any) -> None:
-    if len(asked) > NODES_MOST:
+def _limit(asked: Any, most: int = NODES_MOST) -> None:
+    if len(asked) > most:
         raise ServiceError(ua.StatusCodes.BadTooManyOperations)

@@ -94,7 +94,7 @@ class TrustList:
                 self._known, self._stamp = frozenset(_files(self._trusted)), stamp
             for name, certificate in waiting.items():
                 if name not in self._known and (found := parsed(certificate)) is not None:
-                    self._keep(name, found)
+                    self._keep(name, certificate, found)
         except OSError as error:
             self._known, self._stamp = frozenset(), None
             raise _unreadable(self._trusted.parent, error) from error
@@ -135,12 +135,12 @@ class TrustList:
         """
         return self._move(beginning, self._trusted, self._rejected, trusted=False)
 
-    def _keep(self, name: str, certificate: x509.Certificate) -> None:
+    def _keep(self, name: str, data: bytes, certificate: x509.Certificate) -> None:
         """Writes the certificate of a stranger, if it is new, in the place of the oldest if there are many."""
         path = self._rejected / f"{name}.der"
         if path.exists():
             return
-        self._write(self._rejected, name, certificate.public_bytes(serialization.Encoding.DER))
+        self._write(self._rejected, name, data)
         there = sorted(_entries(self._rejected), key=lambda each: each.stat().st_mtime_ns)
         for old in there[: max(0, len(there) - REJECTED_MOST)]:
             Path(old.path).unlink(missing_ok=True)
