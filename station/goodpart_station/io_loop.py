@@ -101,6 +101,8 @@ class IoLoop:
             for link in self._links:
                 await link.open()
                 opened.append(link)
+            # source and judge start after the links, which may take seconds to open
+            self._engine.life.begin()
             self._opened.set()
             while not self._ending.is_set():
                 self._beat()

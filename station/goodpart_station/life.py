@@ -13,8 +13,13 @@ class Life:
         Args:
             names: of the threads.
         """
+        self._last_ns = dict.fromkeys(names, 0)
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts from now on: before, the threads had no reason to show life."""
         now_ns = time.monotonic_ns()
-        self._last_ns = dict.fromkeys(names, now_ns)
+        self._last_ns = dict.fromkeys(self._last_ns, now_ns)
 
     def beat(self, name: str) -> None:
         """The thread of this name lives."""

@@ -104,6 +104,12 @@ def plugs(config: Config, engine: Engine) -> Plugs:
     ring = None if config.ring is None else Ring(config.station.data / RING, config.ring, boot=boot)
     if ring is not None:
         sinks.append(RingSink(ring))
+    links: list[Link] = []
+    if config.opcua is not None:
+        opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
+        links.append(opcua)
+        sinks.append(opcua.outbox)
+        watchers.append(opcua.outbox)
     told = outside(
         engine,
         messages,
@@ -116,7 +122,6 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         ring_bytes=None if ring is None else lambda: ring.used_bytes,
     )
     sinks += told.sinks
-    links: list[Link] = []
     if config.page is not None:
         around = Around(
             station=config.station.name,
@@ -132,11 +137,6 @@ def plugs(config: Config, engine: Engine) -> Plugs:
         )
         links.append(make_page(config.page, around))
         sinks.append(around.live)
-    if config.opcua is not None:
-        opcua = make_opcua(config.opcua, _around_opcua(config, engine, boot=boot, ring=ring))
-        links.append(opcua)
-        sinks.append(opcua.outbox)
-        watchers.append(opcua.outbox)
     return Plugs(plc=plc, links=links, watchers=watchers, sinks=sinks)
 
 

@@ -100,6 +100,8 @@ def same(found, expected):
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=wanted, start=st.integers(0, 60), most=st.integers(0, 30), held=st.sampled_from([1, 5, 23, 24, 100]))
 @example(wanted=Wanted(), start=0, most=0, held=5)
+@example(wanted=Wanted(part_id="07"), start=0, most=0, held=1)
+@example(wanted=Wanted(job_id="03"), start=0, most=0, held=1)
 @example(wanted=Wanted(state=4), start=3, most=2, held=5)
 @example(wanted=Wanted(recipe_id=f"bracket@{BUNDLE}"), start=0, most=0, held=1)
 def test_a_page_is_what_a_plain_list_would_give(frames, wanted, start, most, held):

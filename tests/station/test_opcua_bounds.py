@@ -135,9 +135,25 @@ def test_a_subscription_has_so_many_items_and_no_more():
     served(test)
 
 
+def test_all_sessions_together_have_so_many_items_for_events_and_no_more():
+    async def test(server):
+        per_session = sessions.EVENT_ITEMS_MOST * sessions.SESSION_SUBSCRIPTIONS_MOST
+        for _ in range(sessions.ALL_EVENT_ITEMS_MOST // per_session):
+            session = await session_of(server)
+            for _ in range(sessions.SESSION_SUBSCRIPTIONS_MOST):
+                await monitored(session, await subscription_of(session), *[item(EVENTS)] * sessions.EVENT_ITEMS_MOST)
+        other = await session_of(server)
+        subscription = await subscription_of(other)
+        with refused("BadTooManyMonitoredItems"):
+            await monitored(other, subscription, item(EVENTS))
+        await monitored(other, subscription, item())
+
+    served(test)
+
+
 @pytest.mark.parametrize(
     ("attribute", "asked", "granted"),
-    [(VALUE, 0, 1), (VALUE, 1, 1), (VALUE, 1 << 31, 16), (EVENTS, 1, 64), (EVENTS, 0, 256), (EVENTS, 1 << 31, 256)],
+    [(VALUE, 0, 1), (VALUE, 1, 1), (VALUE, 1 << 31, 16), (EVENTS, 1, 256), (EVENTS, 0, 256), (EVENTS, 1 << 31, 256)],
 )
 def test_a_queue_is_bounded_when_it_is_made_and_when_it_is_changed(attribute, asked, granted):
     async def test(server):

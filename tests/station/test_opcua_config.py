@@ -63,6 +63,13 @@ def test_the_server_hears_each_step_of_a_part_and_its_result(plugged):
     assert outbox in plugs.sinks
 
 
+def test_what_its_outbox_drops_is_counted_among_the_metrics(plugged):
+    pytest.importorskip("prometheus_client")
+    plugs = plugged("software", "[page]\n")
+    page = next(link for link in plugs.links if link.name == "[page]")
+    assert 'goodpart_sink_dropped_total{sink="opcua"} 0.0' in page._around.metrics().decode()
+
+
 def test_without_triggers_modbus_is_refused_beside_it_all_the_same(plugged):
     with pytest.raises(UsageError, match=r'expected "software" or "hardware" beside .plc.modbus., found "none"'):
         plugged("none", MODBUS)

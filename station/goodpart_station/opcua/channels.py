@@ -143,12 +143,20 @@ class Processor(UaProcessor):
         self._secured = secured
         self.channel = Channel(address=str((self.name or ("?",))[0]))
 
+    async def process(self, header: Any, body: Any) -> Any:
+        """Serves a message.
+
+        Raises:
+            ServiceError: it comes without a secure channel.
+        """
+        if header.MessageType == ua.MessageType.SecureMessage and not self._connection.is_open():
+            raise ServiceError(ua.StatusCodes.BadTcpSecureChannelUnknown)
+        return await super().process(header, body)
+
     async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
         policy = self._connection.security_policy
         if typeid in _NEVER:
             raise ServiceError(ua.StatusCodes.BadServiceUnsupported)
-        if not self._connection.is_open():
-            raise ServiceError(ua.StatusCodes.BadSecureChannelIdInvalid)
         if self._secured and policy.Mode == _NONE and typeid not in _FREE:
             raise ServiceError(ua.StatusCodes.BadSecurityModeRejected)
         self.channel.signs = policy.Mode != _NONE

@@ -59,7 +59,6 @@ class StateMachine:
         self._system_state: tuple[SystemState, str] | None = None
         self._open: set[int] = set()
         self._heard, self._why = False, ""
-        self._state = State.STARTING
         self._recipe: tuple[int, str] = (0, "")
 
     async def build(self, model: Model) -> None:
@@ -86,8 +85,11 @@ class StateMachine:
         if isinstance(news, Taken):
             await self._begin(part)
         elif isinstance(news, Acquired):
-            await self._begin(part)
-            await self._send_job(Kind.ACQUISITION_DONE, part, "the picture is there")
+            if not self._around.triggered:
+                await self._begin(part)
+            # the picture of a part that has got TIMEOUT begins nothing anew
+            if part.seq in self._open:
+                await self._send_job(Kind.ACQUISITION_DONE, part, "the picture is there")
         elif not news.late:
             await self._answer(news)
             if part.seq in self._open:
@@ -99,7 +101,7 @@ class StateMachine:
         if status.state is State.READY and not self._heard:
             # news were dropped
             self._open.clear()
-        self._heard, self._why, self._state = False, status.why, status.state
+        self._heard, self._why = False, status.why
         await self._go_machine(machine_of(status.state))
         if self._machine is Machine.OPERATIONAL:
             await self._go_mode(self._mode_of(status.state))

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 from asyncua import Node, ua
@@ -28,11 +29,11 @@ ITEMS_MOST = 256
 EVENT_ITEMS_MOST = 4
 """Those of them that wait for events."""
 
-QUEUE_MOST = 256
-"""Notifications that wait in one monitored item."""
+ALL_EVENT_ITEMS_MOST = 96
+"""Of all sessions together: each holds its queue of events."""
 
-EVENT_QUEUE_LEAST = 64
-"""Many clients ask for a queue of 1, which loses all but the last event of a publishing interval."""
+EVENT_QUEUE = 256
+"""Events that wait in one monitored item. Many clients ask for 1, which would lose all but the last of an interval."""
 
 VALUE_QUEUE_MOST = 16
 
@@ -111,7 +112,13 @@ class Session(OwnSession):
         for item in params.ItemsToCreate:
             item.RequestedParameters.QueueSize = _queue(item.RequestedParameters.QueueSize, _is_event(item))
             events += _is_event(item)
-        if len(there) + len(params.ItemsToCreate) > ITEMS_MOST or events > EVENT_ITEMS_MOST:
+        new_events = sum(map(_is_event, params.ItemsToCreate))
+        everywhere = new_events + sum(map(_waits_for_events, self._all_items())) if new_events else 0
+        if (
+            len(there) + len(params.ItemsToCreate) > ITEMS_MOST
+            or events > EVENT_ITEMS_MOST
+            or everywhere > ALL_EVENT_ITEMS_MOST
+        ):
             raise ServiceError(ua.StatusCodes.BadTooManyMonitoredItems)
         return await super().create_monitored_items(params)
 
@@ -124,6 +131,10 @@ class Session(OwnSession):
             asked = item.RequestedParameters
             asked.QueueSize = _queue(asked.QueueSize, item.MonitoredItemId in events)
         return await super().modify_monitored_items(params)
+
+    def _all_items(self) -> Iterator[Any]:
+        for subscription in self.subscription_service.subscriptions.values():
+            yield from subscription.monitored_item_srv._monitored_items.values()
 
     def _items(self, subscription: int) -> list[Any]:
         found = self.subscription_service.subscriptions.get(subscription)
@@ -148,7 +159,7 @@ class StationServer(OwnSessions):
         self.max_session_timeout_ms = SESSION_TIMEOUT_MOST_MS
         self.max_pending_activation_seconds = _ACTIVATION_WITHIN_S
         self.max_unacked_messages_per_subscription = UNACKNOWLEDGED_MOST
-        self.max_monitored_item_queue_size = QUEUE_MOST
+        self.max_monitored_item_queue_size = EVENT_QUEUE
         self.max_keep_alive_count = _KEEP_ALIVE_MOST
         self.max_lifetime_count = _LIFETIME_MOST
         self.allow_remote_admin = False
@@ -193,9 +204,7 @@ def _waits_for_events(item: Any) -> bool:
 
 
 def _queue(asked: int, is_event: bool) -> int:
-    if is_event:
-        return min(max(asked, EVENT_QUEUE_LEAST), QUEUE_MOST) if asked else QUEUE_MOST
-    return min(max(asked, 1), VALUE_QUEUE_MOST)
+    return EVENT_QUEUE if is_event else min(max(asked, 1), VALUE_QUEUE_MOST)
 
 
 def _limit(asked: Any) -> None:

@@ -125,7 +125,7 @@ const RESULT = ["CreationTime", "ExternalConfigurationId", "ExternalRecipeId", "
 function nulls(value, at) {
   if (value === null || value === undefined) return at.endsWith("locale") ? [] : [at];
   if (typeof value !== "object" || value instanceof Date || Buffer.isBuffer(value)) return [];
-  if (value instanceof opcua.OpaqueStructure) return [at];
+  if (value.constructor && value.constructor.name === "OpaqueStructure") return [at];
   if (value instanceof opcua.Variant) {
     return value.dataType === opcua.DataType.Null ? [at] : nulls(value.value, at);
   }
@@ -178,7 +178,7 @@ async function jobs(count, scores) {
     while (told.length === 0 && Date.now() < end) {
       await Promise.race([new Promise((resolve) => { wake = resolve; }), new Promise((done) => setTimeout(done, 1000))]);
     }
-    if (told.length === 0) { counts.missing += 1; continue; }
+    if (told.length === 0) { counts.missing += 1; break; }
     const values = told.shift();
     await opcua.promoteOpaqueStructure(session, values.map((value) => ({ value })));
     values.forEach((value, at) => counts.nulls.push(...nulls(value, [...COMMON, ...RESULT][at])));
