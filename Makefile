@@ -6,6 +6,7 @@
 # make kills                                  500 kills at random moments of build, sign and store, 200 with two products
 # make soak [BUNDLE=DIR] [ARGS=...]           a million frames, good and bad ones: memory and verdicts (15 minutes or so)
 # make plc [PARTS=N]                          10,000 parts of a PLC over Modbus, one and twelve at a time (GOODPART_PEERS: docs/tests.md)
+# make opcua [ARGS=...]                       1,000 results and 2,000 reconnects of an OPC UA client, 10,000 malformed messages
 # make camera [PARTS=N]                       10,000 parts in front of a camera that misses triggers: none gets another one's verdict
 # make frames [EXAMPLES=N] [SEED=N]           twenty thousand arrays of any kind in the place of a frame
 # make schedules [ARGS=...]                   100,000 schedules of a line: no part passes by another one's frame
@@ -23,7 +24,7 @@ SUPPLY := $(VENV)-supply
 # Where torch comes from, besides the package index: give https://download.pytorch.org/whl/cpu to spare gigabytes of CUDA.
 TORCH_INDEX ?=
 
-.PHONY: demo test tests check fuzz kills soak plc camera frames schedules wheelhouse docs install clean
+.PHONY: demo test tests check fuzz kills soak plc opcua camera frames schedules wheelhouse docs install clean
 
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
@@ -58,6 +59,10 @@ soak: $(VENV)/installed
 
 plc: $(VENV)/installed
 	GOODPART_PARTS=$(or $(PARTS),10000) $(BIN)/python -m pytest -s --no-skips tests/station/test_modbus_peers.py $(ARGS)
+
+opcua: $(VENV)/installed
+	GOODPART_EVENTS=1000 GOODPART_RECONNECTS=1000 GOODPART_MESSAGES=10000 $(BIN)/python -m pytest -s --no-skips \
+		tests/station/test_opcua_peers.py tests/station/test_opcua_hostile.py $(ARGS)
 
 camera: $(VENV)/installed
 	GOODPART_PARTS=$(or $(PARTS),10000) $(BIN)/python -m pytest -s tests/station/test_camera_parts.py $(ARGS)

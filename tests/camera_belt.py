@@ -66,10 +66,12 @@ class Belt(SmallDevice):
         if spoilt == "stalled":
             # the PC is busy for longer than it is known when a frame came
             self.plan(at_ns, "stalled", part)
-        if spoilt != "lost":
-            late_ms = self.random.uniform(AFTER, AFTER + 2 * SPACING) if spoilt == "late" else 0
-            at_ns += round((self.random.uniform(20, 60) + late_ms) * MS)
-            self.plan(at_ns, "frame", (part, self.frame_id))
+        if spoilt == "late":
+            # at the worst moment: when the next part waits for its own frame
+            after = [event[0] for event in self.events if event[2:] == ("announced", part + 1)]
+            self.plan((after or [at_ns])[0] + 10 * MS, "frame", (part, self.frame_id))
+        elif spoilt != "lost":
+            self.plan(at_ns + round(self.random.uniform(20, 60) * MS), "frame", (part, self.frame_id))
 
     # the camera
 

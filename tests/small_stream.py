@@ -2,8 +2,10 @@
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -122,6 +124,7 @@ _HAS_H264 = (
 )
 
 
+@functools.cache
 def _debian(program: str) -> int:
     return subprocess.run([DEBIAN_PYTHON, "-c", program], stderr=subprocess.DEVNULL, check=False).returncode
 
@@ -162,3 +165,53 @@ def stream_site(
         source_timeout_s=settings.timeout_s,
     )
     return site
+
+
+class Wire:
+    """A network between a server at a port and one client, which a test can hold up.
+
+    Attributes:
+        port: where the client connects to.
+        open: while this is not set, what the server sends waits.
+    """
+
+    def __init__(self, server_port: int) -> None:
+        self.open = threading.Event()
+        self.open.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._server_port = server_port
+        self._threads = [threading.Thread(target=self._serve)]
+        self._sockets = [self._listening]
+        self._threads[0].start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            client, _ = self._listening.accept()
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+            self._sockets += [client, server]
+            back = threading.Thread(target=self._carry, args=(server, client, self.open))
+            self._threads.append(back)
+            back.start()
+            self._carry(client, server, None)
+
+    def _carry(self, source: socket.socket, target: socket.socket, gate: threading.Event | None) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if gate is not None:
+                    gate.wait()
+                target.sendall(data)
+        for each in (source, target):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self.open.set()
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for each in self._sockets:
+            each.close()

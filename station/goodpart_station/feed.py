@@ -48,6 +48,7 @@ class Feed:
         self._source, self._station, self._life = source, station, life
         # None before the source has shown anything; held together with what the station is told about it
         self._is_up: bool | None = None
+        self._why = ""
         self._telling = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=SOURCE, daemon=True)
 
@@ -104,6 +105,7 @@ class Feed:
 
     def _lose(self, why: str) -> None:
         with self._telling:
-            if self._is_up is not False:
-                self._is_up = False
+            # the reason of the last try as well: a camera that is back may have another fault
+            if self._is_up is not False or why != self._why:
+                self._is_up, self._why = False, why
                 self._station.source_lost(why)

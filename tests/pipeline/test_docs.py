@@ -27,6 +27,7 @@ PAGES = [
         "station.md",
         "station-images.md",
         "station-page.md",
+        "station-opcua.md",
     )
 ]
 STORE = [["store", name] for name in ("add", "activate", "rollback", "list", "gc")]
@@ -55,6 +56,7 @@ COMMANDS: list[tuple[Callable[[list[str]], int], list[str]]] = [
     (goodpart_quantize, []),
     *[(goodpart_station, [name]) for name in ("init", "check", "run", "export", "release")],
     *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
+    *[(goodpart_station, ["opcua", name]) for name in ("certificate", "clients", "trust", "distrust")],
     *[(goodpart_station, ["products", name]) for name in ("list", "add", "activate")],
     *[(goodpart_station, ["token", name]) for name in ("add", "list", "remove")],
 ]

@@ -17,7 +17,9 @@ from goodpart_station.sources.aravis_library import load
 from goodpart_station.sources.camera_setup import CameraSetup
 from station_parts import BUNDLE
 
-GOOD = CameraSetup(pixel_format="RGB8", settings=tuple(SIZE.items()), trigger=TriggerKind.SOFTWARE, timeout_s=60.0)
+GOOD = CameraSetup(
+    pixel_format="RGB8", settings=tuple(SIZE.items()), trigger=TriggerKind.SOFTWARE, timeout_s=60.0, exposure_s=60.0
+)
 
 
 @pytest.fixture

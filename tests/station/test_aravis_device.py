@@ -1,5 +1,9 @@
 """A GigE Vision camera through Aravis: found, set, read back, and its frames; the camera is a process of its own."""
 
+import contextlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -170,6 +174,34 @@ def test_a_camera_that_another_program_has_is_not_opened(device):
     # and the other program is not disturbed
     device.alive()
     assert device.read("Width") == 512
+
+
+_PROGRAM = f"""
+import sys
+from goodpart_station.sources.aravis import open_aravis
+from goodpart_station.sources.aravis_library import load
+device = open_aravis(load(), {ADDRESS!r}, timeout_s={PATIENT_S})
+device.start()
+print(device.fetch({PATIENT_S}) is not None, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_camera_whose_program_was_killed_is_taken_over(camera):
+    with subprocess.Popen([sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout.readline() == b"True\n"
+        program.kill()
+    device = None
+    while device is None:
+        # its heartbeat must run out first
+        with contextlib.suppress(SourceLostError):
+            device = open_aravis(load(), ADDRESS, timeout_s=PATIENT_S)
+    # longer than from frame to frame: it would send to the dead program again as soon as it is controlled
+    for _ in range(1000):
+        device.read("Width")
+    device.start()
+    assert device.fetch(PATIENT_S) is not None
+    device.close()
 
 
 def found(serial, address):

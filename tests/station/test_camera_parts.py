@@ -12,8 +12,8 @@ from camera_belt import AFTER, BEFORE, MS, RESYNC, SPACING, Belt, run
 from goodpart_station.conductor.rules import TriggerKind
 from station_parts import Site
 
-PARTS = int(os.environ.get("GOODPART_PARTS", "400"))
-RATE = 0.001 if PARTS >= 10_000 else 0.01
+PARTS = int(os.environ.get("GOODPART_PARTS", "200"))
+RATE = 0.001 if PARTS >= 10_000 else 0.02
 
 
 @pytest.mark.parametrize("kind", [TriggerKind.HARDWARE, TriggerKind.SOFTWARE])
@@ -36,7 +36,7 @@ def test_no_part_gets_the_verdict_of_another_one(tmp_path, monkeypatch, kind):
     print(f"{PARTS} parts, {kind.value}: {counts}, {belt.spoilt}")
     assert counts["wrong"] == 0
     assert counts["right"] + counts["refused"] == PARTS
-    assert counts["right"] > 0.9 * PARTS
+    assert counts["right"] > 0.8 * PARTS
     # all of it happens
     assert sum(belt.spoilt.values()) > 0
     assert counts["refused"] > 0

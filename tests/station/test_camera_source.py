@@ -55,10 +55,10 @@ def test_settings_are_written_in_their_order_before_format_and_trigger():
     settings = (("Gain", 2), ("ExposureTime", 2000.0), ("ReverseX", True), ("Width", 20))
     run = Run(SmallDevice(), setup_of(settings=settings, trigger=TriggerKind.HARDWARE, trigger_line="Line3"))
     assert run.device.told == [
+        ("TriggerSelector", "FrameStart"),
         *settings,
         ("PixelFormat", "RGB8"),
         ("AcquisitionMode", "Continuous"),
-        ("TriggerSelector", "FrameStart"),
         ("TriggerMode", "On"),
         ("TriggerSource", "Line3"),
         "start",

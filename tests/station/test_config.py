@@ -222,7 +222,7 @@ def test_a_new_table_is_a_dataclass_and_one_line(tmp_path):
 
     def read_ring(text):
         places = Places(file=tmp_path / "line.toml", text=text)
-        return read_tables(more, parsed(places), places, later={})
+        return read_tables(more, parsed(places), places)
 
     found = read_ring('[ring]\nmax_bytes = "1.5 GB"\nrandom_rate = 1\n')
     assert found == {"ring": RingTable(max_bytes=1_500_000_000, random_rate=1.0)}

@@ -99,6 +99,9 @@ def test_a_lost_source_is_a_fault_and_comes_back(tmp_path):
         site.camera.box.put(SourceLostError("camera: expected an answer, found none"))
         until(lambda: engine.status().state is State.FAULT)
         assert "expected an answer" in engine.status().why
+        # opened again, it has another fault
+        site.camera.box.put(SourceLostError("camera: expected Mono8, found RGB8"))
+        until(lambda: "found RGB8" in engine.status().why)
         engine.trigger(1)
         assert site.slots.next().verdict is PartVerdict.REFUSED
         until(lambda: engine.status().state is State.READY)

@@ -194,14 +194,8 @@ def test_frames_of_another_size_than_the_good_images_are_refused(tmp_path, monke
     watched = Watched()
     site = judged(tmp_path, monkeypatch, BUNDLE, watched)
     with site.running(State.READY, State.BUSY):
-        result = site.records.next()
+        # the camera may be there before the product
+        results = (site.records.next() for _ in range(200))
+        result = next(each for each in results if each.reason is not Reason.PRODUCT_NOT_READY)
         assert (result.verdict, result.reason) == (PartVerdict.REFUSED, Reason.FRAME_REFUSED)
         assert "as of the good images, found 400x400 (HxW); set the camera's region" in result.detail
-
-
-def test_two_stations_have_a_camera_each(opened):
-    one, other = opened("0"), opened("2")
-    one.start()
-    other.start()
-    assert (one.fetch(10).frame_id, other.fetch(10).frame_id) == (1, 1)
-    assert one.pid != other.pid

@@ -1,11 +1,10 @@
 """Who gets into the OPC UA server: with which certificate, over which channel, as whom, and what is not theirs."""
 
 import asyncio
-import contextlib
 import datetime
 
 import pytest
-from asyncua import Client, ua
+from asyncua import ua
 from asyncua.crypto.security_policies import SecurityPolicyAes128Sha256RsaOaep, SecurityPolicyBasic256Sha256
 from asyncua.ua.uaerrors import UaStatusCodeError
 
@@ -14,6 +13,7 @@ from goodpart_station.opcua.around import Around
 from goodpart_station.opcua.options import OpcuaTable
 from goodpart_station.settings import Endpoint
 from goodpart_station.tokens import Role
+from secure_client import channel, client, refused
 from small_opcua import Place, Quiet, serving, write_identity
 from station_parts import until
 
@@ -30,41 +30,6 @@ def place(tmp_path_factory):
 def link(place):
     with serving(place) as link:
         yield link
-
-
-async def client(
-    place, *, role=Role.OPERATOR, files=None, policy=SecurityPolicyBasic256Sha256, mode=_MODE.SignAndEncrypt
-):
-    made = Client(place.url, timeout=30)
-    files = files or place.client
-    made.application_uri = files.uri
-    if policy is not None:
-        await made.set_security(
-            policy, files.certificate, files.key, server_certificate=place.own.certificate, mode=mode
-        )
-    if role is not None:
-        made.set_user(role.value)
-        made.set_password(place.token[role])
-    return made
-
-
-@contextlib.asynccontextmanager
-async def channel(place, **options):
-    """A client with a secure channel alone."""
-    made = await client(place, **options)
-    await made.connect_socket()
-    try:
-        await made.send_hello()
-        await made.open_secure_channel()
-        yield made
-    finally:
-        made.disconnect_socket()
-
-
-async def refused(awaitable, name):
-    with pytest.raises(UaStatusCodeError) as caught:
-        await awaitable
-    assert caught.value.code == getattr(ua.StatusCodes, name), caught.value
 
 
 @pytest.mark.parametrize("policy", [SecurityPolicyBasic256Sha256, SecurityPolicyAes128Sha256RsaOaep])

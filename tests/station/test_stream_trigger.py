@@ -1,5 +1,6 @@
 """Software triggers on a stream that is late: each part gets a frame that was exposed after its trigger."""
 
+import contextlib
 import time
 
 import pytest
@@ -8,7 +9,7 @@ from goodpart_station.codes import PartVerdict, State
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.sources.source import Opening
 from goodpart_station.sources.stream import StreamSource
-from small_stream import bars, camera, coded, number_of, settings_of, stream_site
+from small_stream import Wire, bars, camera, coded, number_of, settings_of, stream_site
 from station_parts import Wants, part_of, until
 
 DELAY_MS = 300
@@ -32,6 +33,12 @@ def asked(source, parts_wanted):
     return found
 
 
+def exposed_ns(server, frame):
+    """When the server took a frame. Numbers begin again after 256 frames: the newest that had been taken counts."""
+    shown = number_of(frame.pixels)
+    return max(at for number, at in server.taken_ns.items() if number % 256 == shown and at <= frame.at_ns)
+
+
 @pytest.mark.parametrize(("latency_ms", "is_right"), ((DELAY_MS + 200, True), (0, False)))
 def test_each_part_gets_a_frame_that_was_exposed_after_its_trigger(tmp_path, latency_ms, is_right):
     with camera(tmp_path, coded(), "--delay-ms", str(DELAY_MS)) as server:
@@ -42,12 +49,34 @@ def test_each_part_gets_a_frame_that_was_exposed_after_its_trigger(tmp_path, lat
     early = 0
     for part, frame in found:
         assert frame.asked_by == part.seq
-        # numbers begin again after 256 frames: the newest with this number that had been taken
-        shown = number_of(frame.pixels)
-        taken_ns = max(at for number, at in server.taken_ns.items() if number % 256 == shown and at <= frame.at_ns)
-        early += taken_ns < part.triggered_ns
+        early += exposed_ns(server, frame) < part.triggered_ns
     # with a latency that is not true the frame is one from before the trigger
     assert early == 0 if is_right else early > 4
+
+
+def test_frames_that_a_stalled_network_held_back_are_older_than_their_arrival(tmp_path):
+    with camera(tmp_path, coded()) as server, contextlib.closing(Wire(int(server.port))) as wire:
+        url = server.url.replace(server.port, str(wire.port))
+        # more than this server's delay, and less than the stall
+        settings = settings_of(url, timeout_s=10.0, triggered=True, latency_ns=400 * MS, give_up_ns=60_000 * MS)
+        source = StreamSource(settings, wanted=Wants())
+        frames = source.frames()
+        while isinstance(next(frames), Opening):
+            pass
+        wire.open.clear()
+        begun = len(server.taken_ns)
+        until(lambda: next(frames) is None and len(server.taken_ns) > begun + 20)
+        part = part_of(1)
+        source.trigger(part)
+        until(lambda: next(frames) is None and len(server.taken_ns) > begun + 32)
+        wire.open.set()
+        frame = None
+        while frame is None:
+            frame = next(frames)
+        frames.close()
+    # 32 frames of at least 50 ms: the first that came after the stall would count, if arrival were all that counts
+    assert frame.at_ns - 400 * MS >= part.triggered_ns
+    assert exposed_ns(server, frame) >= part.triggered_ns
 
 
 def test_triggers_are_answered_by_a_station(tmp_path):

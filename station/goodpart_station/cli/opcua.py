@@ -43,7 +43,7 @@ class _Certificate:
         # the key first: a certificate without its key would look whole
         for path, data, mode in (
             (table.key, key_bytes(made), 0o600),
-            (table.certificate, certificate_bytes(made), 0o644),
+            (table.certificate, certificate_bytes(made, der=table.certificate.suffix == ".der"), 0o644),
         ):
             write_file(path, data, mode=mode)
             _give(path, config)

@@ -17,6 +17,7 @@ _DEFAULT_LINE = "Line1"
 _OWN_KEYS = {
     "PixelFormat": "pixel_format",
     "TriggerMode": "trigger",
+    "TriggerSelector": "trigger",
     "TriggerSource": "trigger and trigger_line",
     "AcquisitionMode": "trigger",
 }

@@ -111,7 +111,7 @@ def read_config(file: Path, text: str | None = None, *, with_source: bool = True
             together.
     """
     places = Places(file=file, text=read_text(file, what="a station's file") if text is None else text)
-    config = Config(places=places, **read_tables(Config, parsed(places), places, later={}))
+    config = Config(places=places, **read_tables(Config, parsed(places), places))
     _check_products(config)
     _check_paths(config, with_source=with_source)
     _check_pulse(config)

@@ -45,14 +45,13 @@ class _Rule:
         return f"[[{self.name}]]" if self.many else f"[{self.name}]"
 
 
-def read_tables(config: type, plain: dict[str, Any], places: Places, *, later: Mapping[str, str]) -> dict[str, Any]:
+def read_tables(config: type, plain: dict[str, Any], places: Places) -> dict[str, Any]:
     """The fields of a configuration.
 
     Args:
         config: its class; the fields that are tables are read.
         plain: what the file says.
         places: of the file.
-        later: tables and kinds of sources that are known, but not in this version, with what there is instead.
 
     Raises:
         UsageError: a table or key is unknown or missing, or a value does not fit.
@@ -61,8 +60,6 @@ def read_tables(config: type, plain: dict[str, Any], places: Places, *, later: M
     entries: dict[str, list[dict[str, Any]]] = {rule.name: [] for rule in rules.values()}
     for name, value in _flat(plain, set(entries), places):
         known = {rule.name: rule for rule in rules.values()}
-        if name in later:
-            raise UsageError(f"{_place(name, places)}: expected a table of this version, found [{name}]; {later[name]}")
         if name not in known:
             raise UsageError(
                 f"{_place(name, places)}: expected one of the tables {', '.join(known)}, found {name!r}; "
@@ -71,7 +68,7 @@ def read_tables(config: type, plain: dict[str, Any], places: Places, *, later: M
         entries[name] = _entries(known[name], value, places)
     found: dict[str, Any] = {}
     for field, rule in rules.items():
-        read = [_read(rule, number, entry, places, later) for number, entry in enumerate(entries[rule.name])]
+        read = [_read(rule, number, entry, places) for number, entry in enumerate(entries[rule.name])]
         if rule.required and not read:
             raise UsageError(f"{places.file}: expected the table {rule.brackets}, found none; add it")
         found[field] = tuple(read) if rule.many else read[0] if read else None
@@ -134,10 +131,10 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _read(rule: _Rule, number: int, entry: dict[str, Any], places: Places, later: Mapping[str, str]) -> Any:
+def _read(rule: _Rule, number: int, entry: dict[str, Any], places: Places) -> Any:
     cls = rule.choices[0]
     if len(rule.choices) > 1:
-        cls = _chosen(rule, number, entry, places, later)
+        cls = _chosen(rule, number, entry, places)
         entry = {key: value for key, value in entry.items() if key != _KIND_KEY}
     hints = typing.get_type_hints(cls)
     kinds = {each.name: kind_of(each, _without_none(hints[each.name])[0][0]) for each in dataclasses.fields(cls)}
@@ -162,7 +159,7 @@ def _read(rule: _Rule, number: int, entry: dict[str, Any], places: Places, later
         raise UsageError(f"{_of_message(rule.name, number, keys, str(error), places)}: {error}") from error
 
 
-def _chosen(rule: _Rule, number: int, entry: dict[str, Any], places: Places, later: Mapping[str, str]) -> type:
+def _chosen(rule: _Rule, number: int, entry: dict[str, Any], places: Places) -> type:
     """The dataclass that the table's kind names."""
     classes = {getattr(each, "KIND", each.__name__): each for each in rule.choices}
     kind = entry.get(_KIND_KEY)
@@ -170,8 +167,6 @@ def _chosen(rule: _Rule, number: int, entry: dict[str, Any], places: Places, lat
     words = " or ".join(f'"{each}"' for each in classes)
     if isinstance(kind, str) and kind in classes:
         return classes[kind]
-    if isinstance(kind, str) and f"{rule.name} {kind}" in later:
-        raise UsageError(f'{where}: kind: expected {words}, found "{kind}"; {later[f"{rule.name} {kind}"]}')
     found = "none" if kind is None else shown(kind)
     raise UsageError(f"{where}: kind: expected {words}, found {found}; correct it")
 

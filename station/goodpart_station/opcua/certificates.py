@@ -87,9 +87,9 @@ def make_identity(uri: str, *, station: str, host: str, now: datetime.datetime |
     return Identity(certificate, key)
 
 
-def certificate_bytes(identity: Identity) -> bytes:
-    """The certificate as PEM."""
-    return identity.certificate.public_bytes(serialization.Encoding.PEM)
+def certificate_bytes(identity: Identity, *, der: bool = False) -> bytes:
+    """The certificate as PEM or DER, in which clients mostly want it."""
+    return identity.certificate.public_bytes(serialization.Encoding.DER if der else serialization.Encoding.PEM)
 
 
 def key_bytes(identity: Identity) -> bytes:

@@ -1,5 +1,6 @@
 """GigE Vision cameras through Aravis, without their maker's software."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -70,7 +71,15 @@ def open_aravis(aravis: Any, wanted: str | None, *, timeout_s: float) -> "Aravis
         ) from None
     if camera.is_gv_device() and not camera.get_device().is_controller():
         raise SourceLostError(f"camera {name}: {_HELD}")
-    return AravisDevice(aravis, camera, timeout_s=timeout_s)
+    device = AravisDevice(aravis, camera, timeout_s=timeout_s)
+    # only the device holds the camera from now on, and can give it back
+    del camera
+    try:
+        device.take_over()
+    except BaseException:
+        device.close()
+        raise
+    return device
 
 
 class AravisDevice:
@@ -100,8 +109,20 @@ class AravisDevice:
         camera.set_range_check_policy(aravis.RangeCheckPolicy.ENABLE)
         camera.set_access_check_policy(aravis.AccessCheckPolicy.ENABLE)
         self._control = Control(self._pulse, timeout_s=timeout_s)
-        self.model: str = self._ask("model", camera.get_model_name)
-        self.serial: str = self._serial()
+        self.model, self.serial = "", ""
+
+    def take_over(self) -> None:
+        """Learns what it is, and stops it.
+
+        Raises:
+            SourceLostError: the camera is gone.
+        """
+        self.model = self._ask("model", self._camera.get_model_name)
+        with contextlib.suppress(FeatureError):
+            self.serial = self._ask("serial", self._camera.get_device_serial_number) or ""
+        # a camera whose program has died may still take frames, lock its settings, and send to where nobody listens
+        with contextlib.suppress(FeatureError):
+            self._ask("AcquisitionStop", self._camera.stop_acquisition)
 
     def read(self, name: str) -> Value:
         """The value of a feature; see `Device`."""
@@ -241,9 +262,3 @@ class AravisDevice:
             if is_device and error.code in [int(getattr(codes, each)) for each in _HELD_CODES]:
                 raise SourceLostError(_HELD) from None
             raise FeatureError(f"{name}: expected that the camera takes it, found: {error.message}") from None
-
-    def _serial(self) -> str:
-        try:
-            return self._ask("serial", self._camera.get_device_serial_number) or ""
-        except FeatureError:
-            return ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from goodpart import Bundle
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.part import Frame, Part
-from goodpart_station.sources.camera_check import check_camera
+from goodpart_station.sources.camera_check import TRIGGER_SOFTWARE, check_camera
 from goodpart_station.sources.camera_setup import CameraSetup, set_up
 from goodpart_station.sources.device import Device, FeatureError, Grabbed
 from goodpart_station.sources.frame_numbers import FrameNumbers
@@ -21,8 +21,6 @@ from goodpart_station.sources.source import POLL_S, Opening, SourceLostError, ta
 
 ALIVE_S = 0.5
 """How often a camera that gives no frame is asked whether it is there."""
-
-TRIGGER_SOFTWARE = "TriggerSoftware"
 
 _LEAST_POLL_S = 0.001
 """The shortest wait for a frame: a shorter one keeps a core busy."""
@@ -230,7 +228,9 @@ class _Stream:
     def _frame(self, grabbed: Grabbed, *, at_ns: int, asked_by: int | None) -> Frame:
         number, known = self._numbers.take(grabbed.frame_id), FORMATS.get(grabbed.pixel_format)
         why = None
-        if grabbed.pixel_format != self._setup.pixel_format or known is None:
+        if not grabbed.complete and not grabbed.pixel_format:
+            why = "frame: expected all of it, found that a part did not arrive; look at the cable and the network"
+        elif grabbed.pixel_format != self._setup.pixel_format or known is None:
             why = (
                 f"frame: expected {self._setup.pixel_format} as it was set, found {grabbed.pixel_format}; somebody has "
                 f"changed the camera: restart the station"

@@ -9,6 +9,8 @@ from goodpart_station.sources.device import Device, FeatureError, Value
 _SAME = 1e-6
 """Cameras hold numbers as 32-bit floats or as registers: so much of the value may be lost without a word."""
 
+_SELECTED = "TriggerSelector", "FrameStart", False
+
 _ROUNDED = 0.05
 """A camera may round a number by so much of it, which is told. More is another value than the file asks for."""
 
@@ -46,19 +48,17 @@ def set_up(device: Device, setup: CameraSetup) -> tuple[str, ...]:
         FeatureError: a feature is not there or not writable, or the camera holds another value than was written.
         SourceLostError: the camera is gone.
     """
-    remarks = [_written(device, name, value) for name, value in (*setup.settings, ("PixelFormat", setup.pixel_format))]
-    for name, value, needed in _trigger(setup):
-        held = _held(device, name)
-        # cameras that can do nothing else do not let it be written
-        if held != value and (needed or held is not None):
-            remarks.append(_written(device, name, value))
+    # settings such as TriggerActivation are those of the trigger that is selected
+    remarks = [_needed(device, *_SELECTED)]
+    remarks += [_written(device, name, value) for name, value in (*setup.settings, ("PixelFormat", setup.pixel_format))]
+    remarks += [_needed(device, *each) for each in _trigger(setup)]
     return tuple(each for each in remarks if each is not None)
 
 
 def _trigger(setup: CameraSetup) -> Iterator[tuple[str, str, bool]]:
     """Features, their values, and whether a camera without the feature will not do."""
     yield "AcquisitionMode", "Continuous", False
-    yield "TriggerSelector", "FrameStart", False
+    yield _SELECTED
     match setup.trigger:
         case TriggerKind.NONE:
             yield "TriggerMode", "Off", False
@@ -68,6 +68,13 @@ def _trigger(setup: CameraSetup) -> Iterator[tuple[str, str, bool]]:
         case TriggerKind.HARDWARE:
             yield "TriggerMode", "On", True
             yield "TriggerSource", setup.trigger_line, True
+
+
+def _needed(device: Device, name: str, value: str, needed: bool) -> str | None:
+    """Writes a feature unless the camera has it so, or does not have it and will do without."""
+    held = _held(device, name)
+    # cameras that can do nothing else do not let it be written
+    return _written(device, name, value) if held != value and (needed or held is not None) else None
 
 
 def _held(device: Device, name: str) -> Value | None:

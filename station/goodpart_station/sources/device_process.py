@@ -44,13 +44,13 @@ class ProcessDevice:
             SourceLostError: the camera cannot be opened.
         """
         self.model = self.serial = ""
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", module, str(theirs.fileno()), *options]
-            # a session of its own: Ctrl-C ends the station, which still answers the parts in hand
-            self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of this package
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, start_new_session=True
-            )
+        try:
+            self._socket, self._process = _started(module, options)
+        except OSError as error:
+            raise SourceLostError(
+                f"expected to start the process that talks to the camera, found none ({error.strerror}); end other "
+                f"programs, or allow the station more processes and files"
+            ) from error
         self.pid = self._process.pid
         try:
             facts = self._ask("open", device, within_s=_OPEN_S)["value"]
@@ -142,3 +142,19 @@ class ProcessDevice:
             return f" with {code}"
         known = {each.value: each.name for each in signal.Signals}
         return f" by {known.get(-code, f'signal {-code}')}"
+
+
+def _started(module: str, options: Sequence[str]) -> "tuple[socket.socket, subprocess.Popen[bytes]]":
+    """The station's side of a socket, and the process at the other side."""
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs:
+            # -P: a file in the folder that the station was started in must not take a module's place
+            command = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *options]
+            # a session of its own: Ctrl-C ends the station, which still answers the parts in hand
+            return ours, subprocess.Popen(  # noqa: S603 - this Python, and a module of this package
+                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=2, start_new_session=True
+            )
+    except BaseException:
+        ours.close()
+        raise

@@ -28,6 +28,9 @@ _BUFFERS = 8
 _PAYLOADS = (gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_IMAGE, gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_CHUNK_DATA)
 """Payloads that hold one picture."""
 
+_HUNG_S = 30.0
+"""The process ends when its library has not come back for so long: the station does not wait longer, or is gone."""
+
 _NATIVE = (genapi.GenericException, gentl.GenericException)
 
 _log = logging.getLogger(__name__)
@@ -234,6 +237,8 @@ def serve(station: socket.socket, camera: GenicamCamera) -> None:
     """Answers the station until it closes the socket."""
     while (asked := receive(station)) is not None:
         pixels = None
+        # the system ends the process: the library may hold Python's lock while it hangs
+        signal.setitimer(signal.ITIMER_REAL, _HUNG_S + (asked["with"][0] if asked["do"] == "fetch" else 0.0))
         try:
             value = getattr(camera, asked["do"])(*asked["with"])
             reply: dict[str, Any] = {"value": value}
@@ -247,6 +252,7 @@ def serve(station: socket.socket, camera: GenicamCamera) -> None:
             reply = {"lost": str(error)}
         except _NATIVE as error:
             reply = {"lost": f"expected the camera to {asked['do']}, found {_one_line(error)}; look at its cable"}
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         data = None if pixels is None or not pixels.size else pixels.data.cast("B")
         send(station, reply, data)
 
@@ -264,6 +270,7 @@ def main() -> None:
         try:
             serve(station, camera)
         finally:
+            signal.setitimer(signal.ITIMER_REAL, _HUNG_S)
             camera.close()
 
 
