@@ -8,7 +8,7 @@ round. What stands beside the PLC:
 - nothing; or sinks: log, ring, drift, a webhook and MQTT (mosquitto with TLS), whose peers are processes of their own
 - page: four clients in a process of their own. One takes the newest state, one opened it and never reads, and two ask
   for the newest picture with its heat map, two and a half times a second each
-- both
+- both; or opcua: a client that hears all events and variables, and one that never reads
     python benchmarks/station.py BUNDLE --threads 1 2
 """
 
@@ -39,6 +39,7 @@ from goodpart_station.part import Frame, Part, Slot
 from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.sources.source import POLL_S, taken
 from goodpart_station.station import plan_of
+from station_opcua import TABLE, opcua_clients
 from station_peers import Broker, free_port, receiver
 
 _DIFFERENT = 60
@@ -86,8 +87,8 @@ _PAGE = """
 listen = "127.0.0.1:{port}"
 """
 
-BESIDE = {"nothing": (False, False), "sinks": (True, False), "page": (False, True), "both": (True, True)}
-"""What stands beside the PLC, by its name in the figures: the sinks, the page."""
+BESIDE = {"nothing": "", "sinks": "sinks", "page": "page", "both": "sinks page", "opcua": "opcua"}
+"""What stands beside the PLC, by its name in the figures."""
 
 _CLIENTS = """
 import http.client, json, sys, threading, time
@@ -186,36 +187,35 @@ class Bench:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="station-bench-")))
             timed, port = Timed(), free_port()
-            plan = self._plan(stack, folder, threads, BESIDE[beside], port)
-            plugs = plan.plugs
+            plugs = (plan := self._plan(stack, folder, threads, BESIDE[beside], port)).plugs
 
             def with_time(engine: Engine) -> Plugs:
                 found = plugs(engine)
                 return dataclasses.replace(found, plc=[*found.plc, timed])
 
-            source = Instant(self._frames)
-            plan = dataclasses.replace(plan, plugs=with_time, source=lambda _: source)
+            plan = dataclasses.replace(plan, plugs=with_time, source=lambda _: Instant(self._frames))
             engine = stack.enter_context(started(plan))
-            judging = threading.Thread(target=engine.run)
-            judging.start()
+            (judging := threading.Thread(target=engine.run)).start()
             stack.callback(judging.join)
             stack.callback(engine.stop)
             _await_ready(engine)
-            if BESIDE[beside][1]:
+            if "page" in BESIDE[beside]:
                 stack.enter_context(self._clients(port))
+            if "opcua" in BESIDE[beside]:
+                stack.enter_context(opcua_clients(port))
             if (live := engine.products.get(1)) is None:
                 raise RuntimeError(f"expected a bundle that is ready, found {engine.status()}")
             return [self._pair(engine, live.inspector, timed) for _ in range(parts)]
 
-    def _plan(
-        self, stack: contextlib.ExitStack, folder: Path, threads: int, beside: tuple[bool, bool], port: int
-    ) -> Plan:
+    def _plan(self, stack: contextlib.ExitStack, folder: Path, threads: int, beside: str, port: int) -> Plan:
         text = _FILE.format(threads=threads)
-        if beside[0]:
+        if "sinks" in beside:
             mqtt = stack.enter_context(Broker(folder)).settings
             text += _SINKS.format(mqtt=mqtt, webhook=stack.enter_context(receiver(folder)))
-        if beside[1]:
+        if "page" in beside:
             text += _PAGE.format(port=port)
+        if "opcua" in beside:
+            text += TABLE.format(port=port)
         (folder / "frames").mkdir()
         store = Store(folder / "data" / "stores" / "bench")
         store.activate(store.add(self._bundle).digest)

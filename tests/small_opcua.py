@@ -114,6 +114,18 @@ class Place:
         return {key: value for key, value in found.items() if value is not None}
 
 
+class NoProducts:
+    """The products of a station that has none."""
+
+    numbers = ()
+
+    def name(self, number):
+        return ""
+
+    def get(self, number):
+        return None
+
+
 class Quiet:
     """A line on which nothing happens."""
 
@@ -136,7 +148,13 @@ def serving(place, **keys):
         }
     )
     around = Around(
-        station="line1", boot="0" * 16, data=place.data, line=Quiet(), products=None, store_of=None, takes_jobs=False
+        station="line1",
+        boot="0" * 16,
+        data=place.data,
+        line=Quiet(),
+        products=NoProducts(),
+        store_of=None,
+        takes_jobs=False,
     )
     link = make_opcua(table, around)
     asyncio.run(link.open())

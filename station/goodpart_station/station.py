@@ -8,7 +8,7 @@ from goodpart import Store
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.cameras import AravisTable, GenicamTable
 from goodpart_station.config.config import Config
-from goodpart_station.config.stream import StreamTable
+from goodpart_station.config.stream import StreamTable, Transport
 from goodpart_station.config.tables import FolderTable, ReplayTable
 from goodpart_station.engine import Engine
 from goodpart_station.line import Link, PlcLink, Sink, Watcher
@@ -206,7 +206,7 @@ def _stream(table: StreamTable) -> StreamSettings:
         password=None if file is None else read_secret(file, where="source: password_file"),
         options=options_of(
             table.address,
-            transport=table.transport.value,
+            transport=(table.transport or Transport.TCP).value,
             input_format=table.input_format,
             size=table.size,
             fps=table.fps,
@@ -216,7 +216,7 @@ def _stream(table: StreamTable) -> StreamSettings:
         latency_ns=round((table.latency_ms or 0.0) * 1e6),
         give_up_ns=round(table.after_ms * 1e6),
         rate=table.rate,
-        repeat=table.repeat,
+        repeat=table.repeat is not False,
     )
 
 

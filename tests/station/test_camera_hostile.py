@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.sources.aravis import AravisDevice
 from goodpart_station.sources.camera import CameraSource
 from goodpart_station.sources.camera_setup import CameraSetup, set_up
 from goodpart_station.sources.device import Grabbed
@@ -88,3 +89,30 @@ def test_a_library_that_hangs_ends_with_its_process_when_the_station_is_gone():
         finally:
             process.kill()
             process.wait()
+
+
+class Buffers:
+    """A stream of Aravis that has these buffers, of which those that are called "bad" hold no frame."""
+
+    def __init__(self, *buffers):
+        self.buffers, self.back = list(buffers), []
+
+    def try_pop_buffer(self):
+        return self.buffers.pop(0) if self.buffers else None
+
+    def timeout_pop_buffer(self, timeout_us):
+        return self.try_pop_buffer()
+
+    def push_buffer(self, buffer):
+        self.back.append(buffer)
+
+
+@pytest.mark.parametrize("timeout_s", [0, 0.05])
+def test_a_buffer_without_a_frame_does_not_hide_the_frame_behind_it(monkeypatch, timeout_s):
+    device = AravisDevice.__new__(AravisDevice)
+    device._stream = Buffers("bad", "bad", "frame of the part before", "bad")
+    monkeypatch.setattr(device, "_grabbed", lambda buffer: None if buffer == "bad" else buffer, raising=False)
+    # else the source would think that nothing waits, and take the frame for the next part's
+    assert device.fetch(timeout_s) == "frame of the part before"
+    assert device.fetch(timeout_s) is None
+    assert len(device._stream.back) == 4

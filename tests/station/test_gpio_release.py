@@ -27,6 +27,7 @@ active_low = true
 pulse_ms = 20
 gap_ms = 4.5
 """
+TOLD = LEAST + 'trigger = "software"\n'
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ def chip(monkeypatch):
 @pytest.fixture
 def file(tmp_path):
     (tmp_path / "frames").mkdir()
-    (tmp_path / "line.toml").write_text(LEAST + FULL)
+    (tmp_path / "line.toml").write_text(TOLD + FULL)
     return tmp_path / "line.toml"
 
 
 def test_every_key(read_text):
-    config = read_text(LEAST + FULL)
+    config = read_text(TOLD + FULL)
     assert config.gpio == GpioTable(
         chip=Path("/dev/gpiochip0"),
         pass_line=1,
@@ -53,7 +54,17 @@ def test_every_key(read_text):
         gap_ms=4.5,
     )
     assert config.gpio.ids == {"pass": 1, "reject": "GATE", "ready": 3}
-    # without a PLC that announces parts, too
+
+
+@pytest.mark.parametrize("source", ['kind = "folder"\npath = "frames"', 'kind = "stream"\nurl = "rtsp://10.0.0.2/cam"'])
+def test_pictures_that_may_have_waited_give_no_pulse(refused, source):
+    text = LEAST.replace('kind = "folder"\npath = "frames"', source) + FULL
+    assert "kind: expected a camera, or triggers, beside [plc.gpio], found " in refused(text)
+
+
+def test_a_camera_without_triggers_may_have_outputs(read_text):
+    camera = 'kind = "aravis"\npixel_format = "BGR8"'
+    config = read_text(LEAST.replace('kind = "folder"\npath = "frames"', camera) + FULL)
     assert config.source.trigger is TriggerKind.NONE
 
 
@@ -71,13 +82,13 @@ def test_every_key(read_text):
     ],
 )
 def test_every_key_wrong(refused, line, wrong, words):
-    message = refused((LEAST + FULL).replace(f"{line}\n", f"{wrong}\n"))
+    message = refused((TOLD + FULL).replace(f"{line}\n", f"{wrong}\n"))
     assert re.match(r"line\.toml:\d+: ", message)
     assert words in message
 
 
 def test_the_pass_line_is_needed(refused):
-    assert "expected the key 'pass_line' in [plc.gpio]" in refused((LEAST + FULL).replace("pass_line = 1\n", ""))
+    assert "expected the key 'pass_line' in [plc.gpio]" in refused((TOLD + FULL).replace("pass_line = 1\n", ""))
 
 
 def test_a_pulse_that_the_next_part_would_cut_is_refused(refused):
@@ -97,7 +108,7 @@ def test_the_template_shows_the_defaults():
 
 
 def test_the_outputs_hear_each_step_and_each_result_first(read_text, chip):
-    config = read_text(LEAST + FULL + '[sink.jsonl]\npath = "log.jsonl"\n')
+    config = read_text(TOLD + FULL + '[sink.jsonl]\npath = "log.jsonl"\n')
     plan = plan_of(config)
     engine = Engine(plan.rules, products=lambda engine: _Still(), source=lambda engine: _Still())
     plugged = plugs(config, engine)

@@ -1,5 +1,6 @@
 """Bytes that are no OPC UA, connections that say nothing, and clients that do not read: the others are served."""
 
+import asyncio
 import contextlib
 import os
 import random
@@ -7,9 +8,11 @@ import socket
 import struct
 
 import pytest
+from asyncua import ua
 
 from goodpart_station.opcua.guard import CHUNK_MOST, STRANGERS_MOST
 from goodpart_station.tokens import Role
+from secure_client import channel
 from small_opcua import Place, node, station
 from station_parts import until
 
@@ -149,33 +152,52 @@ def test_silent_connections_and_halves_of_messages_make_room(place, running, pee
     until(lambda: running.ask()["connections"] == 1)
 
 
-def test_a_client_that_does_not_read_is_cut_off(place, running, peer):
-    """It asks for the endpoints again and again; asyncua would keep all answers."""
+def test_a_stranger_that_asks_and_does_not_read_is_cut_off(place, running, peer):
+    """It asks for the endpoints again and again; asyncua would keep all questions, or all answers."""
     before = running.ask()
     with contextlib.ExitStack() as stack:
         made = connected(place, stack)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         made.sendall(message(b"HEL", _HELLO) + message(b"OPN", struct.pack("<I", 0) + _OPEN_NONE))
-        head = _heard(made)
+        found = b""
+        while b"OPNF" not in found or len(found) < found.index(b"OPNF") + 12:
+            found += made.recv(65536)
+        (opened,) = struct.unpack_from("<I", found, found.index(b"OPNF") + 8)
         with pytest.raises(ConnectionError):
             for number in range(2, 100_000):
-                made.sendall(_endpoints(head, number))
+                made.sendall(_endpoints(opened, number))
     until(lambda: running.ask()["connections"] == 1)
     assert running.ask()["mb"] - before["mb"] < 16
     assert served(peer)
 
 
-def _heard(made):
-    """The numbers of the channel and of its token."""
-    found = b""
-    while found.count(b"OPNF") < 1 or len(found) < 28 + 100:
-        found += made.recv(65536)
-    body = found[found.index(b"OPNF") :]
-    channel = struct.unpack_from("<I", body, 8)[0]
-    return channel, 13
-
-
-def _endpoints(head, number):
-    body = struct.pack("<IIII", *head, number, number) + bytes.fromhex("0100ac01")
+def _endpoints(opened, number):
+    # the token that asyncua gives to all
+    body = struct.pack("<IIII", opened, 13, number, number) + bytes.fromhex("0100ac01")
     body += bytes.fromhex("0000") + struct.pack("<qIIiI", 0, number, 0, -1, 60000) + bytes.fromhex("000000")
     return message(b"MSG", body + struct.pack("<iii", -1, -1, -1))
+
+
+def test_a_user_that_asks_and_does_not_read_is_cut_off(place, running, peer):
+    async def go():
+        async with channel(place, role=Role.VIEWER) as made:
+            await made.create_session()
+            await made.activate_session(username="viewer", password=place.token[Role.VIEWER])
+            gone, transport = asyncio.Event(), made.uaclient.protocol.transport
+            transport.get_protocol().connection_lost = lambda error: gone.set()
+            transport.pause_reading()
+            node = ua.ReadValueId(NodeId=ua.NodeId(ua.ObjectIds.Server_NamespaceArray), AttributeId=13)
+            tasks = []
+            while not gone.is_set():
+                # no faster than the server answers, which would be another fault
+                tasks.append(asyncio.create_task(made.uaclient.read(ua.ReadParameters(NodesToRead=[node] * 900))))
+                await asyncio.sleep(0.05)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    before = running.ask()
+    asyncio.run(go())
+    until(lambda: running.ask()["connections"] == 1)
+    assert "cut off: it leaves more than" in (place.folder / "log").read_text()
+    assert running.ask()["mb"] - before["mb"] < 32
+    assert served(peer)

@@ -6,7 +6,7 @@ import pytest
 
 from goodpart import UsageError
 from goodpart_station.conductor.rules import TriggerKind
-from goodpart_station.config.stream import StreamTable, Transport
+from goodpart_station.config.stream import StreamTable
 from goodpart_station.sources.address import StreamKind, address_of
 from goodpart_station.sources.stream_settings import options_of
 from goodpart_station.station import source_of
@@ -114,13 +114,13 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_stream_in_the_file(read_text, tmp_path):
     text = (
         '[station]\nname = "a"\ndata = "data"\ndeadline_ms = 900\n[[product]]\nnumber = 1\nname = "b"\nstore = "b"\n'
-        '[source]\nkind = "stream"\nurl = "recorded/line.mp4"\ntransport = "udp"\nrate = 2\n'
+        '[source]\nkind = "stream"\nurl = "recorded/line.mp4"\nrepeat = false\nrate = 2\n'
     )
     source = read_text(text).source
     assert isinstance(source, StreamTable)
     assert source.address.kind is StreamKind.FILE
     assert str(source.url).endswith("recorded/line.mp4")
-    assert (source.transport, source.rate) == (Transport.UDP, 2.0)
+    assert (source.repeat, source.rate) == (False, 2.0)
 
 
 def test_what_comes_from_outside_opens_nothing_else():

@@ -7,6 +7,7 @@ import pytest
 
 from goodpart_station.codes import PartVerdict, State
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.part import Frame
 from goodpart_station.sources.source import Opening
 from goodpart_station.sources.stream import StreamSource
 from small_stream import Wire, bars, camera, coded, number_of, settings_of, stream_site
@@ -116,8 +117,9 @@ def test_a_trigger_from_before_the_stream_was_lost_is_nobodys(tmp_path):
         source = StreamSource(settings, wanted=Wants())
         source.trigger(part_of(1))
         frames = source.frames()
-        while isinstance(next(frames), Opening):
+        while isinstance(found := next(frames), Opening):
             pass
+        assert [found, *(next(frames) for _ in range(5))] == [None] * 6
         source.trigger(part_of(2))
-        until(lambda: (frame := next(frames)) is not None and frame.asked_by == 2)
+        assert next(frame for frame in frames if isinstance(frame, Frame)).asked_by == 2
         frames.close()

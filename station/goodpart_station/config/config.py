@@ -167,8 +167,15 @@ def _check_paths(config: Config, *, with_source: bool) -> None:
 
 
 def _check_pulse(config: Config) -> None:
-    """Refuses pulses that the next part would always cut short."""
-    spacing_ms, gpio = config.source.min_spacing_ms, config.gpio
+    """Refuses pulses that could be another part's, and those that the next part would always cut short."""
+    source, gpio = config.source, config.gpio
+    spacing_ms = source.min_spacing_ms
+    if gpio is not None and source.trigger is TriggerKind.NONE and isinstance(source, FolderTable | StreamTable):
+        raise UsageError(
+            f"{config.places.of('source', 'kind')}: kind: expected a camera, or triggers, beside [plc.gpio], found "
+            f'"{source.KIND}" without triggers; its pictures may have waited for any time, and a pulse would be '
+            f"another part's: set a trigger, or take [plc.gpio] out"
+        )
     if gpio is not None and spacing_ms is not None and gpio.pulse_ms + gpio.gap_ms >= spacing_ms:
         raise UsageError(
             f"{config.places.of('plc.gpio', 'pulse_ms')}: pulse_ms: expected less than min_spacing_ms ({spacing_ms:g}) "

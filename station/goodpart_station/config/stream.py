@@ -39,10 +39,10 @@ class StreamTable(SourceTable):
         url: an address, or the path of a device or a file.
         user: the name of the account at an RTSP server.
         password_file: holds its password alone.
-        transport: how packets of an RTSP server come.
+        transport: how packets of an RTSP server come; None for TCP.
         rate: without triggers, so many frames per second are parts; None for every frame.
         latency_ms: with a software trigger, the longest time from the exposure of a frame to its arrival here.
-        repeat: of a file: whether it begins again at its end.
+        repeat: of a file: whether it begins again at its end; None for yes.
         input_format, size, fps: what a device is set to, as FFmpeg calls it.
     """
 
@@ -52,10 +52,10 @@ class StreamTable(SourceTable):
     url: str | Path = setting(URL)
     user: str | None = setting(TEXT, None)
     password_file: Path | None = None
-    transport: Transport = Transport.TCP
+    transport: Transport | None = None
     rate: float | None = setting(number(0, 10_000, above=True), None)
     latency_ms: float | None = setting(number(0, _DAY_MS), None)
-    repeat: bool = True
+    repeat: bool | None = None
     input_format: str | None = setting(TEXT, None)
     size: str | None = setting(TEXT, None)
     fps: float | None = setting(number(0, 10_000, above=True), None)
@@ -73,6 +73,8 @@ class StreamTable(SourceTable):
             raise UsageError("password_file: expected the key user beside it, found none; add it")
         for key, kinds in {
             "user": {StreamKind.RTSP},
+            "transport": {StreamKind.RTSP},
+            "repeat": {StreamKind.FILE},
             "input_format": {StreamKind.DEVICE},
             "size": {StreamKind.DEVICE},
             "fps": {StreamKind.DEVICE},

@@ -67,6 +67,10 @@ class Connection(OPCUAProtocol):
         if self.is_ending:
             return
         super().data_received(data)
+        if self.transport.is_closing():
+            # asyncua has had enough of it, and would wait until its answers are read
+            self.transport.abort()
+            return
         begun = self._buffer
         if begun[:3] not in _BEGINNINGS[min(len(begun), 3)]:
             self.refuse(ua.StatusCodes.BadTcpMessageTypeInvalid)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from asyncua import Node, Server, ua
 from asyncua.common.instantiate_util import instantiate
+from asyncua.common.manage_nodes import delete_nodes
 from asyncua.common.ua_utils import data_type_to_variant_type
 
 from goodpart_station.opcua.around import Around
@@ -103,7 +104,20 @@ class Model:
             dname=ua.LocalizedText(name),
         )
         self.system = made[0]
-        await self.server.delete_nodes([self.node(path) for path in _ABSENT], recursive=True)
+        await self._remove({self.node(path).nodeid.Identifier for path in _ABSENT})
+
+    async def _remove(self, roots: set[str]) -> None:
+        """Removes nodes with all below them: asyncua would search the whole address space anew for each of them."""
+        aspace = self.server.iserver.aspace
+        known = list(aspace.keys())
+        own = {node: f"{node.Identifier}." for node in known if node.NamespaceIndex == self.own}
+        gone = {node for node, name in own.items() if any(name.startswith(f"{root}.") for root in roots)}
+        nodes = [self.server.get_node(node) for node in gone]
+        await delete_nodes(self.server.iserver.isession, nodes, delete_target_references=False)
+        for node in known:
+            if node not in gone:
+                references = aspace[node].references
+                references[:] = [reference for reference in references if reference.NodeId not in gone]
 
     def type_node(self, number: int) -> Node:
         """A node of OPC 40100-1.

@@ -182,12 +182,15 @@ class AravisDevice:
         if stream is None:
             raise SourceLostError("expected it to take frames, found it stopped; start it")
         buffer = stream.timeout_pop_buffer(round(timeout_s * 1e6)) if timeout_s > 0 else stream.try_pop_buffer()
-        if buffer is None:
-            return None
-        try:
-            return self._grabbed(buffer)
-        finally:
-            stream.push_buffer(buffer)
+        while buffer is not None:
+            try:
+                if (found := self._grabbed(buffer)) is not None:
+                    return found
+            finally:
+                stream.push_buffer(buffer)
+            # a buffer without a frame does not say that no frame waits behind it
+            buffer = stream.try_pop_buffer()
+        return None
 
     def alive(self) -> None:
         """Raises if the camera is gone; see `Device`."""

@@ -21,6 +21,11 @@ class Dating:
 
     The least delay may grow by `_DRIFT`, because the camera's clock may be slower than this PC's. A lasting delay that
     grows as slowly as that is taken for the clock's.
+
+    Attributes:
+        same_clock: whether time stamps are of this PC's CLOCK_MONOTONIC.
+        jumped: whether the last frame came much sooner after its time stamp than those before it: the sender's clock
+            has jumped, or all of them had waited. Until the stream has settled again, frames cannot be dated.
     """
 
     def __init__(self, *, latency_ns: int, same_clock: bool = False) -> None:
@@ -33,6 +38,7 @@ class Dating:
         self._latency_ns, self.same_clock = latency_ns, same_clock
         self._least_ns: float | None = 0.0 if same_clock else None
         self._last_ns = 0
+        self.jumped = False
         # the least delay that the stream had when it last was sooner, and when that was
         self._steady_ns, self._sooner_ns = 0.0, 0
 
@@ -54,6 +60,7 @@ class Dating:
             least_ns = float(delay_ns)
         elif not self.same_clock:
             least_ns += (arrived_ns - self._last_ns) * _DRIFT
+        self.jumped = delay_ns < least_ns - _STEADY_NS
         least_ns = min(least_ns, float(delay_ns))
         # small steps add up, so they are compared with the last large one
         if self._sooner_ns == 0 or least_ns < self._steady_ns - _STEADY_NS:

@@ -68,8 +68,8 @@ class StreamSource:
         settings = self._settings
         yield from self._free()
         # what was asked before has no frame any more
-        self._asked = self._last_asked()
-        self._due_ns = None
+        self._last_asked()
+        self._asked = self._due_ns = None
         reader = self._reader = Reader(
             settings.address,
             settings.url,

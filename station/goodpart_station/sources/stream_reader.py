@@ -136,6 +136,8 @@ class Reader:
 def followed(pictures: Iterator[Picture], address: Address, *, latency_ns: int) -> Iterator[tuple[Picture, int | None]]:
     """The frames of a camera, and when each was exposed at the earliest: None until the stream has settled.
 
+    A stream that has settled does so anew when its times jump forwards.
+
     Args:
         pictures: as they come.
         address: of the camera, for messages.
@@ -160,5 +162,5 @@ def followed(pictures: Iterator[Picture], address: Address, *, latency_ns: int) 
             is_device = address.kind is StreamKind.DEVICE
             dating = Dating(latency_ns=latency_ns, same_clock=is_device and 0 <= delay_ns <= SAME_CLOCK_NS)
         exposed_ns = dating.exposed_ns(picture.stamp_ns, picture.arrived_ns)
-        last_ns, settled = picture.stamp_ns, settled or dating.settled
+        last_ns, settled = picture.stamp_ns, dating.settled or (settled and not dating.jumped)
         yield picture, exposed_ns if settled else None

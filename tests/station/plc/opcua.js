@@ -44,7 +44,7 @@ async function certificates() {
   return manager;
 }
 
-async function connect(wanted) {
+async function connect(wanted, stays) {
   const client = opcua.OPCUAClient.create({
     applicationName: "goodpart peer",
     applicationUri: wanted.uri,
@@ -56,7 +56,7 @@ async function connect(wanted) {
     connectionStrategy: { maxRetry: 0, initialDelay: 50, maxDelay: 100 },
     requestedSessionTimeout: 30000,
     endpointMustExist: false,
-    keepSessionAlive: false,
+    keepSessionAlive: stays,
   });
   client.on("connection_failed", () => {});
   try {
@@ -102,7 +102,7 @@ async function reconnect(wanted, times, abrupt) {
   let errors = 0;
   for (let index = 0; index < times; index++) {
     try {
-      const peer = await connect(wanted);
+      const peer = await connect(wanted, false);
       await subscribe(peer);
       await leave(peer, abrupt);
     } catch (error) {
@@ -207,7 +207,7 @@ async function jobs(count, scores) {
 
 async function obey(asked) {
   if (asked.connect !== undefined) {
-    there = await connect(asked.connect);
+    there = await connect(asked.connect, true);
     return { ok: true };
   }
   if (asked.read !== undefined) {
