@@ -58,14 +58,20 @@ def nulls(fields, at=""):
     return [at] if fields is None else []
 
 
-def judged(site, client, *, defect=False, **job):
-    """The JobId of a job, and its ResultReady."""
+STEPS = {"JobStarted": 1, "AcquisitionDone": 1, "Ready": 1, "StateChanged": 2}
+"""The events of a job beside its ResultReady. They come by other subscriptions, and may come after it."""
+
+
+def judged(site, client, *, defect=False, steps=True, **job):
+    """The JobId of a job, and its ResultReady. With `steps` its other events are taken out too."""
     answer = client.ask(job=job)
     assert answer["status"] == "Good"
     name, error = (output["value"] for output in answer["outputs"])
     assert error == 0
     site.picture(int(name["id"]), defect=defect)
     (fields,) = client.events("ResultReady", 1)
+    for kind, count in STEPS.items() if steps else ():
+        assert len(client.events(kind, count)) == count
     return name["id"], fields
 
 
@@ -100,7 +106,7 @@ def test_every_result_belongs_to_its_job_and_no_field_is_null(ready):
 
 def test_a_job_is_told_step_by_step(ready):
     site, _, client = ready
-    job, _ = judged(site, client)
+    job, _ = judged(site, client, steps=False)
     for kind in ("JobStarted", "AcquisitionDone", "Ready"):
         (fields,) = client.events(kind, 1)
         assert fields["JobId"]["value"]["id"] == job
