@@ -207,11 +207,11 @@ class StateMachine:
         if live is None:
             return
         name, bundle = self._around.products.name(status.product).strip(), live.inspector.bundle
-        asked, self._model.product_asked = self._model.product_asked, ""
+        (number, asked), self._model.product_asked = self._model.product_asked, (0, "")
         fields = {
             "InternalId": self._shapes.internal_recipe(name, bundle.digest, bundle.manifest.serial),
             "ExternalId": self._shapes.external_recipe(name),
-            "ProductId": self._shapes.product_id(asked),
+            "ProductId": self._shapes.product_id(asked if number == status.product else ""),
         }
         variants = {key: ua.Variant(value, _OBJECT) for key, value in fields.items()}
         await self._events.send(Kind.RECIPE_PREPARED, self._sub, f"{name} is prepared", variants)

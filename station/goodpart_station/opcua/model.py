@@ -73,12 +73,12 @@ class Model:
         vision, own: the indices of the namespaces of OPC 40100-1 and of the station's own nodes.
         system: the VisionSystem.
         take_in: tells all pieces what has happened to parts until now.
-        product_asked: what the client called the product that PrepareProduct has asked for last; "" if that is told.
+        product_asked: the product that was asked for last, and what PrepareProduct called it; "" if that is told.
         recipe_asked: whether a client has asked for the recipe that judges already, and was not told that it does.
     """
 
     take_in: Callable[[], Awaitable[None]]
-    product_asked = ""
+    product_asked = 0, ""
     recipe_asked = False
 
     system: Node

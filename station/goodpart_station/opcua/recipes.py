@@ -94,7 +94,7 @@ class Recipes:
         there = await self._there(number, judging)
         prepared = next((recipe for recipe in there if recipe.prepared), None)
         if prepared is not None and digest == prepared.digest:
-            self._model.product_asked, self._model.recipe_asked = asked, True
+            self._model.product_asked, self._model.recipe_asked = (number, asked), True
             return prepared, Error.NONE
         active = next((recipe for recipe in reversed(there) if not digest or recipe.digest == digest), None)
         if digest and active is None:
@@ -103,7 +103,7 @@ class Recipes:
         if reason is not Reason.NONE:
             return active, error_of(reason)
         # what judges already is told once more: a client may wait for the event
-        self._model.product_asked, self._model.recipe_asked = asked, self._is_judging(active)
+        self._model.product_asked, self._model.recipe_asked = (number, asked), self._is_judging(active)
         if number == judging.number and active is not None and not active.prepared:
             # the product judges with the bundle before: it stays the prepared one until the new one is loaded
             self._around.products.refresh()
