@@ -5,6 +5,7 @@ import enum
 import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from asyncua import ua
@@ -19,6 +20,9 @@ _ID_MOST = 256
 
 _ERRAND_S = 10.0
 """How long a client waits for the disk. Its other requests wait as well."""
+
+_THREADS_MOST = 2
+"""Threads for the disk: an errand that hangs leaves one for the next."""
 
 _MOST = {"Int32": (-(1 << 31), (1 << 31) - 1), "UInt32": (0, (1 << 32) - 1)}
 
@@ -138,6 +142,8 @@ class Errands:
     def __init__(self) -> None:
         """Has done nothing yet."""
         self._one = asyncio.Lock()
+        # a disk that hangs would keep all threads of the loop, which needs one to look for removed tokens
+        self._threads = ThreadPoolExecutor(_THREADS_MOST, thread_name_prefix="opcua-disk")
 
     async def do(self, errand: Callable[[], T]) -> T:
         """Does what waits for the disk.
@@ -152,4 +158,4 @@ class Errands:
 
     async def _alone(self, errand: Callable[[], T]) -> T:
         async with self._one:
-            return await asyncio.to_thread(errand)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, errand)
