@@ -51,7 +51,8 @@ def test_what_clients_need_is_taken(found):
     check_filter(found, is_event=True)
     assert found.SelectClauses is not None
     check_filter(ua.DataChangeFilter(), is_event=False)
-    check_filter(None, is_event=False)
+    for nothing in (None, ua.ExtensionObject()):
+        check_filter(nothing, is_event=False)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def check_filter(asked: Any, *, is_event: bool) -> None:
         ServiceError: it is of another kind, names nothing, or is too long or too deep.
     """
     if not is_event:
-        if asked is not None and not isinstance(asked, ua.DataChangeFilter):
+        # no filter may come as an empty structure
+        if asked and not isinstance(asked, ua.DataChangeFilter):
             raise ServiceError(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
         return
     if not isinstance(asked, ua.EventFilter) or len(asked.SelectClauses or ()) > SELECTED_MOST:

@@ -153,7 +153,8 @@ class Session(OwnSession):
         events = {item.monitored_item_id for item in self._items(params.SubscriptionId) if _waits_for_events(item)}
         for item in params.ItemsToModify:
             asked = item.RequestedParameters
-            # asyncua keeps the filter that is there if none comes
+            # asyncua keeps the filter that is there if None comes; clients send an empty structure
+            asked.Filter = asked.Filter or None
             if asked.Filter is not None:
                 check_filter(asked.Filter, is_event=item.MonitoredItemId in events)
             asked.QueueSize = _queue(asked.QueueSize, item.MonitoredItemId in events)
