@@ -244,6 +244,7 @@ class _Stream:
             complete=grabbed.complete,
             unreadable=why,
             channels=None if known is None else known.channels,
+            bits=None if known is None else known.bits,
             asked_by=asked_by,
         )
 
