@@ -18,12 +18,19 @@ from goodpart_station.sources.image_files import NO_PIXELS
 from goodpart_station.sources.opening import Opener
 from goodpart_station.sources.pixels import FORMATS
 from goodpart_station.sources.source import POLL_S, Opening, SourceLostError, taken
+from goodpart_station.sources.strays import Strays
 
 ALIVE_S = 0.5
 """How often a camera that gives no frame is asked whether it is there."""
 
 _LEAST_POLL_S = 0.001
 """The shortest wait for a frame: a shorter one keeps a core busy."""
+
+_LOOKS = 4
+"""How often it is looked for a frame within the time that its date may be wrong by."""
+
+LEAST_DATED_S = _LOOKS * _LEAST_POLL_S
+"""Frames cannot be dated more exactly than this: nearly all would be thrown away."""
 
 _MOST_LEFT = 64
 """More frames than a camera and its library keep."""
@@ -167,14 +174,14 @@ class _Stream:
 
     def __init__(self, device: Device, setup: CameraSetup) -> None:
         self.device, self._setup = device, setup
-        self._numbers = FrameNumbers()
+        self._numbers, self._strays = FrameNumbers(), Strays()
         self._shown_ns = self._asked_ns = self._empty_ns = time.monotonic_ns()
 
     def as_they_come(self) -> Iterator[Frame | None]:
         """Each frame at once. One whose time is not known well enough could be another part's, and is nobody's."""
         free = self._setup.trigger is TriggerKind.NONE
         within_s = math.inf if free else self._setup.dated_within_s
-        poll_s = min(POLL_S, max(within_s / 4, _LEAST_POLL_S))
+        poll_s = min(POLL_S, max(within_s / _LOOKS, _LEAST_POLL_S))
         while True:
             began_ns = time.monotonic_ns()
             frame = None if free else self.next(0)
@@ -182,7 +189,7 @@ class _Stream:
                 self._empty_ns = began_ns
                 frame = self.next(poll_s)
             if frame is not None and frame.at_ns - self._empty_ns > within_s * 1e9:
-                _log.warning("frame %s came while nobody looked for too long, and may be another part's", _id(frame))
+                self._strays.tell(f"frame {_id(frame)}", frame.at_ns)
                 frame = None
             yield frame
             if free and time.monotonic_ns() - self._shown_ns > self._setup.timeout_s * 1e9:
