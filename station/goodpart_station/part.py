@@ -27,6 +27,7 @@ class Frame:
         bits: what a camera says of how many bits of a value it uses, or None.
         asked_by: `Part.seq` of the part whose software trigger the frame followed, 0 if it followed none; None if the
             source cannot tell.
+        stray: whether it is certainly no part's. A camera may have frozen on it, so the judge must know it.
     """
 
     pixels: npt.NDArray[Any]
@@ -38,6 +39,7 @@ class Frame:
     channels: Channels | None = None
     bits: int | None = None
     asked_by: int | None = None
+    stray: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

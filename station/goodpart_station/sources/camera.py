@@ -111,8 +111,7 @@ class CameraSource:
             self._last_asked(0)
             stream = _Stream(opened.device, self._setup)
             # what came while it was opened is nobody's
-            stream.forget()
-            yield None
+            yield stream.forget()
             if self._setup.trigger is TriggerKind.SOFTWARE:
                 yield from self._asked(stream)
             else:
@@ -150,6 +149,7 @@ class CameraSource:
                 stream.device.execute(TRIGGER_SOFTWARE)
             if part is None:
                 yield from stream.there(asked_by=0)
+                stream.ask_life()
                 yield None
             elif (frame := stream.next(POLL_S / 5, asked_by=part.seq)) is not None:
                 part = None
@@ -190,7 +190,7 @@ class _Stream:
                 frame = self.next(poll_s)
             if frame is not None and frame.at_ns - self._empty_ns > within_s * 1e9:
                 self._strays.tell(f"frame {_id(frame)}", frame.at_ns)
-                frame = None
+                frame = dataclasses.replace(frame, stray=True)
             yield frame
             if free and time.monotonic_ns() - self._shown_ns > self._setup.timeout_s * 1e9:
                 raise SourceLostError(
@@ -198,14 +198,17 @@ class _Stream:
                     f"or raise timeout_s if it takes pictures more seldom"
                 )
 
-    def forget(self) -> None:
-        """Throws away the frames that are there already."""
+    def forget(self) -> Frame | None:
+        """Throws away the frames that are there already; returns the last, which the camera may have frozen on."""
+        last: Frame | None = None
         # a camera that runs free may bring the next one sooner than this one is thrown away
         for _ in range(_MOST_LEFT):
             began_ns = time.monotonic_ns()
-            if self.device.fetch(0) is None:
+            if (frame := self.next(0)) is None:
                 self._empty_ns = began_ns
-                return
+                break
+            last = dataclasses.replace(frame, stray=True)
+        return last
 
     def there(self, *, asked_by: int) -> Iterator[Frame]:
         """The frames that are there already."""
@@ -215,16 +218,30 @@ class _Stream:
             yield frame
 
     def next(self, timeout_s: float, *, asked_by: int | None = None) -> Frame | None:
-        """The next frame, or None if none comes in the time. It asks now and then whether the camera is there."""
+        """The next frame, or None if none comes in the time.
+
+        While it waits, it asks now and then whether the camera is there. That goes over the network, so without a wait
+        it does not: a trigger may be due.
+        """
         grabbed = self.device.fetch(timeout_s)
         now_ns = time.monotonic_ns()
         if grabbed is not None:
             self._shown_ns = self._asked_ns = now_ns
             return self._frame(grabbed, at_ns=now_ns, asked_by=asked_by)
+        if timeout_s > 0:
+            self.ask_life()
+        return None
+
+    def ask_life(self) -> None:
+        """Asks whether the camera is there, if it has shown nothing for some time.
+
+        Raises:
+            SourceLostError: it is not.
+        """
+        now_ns = time.monotonic_ns()
         if now_ns - self._asked_ns > ALIVE_S * 1e9:
             self._asked_ns = now_ns
             self.device.alive()
-        return None
 
     def start_again(self) -> None:
         """Lets the camera forget all exposures that have no frame yet."""
