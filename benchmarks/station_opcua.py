@@ -24,7 +24,7 @@ const modules = path.join(process.env.GOODPART_PEERS, "node_modules");
 const opcua = require(path.join(modules, "node-opcua-client"));
 const { OPCUACertificateManager } = require(path.join(modules, "node-opcua-certificate-manager"));
 const [port, folder] = process.argv.slice(1);
-console.warn = console.info = () => {};
+console.log = console.warn = console.info = () => {};
 let heard = 0;
 
 async function client() {

@@ -12,7 +12,7 @@ from asyncua import ua
 
 from goodpart_station.opcua.guard import CHUNK_MOST, STRANGERS_MOST
 from goodpart_station.tokens import Role
-from secure_client import client
+from secure_client import channel
 from small_opcua import Place, node, station
 from station_parts import until
 
@@ -161,38 +161,39 @@ def test_a_stranger_that_asks_and_does_not_read_is_cut_off(place, running, peer)
         found = b""
         while b"OPNF" not in found or len(found) < found.index(b"OPNF") + 12:
             found += made.recv(65536)
-        (channel,) = struct.unpack_from("<I", found, found.index(b"OPNF") + 8)
+        (opened,) = struct.unpack_from("<I", found, found.index(b"OPNF") + 8)
         with pytest.raises(ConnectionError):
             for number in range(2, 100_000):
-                made.sendall(_endpoints(channel, number))
+                made.sendall(_endpoints(opened, number))
     until(lambda: running.ask()["connections"] == 1)
     assert running.ask()["mb"] - before["mb"] < 16
     assert served(peer)
 
 
-def _endpoints(channel, number):
+def _endpoints(opened, number):
     # the token that asyncua gives to all
-    body = struct.pack("<IIII", channel, 13, number, number) + bytes.fromhex("0100ac01")
+    body = struct.pack("<IIII", opened, 13, number, number) + bytes.fromhex("0100ac01")
     body += bytes.fromhex("0000") + struct.pack("<qIIiI", 0, number, 0, -1, 60000) + bytes.fromhex("000000")
     return message(b"MSG", body + struct.pack("<iii", -1, -1, -1))
 
 
 def test_a_user_that_asks_and_does_not_read_is_cut_off(place, running, peer):
     async def go():
-        made = await client(place, role=Role.VIEWER)
-        await made.connect()
-        gone, transport = asyncio.Event(), made.uaclient.protocol.transport
-        transport.get_protocol().connection_lost = lambda error: gone.set()
-        transport.pause_reading()
-        node = ua.ReadValueId(NodeId=ua.NodeId(ua.ObjectIds.Server_ServerStatus), AttributeId=ua.AttributeIds.Value)
-        asked = ua.ReadParameters(NodesToRead=[node] * 900)
-        tasks = []
-        while not gone.is_set():
-            tasks.append(asyncio.create_task(made.uaclient.read(asked)))
-            await asyncio.sleep(0.01)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with channel(place, role=Role.VIEWER) as made:
+            await made.create_session()
+            await made.activate_session(username="viewer", password=place.token[Role.VIEWER])
+            gone, transport = asyncio.Event(), made.uaclient.protocol.transport
+            transport.get_protocol().connection_lost = lambda error: gone.set()
+            transport.pause_reading()
+            node = ua.ReadValueId(NodeId=ua.NodeId(ua.ObjectIds.Server_NamespaceArray), AttributeId=13)
+            tasks = []
+            while not gone.is_set():
+                # no faster than the server answers, which would be another fault
+                tasks.append(asyncio.create_task(made.uaclient.read(ua.ReadParameters(NodesToRead=[node] * 900))))
+                await asyncio.sleep(0.05)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     before = running.ask()
     asyncio.run(go())

@@ -2,23 +2,26 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from asyncua import Client, ua
 
 from goodpart import read_bundle
 from goodpart_station.codes import Reason, State
-from goodpart_station.opcua import server
 from goodpart_station.opcua.given import Error, error_of
 from goodpart_station.opcua.options import NAMESPACE
+from goodpart_station.opcua.record import record_of
+from goodpart_station.opcua.results import Results
 from goodpart_station.ring.config import RingConfig
 from goodpart_station.ring.ring import Ring
 from goodpart_station.tokens import Role
 from opcua_jobs import STATION, JobsSite, There, mes
 from small_answers import BUNDLE as OTHERS
-from small_answers import reject
+from small_answers import good, reject
 from station_parts import BUNDLE, until
 
 EARLIER = "0a1b2c3d4e5f6071"
@@ -70,13 +73,23 @@ def test_a_result_is_found_by_the_id_of_its_event(there):
     assert regions["value"] == [edge for box in boxes for edge in box]
 
 
-def test_a_result_is_there_before_its_event_is_sent(there, monkeypatch):
-    monkeypatch.setattr(server, "_POLL_S", 1.0)
-    seq = there.engine.trigger(None)
-    there.site.picture(4)
-    there.site.records.next()
-    assert there.by_id(f"{there.site.boot}-{seq}")[2] == DONE
-    assert there.client.event("ResultReadyEventType")["JobId"]["id"] == str(seq)
+def test_news_that_wait_are_taken_in_before_a_result_is_looked_for(there):
+    products = SimpleNamespace(numbers=(), name=str)
+    around = SimpleNamespace(station=STATION, boot="b0", ring=None, products=products, store_of=None)
+    results = Results(around, functools.partial(record_of, boot="b0"))
+    handlers = {}
+
+    async def link(path, handler, **_):
+        handlers[path.rpartition("/")[2]] = handler
+
+    async def ask():
+        await results.build(SimpleNamespace(vision=2, link=link, take_in=lambda: results.tell(good(999))))
+        _, _, error = await handlers["GetResultById"](SimpleNamespace(Id="b0-999"), 0)
+        _, _, _, found, _ = await handlers["GetResultListFiltered"](*[None] * 9, 1, 0, 0)
+        return error, [each.JobId.Id for each in found]
+
+    # the type classes are those of the server in this process
+    assert asyncio.run(ask()) == (DONE, ["999"])
 
 
 def test_the_components_of_a_result_are_its_fields(there):

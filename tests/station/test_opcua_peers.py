@@ -34,8 +34,15 @@ def peer(place, running):
         yield peer
 
 
-@pytest.mark.parametrize("mode", ["Sign", "SignAndEncrypt"])
-@pytest.mark.parametrize("policy", ["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"])
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [
+        ("Basic256Sha256", "Sign"),
+        ("Basic256Sha256", "SignAndEncrypt"),
+        ("Aes128_Sha256_RsaOaep", "SignAndEncrypt"),
+        ("Aes256_Sha256_RsaPss", "Sign"),
+    ],
+)
 def test_the_right_user_gets_in_over_each_channel(place, peer, policy, mode):
     assert peer.ask(connect=place.login(policy=policy, mode=mode)) == {"ok": True}
     assert peer.ask(read=["i=2259"]) == {"values": ["0"], "codes": ["Good"]}

@@ -32,8 +32,10 @@ def link(place):
         yield link
 
 
-@pytest.mark.parametrize("policy", [SecurityPolicyBasic256Sha256, SecurityPolicyAes128Sha256RsaOaep])
-@pytest.mark.parametrize("mode", [_MODE.Sign, _MODE.SignAndEncrypt])
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [(SecurityPolicyBasic256Sha256, _MODE.Sign), (SecurityPolicyAes128Sha256RsaOaep, _MODE.SignAndEncrypt)],
+)
 def test_a_trusted_client_with_a_token_gets_in(link, place, policy, mode):
     async def go():
         async with await client(place, policy=policy, mode=mode) as made:
