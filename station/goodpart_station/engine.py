@@ -174,7 +174,7 @@ class Engine:
 
         def told(now_ns: int) -> tuple[Effect, ...]:
             self._passed.arrived(frame)
-            return self._conductor.frame(frame, now_ns)
+            return () if frame.stray else self._conductor.frame(frame, now_ns)
 
         effects = self._step(told)
         return any(isinstance(effect, JudgeFrame) and effect.frame is frame for effect in effects)

@@ -24,8 +24,10 @@ class Frame:
         unreadable: why there are no pixels (`pixels` is then empty), or None.
         channels: what a camera says that the pixels are. Its frames must be as the bundle declares, and of the very
             size of the good images. None: a file, which was read as the bundle declares.
+        bits: what a camera says of how many bits of a value it uses, or None.
         asked_by: `Part.seq` of the part whose software trigger the frame followed, 0 if it followed none; None if the
             source cannot tell.
+        stray: whether it is certainly no part's. A camera may have frozen on it, so the judge must know it.
     """
 
     pixels: npt.NDArray[Any]
@@ -35,7 +37,9 @@ class Frame:
     name: str | None = None
     unreadable: str | None = None
     channels: Channels | None = None
+    bits: int | None = None
     asked_by: int | None = None
+    stray: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

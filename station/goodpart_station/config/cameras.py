@@ -8,6 +8,7 @@ from goodpart.errors import UsageError
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.config.tables import DEFAULT_AFTER_MS, SourceTable
 from goodpart_station.settings import FEATURES, TEXT, setting
+from goodpart_station.sources.camera import LEAST_DATED_S
 from goodpart_station.sources.camera_setup import CameraSetup
 from goodpart_station.sources.device import Value
 from goodpart_station.sources.pixels import format_of
@@ -34,6 +35,8 @@ class CameraTable(SourceTable):
         settings: features and their values, written in this order.
         trigger_line: the input of a hardware trigger; None for the usual one.
     """
+
+    LEAST_SPARE_MS: ClassVar[float] = LEAST_DATED_S * 1e3
 
     device: str | None = None
     pixel_format: str = setting(TEXT)

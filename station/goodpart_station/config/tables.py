@@ -8,8 +8,12 @@ from goodpart.errors import UsageError
 from goodpart_station.codes import SEQ_MOST, SLOTS
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.settings import NAME, TEXT, number, setting, whole
+from goodpart_station.sources.folder import LEAST_DATED_S
 
 _DAY_MS = 86_400_000.0
+
+_NOTHING_MS = 1e-6
+"""What sums of times in decimals may be wrong by."""
 
 DEFAULT_AFTER_MS = 100.0
 """How long after its trigger a frame may come where the file does not say it."""
@@ -81,12 +85,15 @@ class SourceTable:
     timeout_s: float = setting(number(0, 3600, above=True), 2.0)
 
     TRIGGERS: ClassVar[frozenset[TriggerKind]] = frozenset(TriggerKind)
+    LEAST_SPARE_MS: ClassVar[float] = 0.0
+    """The source cannot date frames more exactly than this."""
 
     def __post_init__(self) -> None:
         """Refuses settings that would have no effect.
 
         Raises:
-            UsageError: the trigger is none of this source's, or a setting does not belong to it.
+            UsageError: the trigger is none of this source's, or a setting does not belong to it, or the windows leave
+                less between two parts than frames can be dated by.
         """
         if self.trigger not in self.TRIGGERS:
             known = " or ".join(f'"{each.value}"' for each in TriggerKind if each in self.TRIGGERS)
@@ -107,6 +114,14 @@ class SourceTable:
             raise UsageError(
                 'trigger: expected min_spacing_ms beside "hardware", found none; give the shortest time between parts'
             )
+        # windows that leave nothing at all are refused with the rules of the pairing
+        if self.trigger is TriggerKind.HARDWARE and 0 < self.spare_ms < self.LEAST_SPARE_MS - _NOTHING_MS:
+            windows_ms = (self.min_spacing_ms or 0.0) - self.spare_ms
+            raise UsageError(
+                f"min_spacing_ms: expected {windows_ms + self.LEAST_SPARE_MS:g} or more: both windows, and the "
+                f"{self.LEAST_SPARE_MS:g} ms by which frames of this source may be dated too late, found "
+                f"{self.min_spacing_ms:g}; narrow the windows, or let parts come more seldom"
+            )
 
     @property
     def spare_ms(self) -> float:
@@ -126,6 +141,7 @@ class FolderTable(SourceTable):
     """
 
     KIND: ClassVar[str] = "folder"
+    LEAST_SPARE_MS: ClassVar[float] = LEAST_DATED_S * 1e3
 
     path: Path
     keep: int = setting(whole(0, 10_000_000), 1000)

@@ -9,6 +9,9 @@ from urllib.parse import quote, urlsplit
 from goodpart.errors import UsageError
 
 _PORTS = range(1, 65536)
+_MAYBE_SECRET = re.compile(r"(?i)[=&:@]|%(?:3d|26|3a|40)")
+"""Signs behind which a password may stand in a path, as in /admin:PASSWORD/1, and their codes."""
+
 _SECRET_WORDS = re.compile(r"(?i)(pass|pwd|secret|token|credential)\w*=")
 
 
@@ -28,7 +31,8 @@ class Address:
     Attributes:
         kind: what it is.
         place: what FFmpeg opens, without user and password.
-        shown: how messages call it. What stands in an address after a "?" or from a "=" on may be a password.
+        shown: how messages call it. What stands in an address after a "?", or from a "=", "&", ":" or
+            "@" in its path on, may be a password.
     """
 
     kind: StreamKind
@@ -90,7 +94,7 @@ def address_of(url: str | Path) -> Address:
     kind = StreamKind(parts.scheme)
     if kind is StreamKind.TCP and (port is None or parts.path.strip("/") or parts.query):
         raise UsageError("url: expected tcp://HOST:PORT and nothing else, found another form; correct it")
-    path = re.match(r"[^=&]*", parts.path)
-    hidden = bool(parts.query) or path is None or path[0] != parts.path
-    shown = f"{parts.scheme}://{parts.netloc}{path[0] if path else ''}{'…' if hidden else ''}"
+    path = _MAYBE_SECRET.split(parts.path)[0]
+    hidden = bool(parts.query) or path != parts.path
+    shown = f"{parts.scheme}://{parts.netloc}{path}{'…' if hidden else ''}"
     return Address(kind, url, shown)

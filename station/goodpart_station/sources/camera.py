@@ -18,12 +18,19 @@ from goodpart_station.sources.image_files import NO_PIXELS
 from goodpart_station.sources.opening import Opener
 from goodpart_station.sources.pixels import FORMATS
 from goodpart_station.sources.source import POLL_S, Opening, SourceLostError, taken
+from goodpart_station.sources.strays import Strays
 
 ALIVE_S = 0.5
 """How often a camera that gives no frame is asked whether it is there."""
 
 _LEAST_POLL_S = 0.001
 """The shortest wait for a frame: a shorter one keeps a core busy."""
+
+_LOOKS = 4
+"""How often it is looked for a frame within the time that its date may be wrong by."""
+
+LEAST_DATED_S = _LOOKS * _LEAST_POLL_S
+"""Frames cannot be dated more exactly than this: nearly all would be thrown away."""
 
 _MOST_LEFT = 64
 """More frames than a camera and its library keep."""
@@ -104,8 +111,7 @@ class CameraSource:
             self._last_asked(0)
             stream = _Stream(opened.device, self._setup)
             # what came while it was opened is nobody's
-            stream.forget()
-            yield None
+            yield stream.forget()
             if self._setup.trigger is TriggerKind.SOFTWARE:
                 yield from self._asked(stream)
             else:
@@ -143,6 +149,7 @@ class CameraSource:
                 stream.device.execute(TRIGGER_SOFTWARE)
             if part is None:
                 yield from stream.there(asked_by=0)
+                stream.ask_life()
                 yield None
             elif (frame := stream.next(POLL_S / 5, asked_by=part.seq)) is not None:
                 part = None
@@ -167,14 +174,14 @@ class _Stream:
 
     def __init__(self, device: Device, setup: CameraSetup) -> None:
         self.device, self._setup = device, setup
-        self._numbers = FrameNumbers()
+        self._numbers, self._strays = FrameNumbers(), Strays()
         self._shown_ns = self._asked_ns = self._empty_ns = time.monotonic_ns()
 
     def as_they_come(self) -> Iterator[Frame | None]:
         """Each frame at once. One whose time is not known well enough could be another part's, and is nobody's."""
         free = self._setup.trigger is TriggerKind.NONE
         within_s = math.inf if free else self._setup.dated_within_s
-        poll_s = min(POLL_S, max(within_s / 4, _LEAST_POLL_S))
+        poll_s = min(POLL_S, max(within_s / _LOOKS, _LEAST_POLL_S))
         while True:
             began_ns = time.monotonic_ns()
             frame = None if free else self.next(0)
@@ -182,8 +189,8 @@ class _Stream:
                 self._empty_ns = began_ns
                 frame = self.next(poll_s)
             if frame is not None and frame.at_ns - self._empty_ns > within_s * 1e9:
-                _log.warning("frame %s came while nobody looked for too long, and may be another part's", _id(frame))
-                frame = None
+                self._strays.tell(f"frame {_id(frame)}", frame.at_ns)
+                frame = dataclasses.replace(frame, stray=True)
             yield frame
             if free and time.monotonic_ns() - self._shown_ns > self._setup.timeout_s * 1e9:
                 raise SourceLostError(
@@ -191,14 +198,17 @@ class _Stream:
                     f"or raise timeout_s if it takes pictures more seldom"
                 )
 
-    def forget(self) -> None:
-        """Throws away the frames that are there already."""
+    def forget(self) -> Frame | None:
+        """Throws away the frames that are there already; returns the last, which the camera may have frozen on."""
+        last: Frame | None = None
         # a camera that runs free may bring the next one sooner than this one is thrown away
         for _ in range(_MOST_LEFT):
             began_ns = time.monotonic_ns()
-            if self.device.fetch(0) is None:
+            if (frame := self.next(0)) is None:
                 self._empty_ns = began_ns
-                return
+                break
+            last = dataclasses.replace(frame, stray=True)
+        return last
 
     def there(self, *, asked_by: int) -> Iterator[Frame]:
         """The frames that are there already."""
@@ -208,16 +218,30 @@ class _Stream:
             yield frame
 
     def next(self, timeout_s: float, *, asked_by: int | None = None) -> Frame | None:
-        """The next frame, or None if none comes in the time. It asks now and then whether the camera is there."""
+        """The next frame, or None if none comes in the time.
+
+        While it waits, it asks now and then whether the camera is there. That goes over the network, so without a wait
+        it does not: a trigger may be due.
+        """
         grabbed = self.device.fetch(timeout_s)
         now_ns = time.monotonic_ns()
         if grabbed is not None:
             self._shown_ns = self._asked_ns = now_ns
             return self._frame(grabbed, at_ns=now_ns, asked_by=asked_by)
+        if timeout_s > 0:
+            self.ask_life()
+        return None
+
+    def ask_life(self) -> None:
+        """Asks whether the camera is there, if it has shown nothing for some time.
+
+        Raises:
+            SourceLostError: it is not.
+        """
+        now_ns = time.monotonic_ns()
         if now_ns - self._asked_ns > ALIVE_S * 1e9:
             self._asked_ns = now_ns
             self.device.alive()
-        return None
 
     def start_again(self) -> None:
         """Lets the camera forget all exposures that have no frame yet."""
@@ -244,6 +268,7 @@ class _Stream:
             complete=grabbed.complete,
             unreadable=why,
             channels=None if known is None else known.channels,
+            bits=None if known is None else known.bits,
             asked_by=asked_by,
         )
 

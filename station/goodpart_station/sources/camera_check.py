@@ -138,7 +138,7 @@ def _fits(frame: Grabbed, bundles: Mapping[str, Bundle]) -> list[str]:
     for name, bundle in bundles.items():
         spec, checks = bundle.manifest.backbone.frame, bundle.manifest.checks
         shape = frame.height_px, frame.width_px
-        why = misfit_format(known.channels, np.dtype(known.dtype.value), spec)
+        why = misfit_format(known.channels, np.dtype(known.dtype.value), known.bits, spec)
         why = why or misfit_size(shape, None if checks is None else checks.size)
         if why is not None:
             raise SourceLostError(f"{name}: {why}")
@@ -148,6 +148,8 @@ def _fits(frame: Grabbed, bundles: Mapping[str, Bundle]) -> list[str]:
         if spec.value_range is not None:
             low, high = spec.value_range
             words[-1] += f", whose bundle maps {low} to {high}; {frame.pixel_format} holds 0 to {2**known.bits - 1}"
+            if high.bit_length() < known.bits:
+                words[-1] += f": more than {high} is white. See that the good images were of {frame.pixel_format}"
     return words
 
 

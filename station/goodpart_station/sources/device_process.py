@@ -90,10 +90,12 @@ class ProcessDevice:
             pixels = np.empty(answer["shape"], answer["dtype"])
             try:
                 whole = fill(self._socket, pixels.data.cast("B"))
+            except ConnectionError as error:
+                raise self._gone(f"found it ended within a frame{self._how()}") from error
             except OSError as error:
                 raise self._gone("found no end of a frame") from error
             if not whole:
-                raise self._gone("found it ended within a frame")
+                raise self._gone(f"found it ended within a frame{self._how()}")
         return Grabbed(pixels, *answer["value"])
 
     def alive(self) -> None:
@@ -117,6 +119,9 @@ class ProcessDevice:
             answer = receive(self._socket)
         except TimeoutError as error:
             raise self._gone(f"found none to {what} within {within_s:g} s") from error
+        except ConnectionError as error:
+            # it ended before it had read what was sent
+            raise self._gone(f"found it ended{self._how()}") from error
         except OSError as error:
             raise self._gone(f"found none to {what} ({error.strerror or error})") from error
         if answer is None:

@@ -16,11 +16,15 @@ from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.part import Frame, Part
 from goodpart_station.sources.image_files import FrameFiles, unreadable
 from goodpart_station.sources.source import POLL_S, SourceLostError, Wanted, pause, taken
+from goodpart_station.sources.strays import Strays
 
 JUDGING, JUDGED, POISON, UNASKED = "judging", "judged", "poison", "unasked"
 
 _ARRIVAL_POLL_S = 0.005
 """How often the folder is looked at while a part waits for its frame."""
+
+LEAST_DATED_S = 2 * _ARRIVAL_POLL_S
+"""Files cannot be dated more exactly than this: looking takes its time beside the wait, and most would be set aside."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class FolderSource:
         """
         self._folder, self._wanted, self._trigger, self._keep = folder, wanted, trigger, keep
         self._dated_within_s = dated_within_s
-        self._files = FrameFiles(max_megapixels=max_megapixels)
+        self._files, self._strays = FrameFiles(max_megapixels=max_megapixels), Strays()
         self._triggers: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Frame] = queue.SimpleQueue()
 
@@ -214,7 +218,7 @@ class FolderSource:
                 elif in_hand is not None:
                     unasked.take(in_hand)
                     if not is_dated:
-                        _log.warning("%s: came while nobody looked for too long, and may be another part's", path.name)
+                        self._strays.tell(path.name, listed_ns)
             if not waiting:
                 pause(_ARRIVAL_POLL_S)
                 yield None

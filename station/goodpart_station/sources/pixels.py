@@ -130,17 +130,34 @@ def misfit(frame: Frame, spec: FrameSpec, size: SizeRule | None) -> str | None:
     """
     if frame.channels is None:
         return None
-    return misfit_format(frame.channels, frame.pixels.dtype, spec) or misfit_size(frame.pixels.shape[:2], size)
-
-
-def misfit_format(channels: Channels, dtype: "np.dtype[Any]", spec: FrameSpec) -> str | None:
-    """As `misfit`, of the pixel format alone."""
-    if (channels, dtype) == (spec.channels, np.dtype(spec.dtype.value)):
-        return None
-    return (
-        f"frame: expected {spec.dtype.value} {spec.channels.value} as the bundle declares, found {dtype} "
-        f"{channels.value}; set pixel_format, or build the bundle from pictures of this format"
+    return misfit_format(frame.channels, frame.pixels.dtype, frame.bits, spec) or misfit_size(
+        frame.pixels.shape[:2], size
     )
+
+
+def misfit_format(channels: Channels, dtype: "np.dtype[Any]", bits: int | None, spec: FrameSpec) -> str | None:
+    """As `misfit`, of the pixel format alone.
+
+    A value range is no format: it may be any part of what a camera gives, as with a thermal camera. So a range that is
+    narrower than the format is taken. One that reaches beyond it comes from pictures of more bits, beside which those
+    of this camera are dark. The largest value and 1 is taken for the largest value: people write 4096 for 12 bits.
+
+    Args:
+        channels, dtype: of the frame.
+        bits: how many bits of a value are used, None if nobody says it.
+        spec: what the bundle declares.
+    """
+    if (channels, dtype) != (spec.channels, np.dtype(spec.dtype.value)):
+        return (
+            f"frame: expected {spec.dtype.value} {spec.channels.value} as the bundle declares, found {dtype} "
+            f"{channels.value}; set pixel_format, or build the bundle from pictures of this format"
+        )
+    if bits is not None and spec.value_range is not None and spec.value_range[1] > 2**bits:
+        return (
+            f"frame: expected values up to {spec.value_range[1]} as the bundle maps them, found {bits} bits, which "
+            f"end at {2**bits - 1}; set a pixel_format of more bits, or build the bundle from pictures of this format"
+        )
+    return None
 
 
 def misfit_size(shape: tuple[int, ...], size: SizeRule | None) -> str | None:

@@ -51,7 +51,7 @@ class Source(Protocol):
         """The frames in their order; None while there is none, several times a second, as a sign of life.
 
         It runs in the source's thread. It ends when there will be no more frames. The source is there from the first
-        frame or None on: before, it can yield `Opening`.
+        frame or None on: before, it can yield `Opening`. A frame that it would throw away is yielded as a stray one.
 
         Raises:
             SourceLostError: there are none at present; the station calls `frames` again later.
