@@ -240,3 +240,30 @@ def test_others_are_served_while_a_client_browses():
         assert (len(await browsing), turns >= 5) == (5, True)
 
     served(test)
+
+
+def test_a_message_is_told_again_until_it_is_acknowledged_and_then_there_is_none():
+    """node-opcua asks for the next one until it hears so: an empty answer would keep it asking for ever."""
+
+    async def test(server):
+        session, published = await session_of(server), asyncio.Queue()
+
+        async def publish(result, request):
+            published.put_nowait(result)
+
+        asked = ua.CreateSubscriptionParameters(RequestedPublishingInterval=50.0, RequestedLifetimeCount=100)
+        subscription = await session.create_subscription(asked, publish, lambda number: object())
+        wanted = item()
+        wanted.MonitoringMode = ua.MonitoringMode.Reporting
+        await monitored(session, subscription, wanted)
+        while not (told := (await published.get()).NotificationMessage).NotificationData:
+            pass
+        number = subscription.SubscriptionId
+        again = ua.RepublishParameters(SubscriptionId=number, RetransmitSequenceNumber=told.SequenceNumber)
+        assert session.republish(again) == session.republish(again) == told
+        session.publish([ua.SubscriptionAcknowledgement(SubscriptionId=number, SequenceNumber=told.SequenceNumber)])
+        for asked_of, status in ((number, "BadMessageNotAvailable"), (number + 1, "BadSubscriptionIdInvalid")):
+            with refused(status):
+                session.republish(ua.RepublishParameters(SubscriptionId=asked_of, RetransmitSequenceNumber=1))
+
+    served(test)

@@ -72,9 +72,19 @@ class OwnSession(InternalSession):
         return await super().delete_subscriptions([each if self._has(each) else 0 for each in ids])
 
     def republish(self, params: Any) -> Any:
-        """Tells once more."""
+        """Tells once more; the message stays until it is acknowledged.
+
+        asyncua answers an empty message for one that is not there: a client that asks until there is none never ends.
+
+        Raises:
+            ServiceError: there is no such message any more, as OPC 10000-4, 5.13.6 demands.
+        """
         self.check_own(params.SubscriptionId)
-        return super().republish(params)
+        kept = self.subscription_service.subscriptions[params.SubscriptionId]._not_acknowledged_results
+        found = kept.get(params.RetransmitSequenceNumber)
+        if found is None:
+            raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
+        return found.NotificationMessage
 
     def publish(self, acks: Iterable[Any] | None = None) -> Any:
         """Waits for news of its own subscriptions."""
