@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,11 @@ from station_parts import part_of
 READY = Status(State.READY, Bits(0), 0, 0, 0, 1, 0, "", "")
 SINGLE = ["Ready > SingleExecution", "JOB_STARTED 1"]
 END = ["RESULT 1 GOOD", "SingleExecution > Ready", "READY 1"]
+
+
+def with_state(state):
+    """The status of a station in this state."""
+    return dataclasses.replace(READY, state=state)
 
 
 class Told(StateMachine):
@@ -51,9 +57,10 @@ class Told(StateMachine):
 def sent(tmp_path):
     """What is sent for news and states, once the station is ready."""
 
-    def follow(*told, triggered=True, hardware=False):
+    def follow(*told, triggered=True, hardware=False, now=State.READY):
+        line = SimpleNamespace(status=lambda: with_state(now))
         around = Around(
-            station="line1", boot="b", data=tmp_path, line=None, products=None, store_of=None,
+            station="line1", boot="b", data=tmp_path, line=line, products=None, store_of=None,
             takes_jobs=triggered, triggered=triggered, hardware=hardware,
         )  # fmt: skip
         machine = Told(around)
@@ -115,8 +122,22 @@ def test_a_result_that_was_dropped_does_not_leave_the_station_busy_for_ever(sent
 
 def test_a_fault_is_told_with_all_steps_of_the_way(sent):
     fault = dataclasses.replace(READY, state=State.FAULT, why="no camera")
-    halted = dataclasses.replace(READY, state=State.HALTED)
+    halted = with_state(State.HALTED)
     assert sent(fault, halted, READY) == [
         "Operational > Error", "ERROR", "Error > Halted", "ERROR_RESOLVED",
         "Halted > Preoperational", "Preoperational > Operational", "Initialized > Ready",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "after"), [(State.OUT_OF_STEP, "Error"), (State.FAULT, "Error"), (State.HALTED, "Halted")]
+)
+def test_a_station_that_takes_no_job_any_more_does_not_say_that_it_is_ready(sent, now, after):
+    """The answer of the last part is heard before the next poll tells the state."""
+    found = sent(Taken(part_of(1)), result(1, PartVerdict.REFUSED), with_state(now), now=now)
+    assert found[:4] == [*SINGLE, "RESULT 1 REFUSED", f"Operational > {after}"]
+    assert "READY 1" not in found
+
+
+def test_a_station_that_has_the_next_part_already_says_that_it_was_ready(sent):
+    assert sent(Taken(part_of(1)), result(1), now=State.BUSY) == [*SINGLE, *END]

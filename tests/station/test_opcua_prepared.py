@@ -1,4 +1,4 @@
-"""RecipePrepared names the product as the client did that has asked for it, and nobody else's."""
+"""RecipePrepared names the product as the client did that asked for it, or as the station's file does."""
 
 import asyncio
 from types import SimpleNamespace
@@ -15,9 +15,9 @@ def live(digest):
     )
 
 
-@pytest.mark.parametrize(("prepared", "told"), [(1, ""), (2, "the second")])
+@pytest.mark.parametrize(("prepared", "told"), [(1, "one"), (2, "the second"), (3, "three")])
 def test_a_product_that_was_never_prepared_lends_its_name_to_no_other(prepared, told):
-    products = SimpleNamespace(name={1: "one", 2: "two"}.__getitem__)
+    products = SimpleNamespace(name={1: "one", 2: "two", 3: "three"}.__getitem__)
     machine = StateMachine(SimpleNamespace(products=products, hardware=False, triggered=True), None)
     sent = []
 

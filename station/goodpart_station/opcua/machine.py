@@ -39,6 +39,8 @@ _FIELDS = {
 _NOT_TOLD = ("HasTransferableDataOnFile",)
 """Fields of a result that its event does not have."""
 
+_TAKES_JOBS = (State.READY, State.BUSY)
+
 
 class StateMachine:
     """Shows states, and sends all events. Transitions come from the news of parts, and from the polled state.
@@ -125,9 +127,14 @@ class StateMachine:
 
     async def _finish(self, part: Part) -> None:
         """A part that was in hand is answered."""
-        if not self._open and self._machine is Machine.OPERATIONAL and self._mode is self._executing:
+        was_busy = not self._open and self._machine is Machine.OPERATIONAL and self._mode is self._executing
+        # a part may have ended in FAULT or OUT_OF_STEP, which the next poll tells: no job is taken any more
+        if was_busy and self._is_ready():
             await self._go_mode(Mode.READY)
             await self._send_job(Kind.READY, part, "ready for the next job")
+
+    def _is_ready(self) -> bool:
+        return self._around.line.status().state in _TAKES_JOBS
 
     async def _answer(self, result: Result) -> None:
         record = self._record(result)
@@ -211,7 +218,7 @@ class StateMachine:
         fields = {
             "InternalId": self._shapes.internal_recipe(name, bundle.digest, bundle.manifest.serial),
             "ExternalId": self._shapes.external_recipe(name),
-            "ProductId": self._shapes.product_id(asked if number == status.product else ""),
+            "ProductId": self._shapes.product_id((number == status.product and asked) or name),
         }
         variants = {key: ua.Variant(value, _OBJECT) for key, value in fields.items()}
         await self._events.send(Kind.RECIPE_PREPARED, self._sub, f"{name} is prepared", variants)
