@@ -63,6 +63,9 @@ class Stated(Protocol):
     def warnings(self) -> Sequence[str]:
         """What will be wrong soon, a line each."""
 
+    async def served(self) -> str | None:
+        """What the station that runs serves otherwise than its file says, None for nothing."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -177,12 +180,27 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
         return
     yield _source(plan, engine.source, alone=alone)
     yield from _receivers(plugs)
+    # before they are opened: what is told here is not logged as well
+    stated = list(_stated(plugs))
     if alone:
         yield from _links(plugs)
+    yield from stated
+    if not alone:
+        yield from _served(plugs)
+
+
+def _stated(plugs: Plugs) -> Iterator[Finding]:
     for link in (*plugs.plc, *plugs.links):
         if isinstance(link, Stated):
             yield from (Finding(name=link.name, passed=False, detail=each) for each in link.faults())
             yield from (Finding(name=link.name, passed=True, detail=each, warns=True) for each in link.warnings())
+
+
+def _served(plugs: Plugs) -> Iterator[Finding]:
+    """What the station that runs serves otherwise than its file says now."""
+    for link in (*plugs.plc, *plugs.links):
+        if isinstance(link, Stated) and (found := asyncio.run(link.served())) is not None:
+            yield Finding(name=link.name, passed=True, detail=found, warns=True)
 
 
 def _source(plan: Plan, source: Source, *, alone: bool) -> Finding:

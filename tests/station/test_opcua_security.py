@@ -91,7 +91,7 @@ def test_an_unknown_certificate_opens_no_channel_and_is_kept_for_a_person(link, 
     asyncio.run(go())
 
 
-def test_a_trusted_certificate_that_has_ended_opens_no_channel(link, place):
+def test_a_trusted_certificate_that_has_ended_opens_no_channel(link, place, caplog):
     now = datetime.datetime.now(datetime.timezone.utc)
     ended = write_identity(place.folder, "ended", "urn:ended", now=now - datetime.timedelta(days=6 * 365))
     place.bring(ended)
@@ -103,6 +103,9 @@ def test_a_trusted_certificate_that_has_ended_opens_no_channel(link, place):
 
     with pytest.raises(_REFUSED):
         asyncio.run(go())
+    (line,) = [each.getMessage() for each in caplog.records if "because its certificate ended on" in each.getMessage()]
+    for word in ("CN=goodpart ended", ended.fingerprint[:16], "give the client a new one"):
+        assert word in line
 
 
 def test_an_error_while_a_certificate_is_looked_at_refuses_it(link, place, monkeypatch):

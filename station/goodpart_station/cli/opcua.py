@@ -38,6 +38,7 @@ class _Certificate:
         for path in (table.certificate, table.key):
             if path.exists() and not options.force:
                 raise UsageError(f"{path}: expected no file yet, found one; give --force to replace it")
+        replaces = table.certificate.exists() or table.key.exists()
         uri = application_uri(config.station.name)
         made = make_identity(uri, station=config.station.name, host=table.listen.host)
         # the key first: a certificate without its key would look whole
@@ -52,6 +53,8 @@ class _Certificate:
             f"{table.certificate}: written, with the key {table.key}; valid until {ends}",
             f"{uri} at {table.listen.host}: give the certificate to the clients, which have to trust it",
         )
+        if replaces:
+            say("restart the station: one that runs goes on with the certificate before")
         return 0
 
 
@@ -116,7 +119,8 @@ def _show(client: Client, *, as_json: bool) -> None:
         print_json(dataclasses.asdict(client))
         return
     word = "trusted" if client.trusted else "rejected"
-    say(f"{word:<9} {client.fingerprint}  {client.begins} to {client.ends}  {client.subject}  {client.uri}")
+    ended = " (ended)" if client.ended else ""
+    say(f"{word:<9} {client.fingerprint}  {client.begins} to {client.ends}{ended}  {client.subject}  {client.uri}")
 
 
 def _give(path: Path, config: Config) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from asyncua import Server, ua
 from asyncua.crypto.permission_rules import User
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from goodpart import UsageError
 from goodpart_station.gate import Visitor
@@ -20,6 +21,7 @@ from goodpart_station.opcua.channels import Channel, channel
 from goodpart_station.opcua.options import WHERE, OpcuaTable, application_uri
 from goodpart_station.opcua.trust import TrustList, fingerprint
 from goodpart_station.opcua.users import Users
+from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 
 _log = logging.getLogger("goodpart_station.opcua")
 
@@ -40,7 +42,9 @@ class Access:
         Raises:
             UsageError: others could reach the server without them, or they cannot be read.
         """
-        self._table = table
+        self._table, self._takes_jobs = table, around.takes_jobs
+        self._tokens = TokenFile(around.data / TOKENS_NAME)
+        self._asked = False
         self._uri = application_uri(around.station)
         self.journal = Journal(time.monotonic, _log)
         self._identity: Identity | None = None
@@ -51,7 +55,14 @@ class Access:
         self._errand: asyncio.Future[None] | None = None
 
     def faults(self) -> Sequence[str]:
-        """Why clients would not accept the server's certificate: a line each, for `check`."""
+        """Why clients would not accept the server's certificate: a line each, for `check`.
+
+        Who asks shows them: the log does not repeat them, nor the warnings.
+        """
+        self._asked = True
+        return self._faults()
+
+    def _faults(self) -> Sequence[str]:
         if self._identity is None:
             return ()
         return list(faults(self._identity.certificate, uri=self._uri, host=self._table.listen.host))
@@ -59,11 +70,22 @@ class Access:
     def warnings(self) -> Sequence[str]:
         """What will be wrong soon: a line each, for `check`."""
         found = None if self._identity is None else warning(self._identity.certificate)
-        return () if found is None else (found,)
+        lines = [] if found is None else [found]
+        if self._takes_jobs and not any(each.role.may(Role.OPERATOR) for each in self._tokens.read()):
+            lines.append(
+                "clients announce the parts, but no token has the role operator or engineer: nobody can announce one; "
+                "goodpart-station token add NAME --role operator"
+            )
+        return lines
+
+    def is_own(self, certificate: bytes | None) -> bool:
+        """Whether a certificate (DER) is the one of the station's file; a server without one has none."""
+        own = None if self._identity is None else self._identity.certificate.public_bytes(Encoding.DER)
+        return (certificate or None) == own
 
     async def prepare(self, server: Server) -> None:
         """Sets what clients must show. Called before the server listens."""
-        for each in (*self.faults(), *self.warnings()):
+        for each in () if self._asked else (*self._faults(), *self.warnings()):
             _log.warning("[%s] %s", WHERE, each)
         await asyncio.to_thread(self._read)
         # dates, and the client's URI; `TrustedPolicy` has looked at trust before

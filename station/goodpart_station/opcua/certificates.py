@@ -189,6 +189,11 @@ def is_in_date(certificate: x509.Certificate) -> bool:
     return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
+def has_ended(certificate: x509.Certificate) -> bool:
+    """Whether a certificate was valid once, and is so no more."""
+    return datetime.datetime.now(datetime.timezone.utc) > certificate.not_valid_after_utc
+
+
 def named(certificate: x509.Certificate) -> tuple[list[str], list[str]]:
     """The application URIs and the IP addresses that a certificate states."""
     try:

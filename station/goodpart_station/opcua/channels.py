@@ -6,6 +6,7 @@ service on a channel without security, whatever endpoints it offers.
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,8 +19,9 @@ from asyncua.crypto.security_policies import SecurityPolicyFactory
 from asyncua.server.internal_session import SessionState
 from asyncua.server.uaprocessor import UaProcessor
 
+from goodpart_station.links.clients import Journal
 from goodpart_station.opcua.certificates import is_in_date
-from goodpart_station.opcua.trust import TrustList, fingerprint
+from goodpart_station.opcua.trust import TrustList, fingerprint, out_of_date
 
 _CHUNK_LEAST = 8192
 """The shortest that OPC 10000-6 allows; one of a few bytes would turn an answer into thousands of pieces."""
@@ -102,10 +104,10 @@ class Limits(TransportLimits):
 class TrustedPolicy(SecurityPolicyFactory):
     """Makes the secure channel of a client whose certificate is trusted, and of nobody else."""
 
-    def __init__(self, made: SecurityPolicyFactory, trust: TrustList) -> None:
+    def __init__(self, made: SecurityPolicyFactory, trust: TrustList, journal: Journal) -> None:
         """Takes the place of a factory of asyncua."""
         super().__init__(made.cls, made.mode, made.certificate, made.private_key, made.permission_ruleset)
-        self._trust = trust
+        self._trust, self._journal = trust, journal
 
     def create(self, peer_certificate: Any) -> Any:
         """The channel. What asyncua does not expect raises too, and nothing is opened then.
@@ -122,6 +124,7 @@ class TrustedPolicy(SecurityPolicyFactory):
                 self._trust.meet(plain)
                 raise ServiceError(ua.StatusCodes.BadSecurityChecksFailed)
             if not is_in_date(found):
+                self._journal.say(logging.WARNING, out_of_date(found))
                 raise ServiceError(ua.StatusCodes.BadCertificateTimeInvalid)
         return super().create(peer_certificate)
 

@@ -201,7 +201,7 @@ class GuardedServer(Server):
             OSError: the address is taken, or is not this PC's.
         """
         await self._setup_server_nodes()
-        policies = [TrustedPolicy(each, self._trust) for each in self._policies]
+        policies = [TrustedPolicy(each, self._trust, self._journal) for each in self._policies]
         await self.iserver.start()
         host, port = self._get_bind_socket_info()
         secured = self.iserver.certificate is not None

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from asyncua import Server, ua
+from asyncua import Client, Server, ua
 
 from goodpart import UsageError
 from goodpart_station.opcua.access import Access
@@ -38,6 +38,8 @@ _FOLLOW_S = 0.1
 _SECOND_S = 1.0
 
 _CLOSE_WITHIN_S = 0.9
+
+_ANSWER_S = 4.0
 
 _AGAIN_S = 5.0
 """How long a server that has failed rests before it starts anew."""
@@ -73,6 +75,17 @@ class OpcuaLink:
     def warnings(self) -> Sequence[str]:
         """What will be wrong with it soon, for `check`."""
         return self._access.warnings()
+
+    async def served(self) -> str | None:
+        """Whether the station that runs serves another certificate than that of the file, for `check`."""
+        client = Client(f"opc.tcp://{self._table.listen}", timeout=_ANSWER_S)
+        try:
+            found = await client.connect_and_get_server_endpoints()
+        except (OSError, asyncio.TimeoutError, ua.UaError):
+            return f"no OPC UA server answers on {self._table.listen}, although a station runs; see its log"
+        if all(self._access.is_own(each.ServerCertificate) for each in found):
+            return None
+        return "certificate: the station that runs serves another one than that of the file; restart the station"
 
     def pieces(self) -> Sequence[Piece]:
         """What follows the station, in the order in which it is told. A new piece is a line here."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from goodpart import UsageError
 from goodpart._host.atomic import write_file
 from goodpart.printable import printable
-from goodpart_station.opcua.certificates import named, parsed
+from goodpart_station.opcua.certificates import has_ended, named, parsed
 
 log = logging.getLogger("goodpart_station.opcua")
 
@@ -31,6 +31,8 @@ _WAITING_MOST = 4
 
 _FILES_MOST = 1000
 
+_SHA1_DIGITS = 40
+
 _SHOWN_MOST = 200
 
 
@@ -43,6 +45,7 @@ class Client:
         subject: whom it names, one line.
         uri: its application URI, or "".
         begins, ends: days between which it is valid, such as "2026-11-27".
+        ended: whether that is over.
         trusted: whether it is trusted.
     """
 
@@ -51,6 +54,7 @@ class Client:
     uri: str
     begins: str
     ends: str
+    ended: bool
     trusted: bool
 
 
@@ -144,9 +148,13 @@ class TrustList:
         there = sorted(_entries(self._rejected), key=lambda each: each.stat().st_mtime_ns)
         for old in there[: max(0, len(there) - REJECTED_MOST)]:
             Path(old.path).unlink(missing_ok=True)
+        client = _client(name, certificate, trusted=False)
+        if client.ended:
+            log.warning("%s", ended_words(client))
+            return
         log.warning(
             "a client is refused, because its certificate is not trusted: %s; if it is yours: goodpart-station opcua "
-            "trust FILE.toml %s", _client(name, certificate, trusted=False).subject, name[:16],
+            "trust FILE.toml %s", client.subject, name[:16],
         )  # fmt: skip
 
     def _move(self, beginning: str, source: Path, target: Path, *, trusted: bool) -> Client:
@@ -154,6 +162,11 @@ class TrustList:
             files = _files(source)
             wanted = beginning.lower().replace(":", "")
             found = [name for name in files if wanted and name.startswith(wanted)]
+            if len(wanted) == _SHA1_DIGITS and not found:
+                raise UsageError(
+                    f"fingerprint {printable(beginning)[:_SHOWN_MOST]}: expected SHA-256, of 64 digits, or its "
+                    f"beginning, found 40 digits, which looks like SHA-1; goodpart-station opcua clients lists SHA-256"
+                )
             if len(found) != 1:
                 raise UsageError(
                     f"fingerprint {printable(beginning)[:_SHOWN_MOST]}: expected the beginning of that of one "
@@ -175,6 +188,26 @@ class TrustList:
             owner = data.stat()
             for path in (folder.parent, folder, folder / f"{name}.der"):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def out_of_date(certificate: x509.Certificate) -> str:
+    """Says that a client is refused because its certificate is not valid today, whose it is, and what to do."""
+    plain = certificate.public_bytes(serialization.Encoding.DER)
+    client = _client(fingerprint(plain), certificate, trusted=False)
+    if client.ended:
+        return ended_words(client)
+    return (
+        f"a client is refused, because its certificate is valid only from {client.begins} on: {client.subject}, "
+        f"{client.fingerprint[:16]}; set the clocks of the client and of this PC"
+    )
+
+
+def ended_words(client: Client) -> str:
+    """Says that a client is refused because its certificate has ended; trusting it would not help."""
+    return (
+        f"a client is refused, because its certificate ended on {client.ends}: {client.subject}, "
+        f"{client.fingerprint[:16]}; give the client a new one, and trust that"
+    )
 
 
 def fingerprint(certificate: bytes) -> str:
@@ -211,6 +244,7 @@ def _client(name: str, certificate: x509.Certificate, *, trusted: bool) -> Clien
         uri=printable(uris[0] if uris else "")[:_SHOWN_MOST],
         begins=certificate.not_valid_before_utc.date().isoformat(),
         ends=certificate.not_valid_after_utc.date().isoformat(),
+        ended=has_ended(certificate),
         trusted=trusted,
     )
 
