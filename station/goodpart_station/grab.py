@@ -123,6 +123,7 @@ class Grab:
         self._asked: Part | None = None
         self._seq = self._in_a_row = 0
         self._due_ns: int | None = None
+        self._stopped = False
         self._utc_less_monotonic_ns = time.time_ns() - time.monotonic_ns()
 
     @property
@@ -130,8 +131,12 @@ class Grab:
         """How many pictures are on the disk."""
         return self._writer.written
 
+    def stop(self) -> None:
+        """Ends `run` as soon as the source shows life again. A signal handler may call it."""
+        self._stopped = True
+
     def run(self, told: Callable[[], None]) -> None:
-        """Grabs until there are enough, or the source ends. Frames in hand are written in any case.
+        """Grabs until there are enough, `stop` is called, or the source ends. Frames in hand are written in any case.
 
         Args:
             told: is called several times a second, to tell somebody.
@@ -145,6 +150,8 @@ class Grab:
             with self._writer:
                 for frame in frames:
                     told()
+                    if self._stopped:
+                        return
                     if isinstance(frame, Opening):
                         continue
                     if frame is not None:
@@ -154,7 +161,7 @@ class Grab:
                         return
                     self._ask()
         finally:
-            # also after Ctrl-C, so that the camera is free again
+            # the camera is free again, whatever has ended it
             if isinstance(frames, Generator):
                 frames.close()
 

@@ -1,7 +1,10 @@
 """Pictures before there is a bundle: the camera of a station's file, and whole PNG files in a folder."""
 
+import os
 import re
+import signal
 
+import cv2
 import numpy as np
 import pytest
 
@@ -113,19 +116,20 @@ def test_incomplete_frames_are_counted_and_not_written(grab, tmp_path):
     assert [path.suffix for path in files(tmp_path)] == [".png"] * 3
 
 
-def test_ctrl_c_leaves_whole_files_and_a_free_camera(grab, tmp_path):
-    def interrupt():
-        raise KeyboardInterrupt
-
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_whole_files_and_a_free_camera(grab, tmp_path, number):
     device = Shooting()
-    plain = device.execute
-    device.execute = lambda name: plain(name) if len(device.shots) < 2 else interrupt()
+    plain, before = device.execute, signal.getsignal(number)
+    # it comes in the middle of a talk with the camera, which ends as always
+    device.execute = lambda name: [os.kill(os.getpid(), number) if len(device.shots) == 2 else None, plain(name)]
     code, said, errors = grab(device)
-    assert code == 130
-    assert f"pictures    2 of 100 in {tmp_path / 'good'}" in said
-    assert "interrupted" in errors
-    assert len(files(tmp_path)) == 2
-    assert not device.is_open
+    assert (code, errors) == (130, "goodpart-station: interrupted; nothing half-written is left\n")
+    assert signal.getsignal(number) is before
+    found = re.search(rf"pictures    (\d+) of 100 in {tmp_path / 'good'}\n", said)
+    assert found is not None
+    assert len(files(tmp_path)) == int(found[1]) == 2
+    assert all(cv2.imread(str(path)).shape == (24, 18, 3) for path in files(tmp_path))
+    assert device.told[-1] == "close"
 
 
 def test_a_lost_camera_is_one_line_and_the_pictures_stay(grab, tmp_path):

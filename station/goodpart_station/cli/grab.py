@@ -1,12 +1,16 @@
 """`goodpart-station grab`: the first good pictures, by the station's own camera."""
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import shlex
+import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from goodpart.cli.rows import say, tell
 from goodpart.errors import UsageError
@@ -69,10 +73,13 @@ def run(options: argparse.Namespace) -> int:
             every_s=options.every,
         )
         try:
-            grab.run(_Progress(grab, config.source.trigger).tell)
+            with _stopping(grab) as signals:
+                grab.run(_Progress(grab, config.source.trigger).tell)
         finally:
             # after Ctrl-C and a lost camera as well
             _say(grab, options.out)
+    if signals:
+        raise KeyboardInterrupt
     if not grab.written:
         raise UsageError(f"{options.file}: expected frames from the source, found none; look at the source")
     return 0
@@ -99,6 +106,29 @@ def _source(config: Config, options: argparse.Namespace) -> Source:
     # colours of 16 bits are refused here, before anything is opened
     declared.spec()
     return source_of(table)(declared)
+
+
+@contextlib.contextmanager
+def _stopping(grab: Grab) -> Iterator[Sequence[int]]:
+    """SIGTERM and Ctrl-C end it between two frames, so that the camera is let go in order; a second one at once.
+
+    Yields:
+        the signals that have come.
+    """
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+        grab.stop()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Progress:
