@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+import goodpart_station.cli.grab
 import goodpart_station.grab
 from goodpart import UsageError
 from goodpart.facts.spec import Channels, FrameSpec, PixelType
@@ -186,6 +187,14 @@ def test_wrong_options(grab, options, expected):
     assert (code, errors.count("\n")) == (2, 1)
     assert expected in errors
     assert device.told == []
+
+
+def test_it_tells_how_far_it_is(grab, monkeypatch):
+    monkeypatch.setattr(goodpart_station.cli.grab, "_PATIENCE_S", -1.0)
+    _, said, errors = grab(Shooting(), "--count", "3")
+    assert "goodpart-station grab: 0 of 3 pictures\n" in errors
+    assert re.search(r"grab: 2 of 3 pictures; about \d+ s to go\n", errors)
+    assert "grab:" not in said
 
 
 @pytest.mark.parametrize("kind", ["folder", "replay"])
