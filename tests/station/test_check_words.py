@@ -4,8 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from goodpart_station.check import _pace, check
 from goodpart_station.cli.check import _announcer
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.sources.camera import CameraSource
+from goodpart_station.sources.camera_check import _times
+from goodpart_station.sources.camera_setup import CameraSetup
+from goodpart_station.sources.source import Look
+from small_camera import SmallDevice
+from station_parts import Site
 
 
 @pytest.mark.parametrize(
@@ -25,3 +32,59 @@ def test_a_trigger_that_nobody_can_give_is_a_warning(trigger, plc, warns):
     assert [(one.name, one.passed, one.warns) for one in found] == [("trigger", True, True)] * warns
     for one in found:
         assert f'expected [plc.modbus] or [plc.opcua] beside "{trigger}", found neither; nobody can' in one.detail
+
+
+@pytest.mark.parametrize(
+    ("per_second", "slower", "words"),
+    [
+        (20.0, "rate = {}", "found 20.0 per second, and each is a part: set rate = 12, or less"),
+        (
+            14.6,
+            "settings = {{ AcquisitionFrameRate = {} }}",
+            "found 14.6 per second, and each is a part: set settings = { AcquisitionFrameRate = 12 }, or less",
+        ),
+        (14.5, "rate = {}", None),
+        (None, "rate = {}", None),
+    ],
+)
+def test_frames_that_come_faster_than_they_are_judged_are_a_warning(per_second, slower, words):
+    look = Look(words="", per_second=per_second, slower=slower)
+    found = list(_pace(look, {"product 1": 5.0, "product 2": 68.7}))
+    assert [(one.name, one.passed, one.warns) for one in found] == [("pace of the source", True, True)] * bool(words)
+    for one in found:
+        assert one.detail == f"expected frames no faster than product 2 judges them, 68.7 ms (p99) each, {words}"
+
+
+@pytest.mark.parametrize("trigger", [TriggerKind.NONE, TriggerKind.SOFTWARE])
+def test_check_compares_the_pace_of_a_camera_that_runs_free_with_its_bundle(tmp_path, monkeypatch, trigger):
+    monkeypatch.setattr("goodpart_station.check._FRAMES", 1)
+    monkeypatch.setattr("goodpart_station.check.try_bundle", lambda folder, limits: None)
+    # all frames are there at once: no judge is so fast
+    device = SmallDevice(shoots=trigger is TriggerKind.SOFTWARE)
+    for _ in range(20 * (trigger is TriggerKind.NONE)):
+        device.shoot()
+    site = Site(tmp_path)
+    site.camera = CameraSource(lambda: device, CameraSetup(pixel_format="RGB8", trigger=trigger, exposure_s=60.0))
+    found = [one for one in check(site.plan) if one.warns and one.name.endswith("of the source")]
+    assert [one.name for one in found] == ["pace of the source"] * (trigger is TriggerKind.NONE)
+    for one in found:
+        assert "expected frames no faster than product 1 judges them" in one.detail
+        assert "set settings = { AcquisitionFrameRate = " in one.detail
+
+
+def test_a_window_that_leaves_little_to_spare_is_told_as_too_short():
+    words, warning = _times([60.0, 80.0], pair_after_ms=100)
+    assert words == "from trigger to frame 70.0 ms (p50), 80.0 ms (longest)"
+    assert warning.startswith("pair_after_ms: expected 120 or more, the longest time and half of it again, found 100; ")
+    words, warning = _times([60.0, 80.0], pair_after_ms=120)
+    assert (words.endswith(": pair_after_ms 120 is enough (120 or more)"), warning) == (True, None)
+
+
+def test_a_warning_about_the_window_is_a_line_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("goodpart_station.check._product", lambda plan, product: iter(()))
+    monkeypatch.setattr(CameraSource, "look", lambda self, bundles: Look(words="seen", warning="too short"))
+    site = Site(tmp_path)
+    site.camera = CameraSource(SmallDevice, CameraSetup(pixel_format="RGB8"))
+    found = {one.name: one for one in check(site.plan)}
+    assert (found["source"].detail, found["window of the source"].detail) == ("seen", "too short")
+    assert (found["window of the source"].passed, found["window of the source"].warns) == (True, True)

@@ -46,8 +46,8 @@ def _announcer(config: Config) -> Iterator[Finding]:
     trigger = config.source.trigger
     if trigger is not TriggerKind.NONE and config.modbus is None and config.opcua is None:
         detail = (
-            f'expected [plc.modbus] or [plc.opcua] beside "{trigger.value}", found neither; nobody can announce a part: '
-            f'add one of them, or set trigger = "none"'
+            f'expected [plc.modbus] or [plc.opcua] beside "{trigger.value}", found neither; nobody can announce a '
+            f'part: add one of them, or set trigger = "none"'
         )
         yield Finding(name="trigger", passed=True, warns=True, detail=detail)
 
