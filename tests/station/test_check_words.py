@@ -9,7 +9,8 @@ from goodpart_station.cli.check import _announcer
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.sources.camera import CameraSource
 from goodpart_station.sources.camera_check import _times
-from goodpart_station.sources.camera_setup import CameraSetup
+from goodpart_station.sources.camera_setup import CameraSetup, set_up
+from goodpart_station.sources.device import FeatureError, unknown_feature
 from goodpart_station.sources.source import Look
 from small_camera import SmallDevice
 from station_parts import Site
@@ -88,3 +89,57 @@ def test_a_warning_about_the_window_is_a_line_of_its_own(tmp_path, monkeypatch):
     found = {one.name: one for one in check(site.plan)}
     assert (found["source"].detail, found["window of the source"].detail) == ("seen", "too short")
     assert (found["window of the source"].passed, found["window of the source"].warns) == (True, True)
+
+
+class _Without(SmallDevice):
+    """A camera that lacks a feature, or refuses a value as a library does."""
+
+    def __init__(self, lacks=(), refuses=None):
+        super().__init__()
+        self.refuses = refuses
+        for name in lacks:
+            del self.features[name]
+
+    def write(self, name, value):
+        if name == self.refuses:
+            raise FeatureError(f"{name}: expected one of Line0, Line2, found {value!r}; correct the value")
+        super().write(name, value)
+
+
+@pytest.mark.parametrize(
+    ("device", "trigger", "words"),
+    [
+        (
+            _Without(lacks=("TriggerMode", "TriggerSource")),
+            TriggerKind.SOFTWARE,
+            "trigger: expected the feature TriggerMode of this camera, found none; this camera has no trigger: set "
+            'trigger = "none"',
+        ),
+        (
+            _Without(refuses="TriggerSource"),
+            TriggerKind.HARDWARE,
+            "trigger_line: TriggerSource: expected one of Line0, Line2, found 'Line1'; set trigger_line to an input of "
+            "this camera",
+        ),
+        (
+            _Without(refuses="TriggerSource"),
+            TriggerKind.SOFTWARE,
+            "trigger: TriggerSource: expected one of Line0, Line2, found 'Software'; choose another trigger",
+        ),
+        # a camera that has a trigger and does not let it be set says so itself
+        (
+            _Without(refuses="TriggerMode"),
+            TriggerKind.SOFTWARE,
+            "TriggerMode: expected one of Line0, Line2, found 'On'; correct the value",
+        ),
+    ],
+)
+def test_a_camera_without_the_trigger_of_the_file_names_the_key(device, trigger, words):
+    with pytest.raises(FeatureError) as error:
+        set_up(device, CameraSetup(pixel_format="RGB8", trigger=trigger))
+    assert str(error.value) == words
+
+
+def test_a_name_without_a_near_one_points_to_the_manual():
+    assert str(unknown_feature("Gian", ["Gain", "Width"])).endswith("; do you mean Gain?")
+    assert str(unknown_feature("Xyzzy", iter(["Gain"]))).endswith("; the camera's manual has their names")
