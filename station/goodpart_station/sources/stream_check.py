@@ -126,7 +126,7 @@ def _converted(picture: Picture, bundles: Mapping[str, Bundle], shown: str) -> l
             pixels = pixels_of(picture.frame, spec)
         except FrameError as error:
             raise UsageError(f"{shown}: {name}: {error}") from error
-        if (why := misfit_size(pixels.shape[:2], None if checks is None else checks.size)) is not None:
+        if why := misfit_size(pixels.shape[:2], None if checks is None else checks.size, video=True):
             raise UsageError(f"{shown}: {name}: {why}")
         if (word := conversion_of(picture.frame, spec)) not in words:
             words.append(word)
