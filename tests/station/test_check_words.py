@@ -1,19 +1,27 @@
 """What `goodpart-station check` says of a file that is right in each key, and does not work as a whole."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
 
+from goodpart import UsageError, read_bundle
 from goodpart_station.check import _pace, check
 from goodpart_station.cli.check import _announcer
 from goodpart_station.conductor.rules import TriggerKind
+from goodpart_station.config.stream import StreamTable
+from goodpart_station.part import Frame
+from goodpart_station.sources.aravis import open_aravis
+from goodpart_station.sources.aravis_library import Found
 from goodpart_station.sources.camera import CameraSource
 from goodpart_station.sources.camera_check import _times
 from goodpart_station.sources.camera_setup import CameraSetup, set_up
 from goodpart_station.sources.device import FeatureError, unknown_feature
-from goodpart_station.sources.source import Look
+from goodpart_station.sources.pixels import misfit, misfit_size
+from goodpart_station.sources.source import Look, SourceLostError
 from small_camera import SmallDevice
-from station_parts import Site
+from small_frames import draw_good
+from station_parts import BUNDLE, Site
 
 
 @pytest.mark.parametrize(
@@ -143,3 +151,42 @@ def test_a_camera_without_the_trigger_of_the_file_names_the_key(device, trigger,
 def test_a_name_without_a_near_one_points_to_the_manual():
     assert str(unknown_feature("Gian", ["Gain", "Width"])).endswith("; do you mean Gain?")
     assert str(unknown_feature("Xyzzy", iter(["Gain"]))).endswith("; the camera's manual has their names")
+
+
+def test_a_stream_of_another_size_is_told_to_change_its_resolution():
+    size = read_bundle(BUNDLE).manifest.checks.size
+    assert misfit_size((48, 36), size, video=True).partition("; ")[2].startswith("set the resolution of the stream, or")
+    assert misfit_size((48, 36), size).partition("; ")[2].startswith("set the camera's region and binning, or build")
+    spec = read_bundle(BUNDLE).manifest.backbone.frame
+    for bits, words in ((None, "set the resolution of the stream"), (8, "set the camera's region")):
+        frame = Frame(pixels=draw_good(1, 48, 36), at_ns=0, channels=spec.channels, bits=bits)
+        assert words in misfit(frame, spec, size)
+
+
+def test_an_error_about_a_value_that_the_file_does_not_have_says_default():
+    keys = {"url": "rtsp://host/camera", "trigger": TriggerKind.SOFTWARE, "latency_ms": 100.0}
+    for window, words in ((None, "found 100 (default); no"), (90.0, "found 90; no")):
+        with pytest.raises(UsageError, match=re.escape(words)):
+            StreamTable(**keys, pair_after_ms=window)
+
+
+def test_an_aravis_camera_that_is_there_and_does_not_answer_is_told_so(monkeypatch):
+    class FailedError(Exception):
+        message = "Can't connect"
+
+    def new(name):
+        raise FailedError
+
+    there = Found(id="Basler-21", serial="21", address="192.168.20.2", physical="")
+    monkeypatch.setattr("goodpart_station.sources.aravis.glib_error", lambda: FailedError)
+    monkeypatch.setattr("goodpart_station.sources.aravis.cameras", lambda aravis: [there])
+    monkeypatch.setattr("goodpart_station.sources.aravis_library.cameras", lambda aravis: [there])
+    library = SimpleNamespace(Camera=SimpleNamespace(new=new))
+    for wanted, words in (
+        ("192.168.20.2", "camera 192.168.20.2: expected an answer from it, found that it is on the network and does"),
+        ("21", "camera Basler-21: expected an answer from it, found that it is on the network and does not answer ("),
+        ("22", "camera 22: expected it on the network, found Basler-21 (192.168.20.2) (Can't connect); look at its"),
+    ):
+        with pytest.raises(SourceLostError) as error:
+            open_aravis(library, wanted, timeout_s=1.0)
+        assert str(error.value).startswith(words)
