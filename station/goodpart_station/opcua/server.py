@@ -39,6 +39,9 @@ _SECOND_S = 1.0
 
 _CLOSE_WITHIN_S = 0.9
 
+_AGAIN_S = 5.0
+"""How long a server that has failed rests before it starts anew."""
+
 
 class OpcuaLink:
     """Serves OPC UA. `open` and `close` belong to the station's loop; news come through `outbox`.
@@ -59,7 +62,7 @@ class OpcuaLink:
         self._table, self._around = table, around
         self._access = Access(table, around)
         self.outbox = Outbox()
-        self._is_ending = False
+        self._ending = threading.Event()
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="opcua", daemon=True)
 
@@ -94,19 +97,22 @@ class OpcuaLink:
 
     async def close(self) -> None:
         """Ends all sessions."""
-        self._is_ending = True
+        self._ending.set()
         until_s = time.monotonic() + _CLOSE_WITHIN_S
         while self._thread.is_alive() and time.monotonic() < until_s:
             await asyncio.sleep(_POLL_S)
 
     def _run(self) -> None:
-        try:
-            asyncio.run(self._live())
-        except BaseException as error:  # noqa: BLE001 - the thread has nobody else to tell
-            if self._opened.done():
-                _log.critical("the OPC UA server has ended", exc_info=error)
-            else:
-                self._opened.set_exception(error)
+        """Serves until the end. A server that fails starts anew, and parts are judged meanwhile."""
+        while not self._ending.is_set():
+            try:
+                asyncio.run(self._live())
+            except BaseException as error:  # noqa: BLE001 - the thread has nobody else to tell
+                if not self._opened.done():
+                    self._opened.set_exception(error)
+                    return
+                _log.critical("the OPC UA server has failed, and starts anew in %g s", _AGAIN_S, exc_info=error)
+                self._ending.wait(_AGAIN_S)
 
     async def _live(self) -> None:
         Journal().open()
@@ -132,7 +138,8 @@ class OpcuaLink:
         with _address(self._table.listen):
             await server.start()
         _log.info("serves OPC UA on %s", self._table.listen)
-        self._opened.set_result(None)
+        if not self._opened.done():
+            self._opened.set_result(None)
         try:
             await self._follow(server, iserver, model, pieces)
         finally:
@@ -156,7 +163,7 @@ class OpcuaLink:
     async def _follow(self, server: Server, iserver: StationServer, model: Model, pieces: Sequence[Piece]) -> None:
         """Tells the pieces what happens, until the link closes."""
         follow_s = second_s = time.monotonic()
-        while not self._is_ending:
+        while not self._ending.is_set():
             await model.take_in()
             now_s = time.monotonic()
             if now_s >= follow_s:
