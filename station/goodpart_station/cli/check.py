@@ -35,10 +35,21 @@ def run(options: argparse.Namespace) -> int:
     detail = f"{options.file}: station {config.station.name}, products {numbers}, trigger {config.source.trigger.value}"
     failed = 0
     _print(Finding(name="file", passed=True, detail=detail), as_json=options.json)
-    for finding in (*_window(config), *_reset(config), *check(plan)):
+    for finding in (*_announcer(config), *_window(config), *_reset(config), *check(plan)):
         _print(finding, as_json=options.json)
         failed += not finding.passed
     return 1 if failed else 0
+
+
+def _announcer(config: Config) -> Iterator[Finding]:
+    """Whether somebody can announce parts, if parts have to be announced."""
+    trigger = config.source.trigger
+    if trigger is not TriggerKind.NONE and config.modbus is None and config.opcua is None:
+        detail = (
+            f'expected [plc.modbus] or [plc.opcua] beside "{trigger.value}", found neither; nobody can announce a '
+            f'part: add one of them, or set trigger = "none"'
+        )
+        yield Finding(name="trigger", passed=True, warns=True, detail=detail)
 
 
 def _window(config: Config) -> Iterator[Finding]:
