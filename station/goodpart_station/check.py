@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -20,7 +20,7 @@ from goodpart_station.clock import is_synced
 from goodpart_station.line import Link
 from goodpart_station.products import ProductFacts
 from goodpart_station.running import Plan, Plugs, held_alone, put_together
-from goodpart_station.sources.source import Compared, Source
+from goodpart_station.sources.source import Compared, Look, Source
 
 _TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
@@ -73,12 +73,14 @@ class Finding:
         passed: whether the station can run so.
         detail: what was found, or what was expected, found, and is to be done.
         warns: whether somebody should read it although it passed.
+        spent_ms: how long one inspection takes (p99), if this check measured it.
     """
 
     name: str
     passed: bool
     detail: str
     warns: bool = False
+    spent_ms: float | None = None
 
 
 def check(plan: Plan) -> Iterator[Finding]:
@@ -88,15 +90,19 @@ def check(plan: Plan) -> Iterator[Finding]:
         plan: of the station.
     """
     yield _disk(plan)
+    spent_ms: dict[str, float] = {}
     for product in plan.products:
-        yield from _product(plan, product)
+        for finding in _product(plan, product):
+            if finding.spent_ms is not None:
+                spent_ms[f"product {product.number}"] = finding.spent_ms
+            yield finding
     try:
         with held_alone(plan.data):
-            yield from _parts(plan, alone=True)
+            yield from _parts(plan, spent_ms, alone=True)
     except UsageError:
         detail = f"{plan.data}: a station runs on it, whose links are not tried again"
         yield Finding(name="alone", passed=True, detail=detail)
-        yield from _parts(plan, alone=False)
+        yield from _parts(plan, spent_ms, alone=False)
     for table, host in plan.listens.items():
         yield _reach(table, host)
     yield _clock()
@@ -165,17 +171,17 @@ def _deadline(name: str, deadline_ms: float, inspector: Inspector) -> Finding:
     passed = deadline_ms >= _SPARE * p99_ms
     if not passed:
         found += f"; expected at least {_SPARE * p99_ms:.0f}: allow more time, or take other threads or another bundle"
-    return Finding(name=f"deadline of {name}", passed=passed, detail=found)
+    return Finding(name=f"deadline of {name}", passed=passed, detail=found, spent_ms=p99_ms)
 
 
-def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
+def _parts(plan: Plan, spent_ms: Mapping[str, float], *, alone: bool) -> Iterator[Finding]:
     """Source and links; constructing them finds what the file says wrongly."""
     try:
         engine, plugs = put_together(plan)
     except GoodpartError as error:
         yield Finding(name="links", passed=False, detail=str(error))
         return
-    yield _source(plan, engine.source, alone=alone)
+    yield from _source(plan, engine.source, spent_ms, alone=alone)
     yield from _receivers(plugs)
     if alone:
         yield from _links(plugs)
@@ -185,15 +191,36 @@ def _parts(plan: Plan, *, alone: bool) -> Iterator[Finding]:
             yield from (Finding(name=link.name, passed=True, detail=each, warns=True) for each in link.warnings())
 
 
-def _source(plan: Plan, source: Source, *, alone: bool) -> Finding:
+def _source(plan: Plan, source: Source, spent_ms: Mapping[str, float], *, alone: bool) -> Iterator[Finding]:
     try:
         if not isinstance(source, Compared):
-            return Finding(name="source", passed=True, detail=source.check())
-        if not alone:
-            return Finding(name="source", passed=True, detail="not tried: the station that runs has it")
-        return Finding(name="source", passed=True, detail=source.check_against(_bundles(plan)))
+            yield Finding(name="source", passed=True, detail=source.check())
+        elif not alone:
+            yield Finding(name="source", passed=True, detail="not tried: the station that runs has it")
+        else:
+            look = source.look(_bundles(plan))
+            yield Finding(name="source", passed=True, detail=look.words)
+            if look.warning is not None:
+                yield Finding(name="window of the source", passed=True, warns=True, detail=look.warning)
+            yield from _pace(look, spent_ms)
     except GoodpartError as error:
-        return Finding(name="source", passed=False, detail=str(error))
+        yield Finding(name="source", passed=False, detail=str(error))
+
+
+def _pace(look: Look, spent_ms: Mapping[str, float]) -> Iterator[Finding]:
+    """Warns if frames come faster than the slowest bundle judges them."""
+    if look.per_second is None or not spent_ms:
+        return
+    product, slowest_ms = max(spent_ms.items(), key=lambda each: each[1])
+    if look.per_second * slowest_ms <= 1e3:
+        return
+    most = 1e3 / (_SPARE * slowest_ms)
+    shown = f"{most:.0f}" if most >= 10 else f"{most:.2g}"
+    detail = (
+        f"expected frames no faster than {product} judges them, {slowest_ms:.1f} ms (p99) each, found "
+        f"{look.per_second:.1f} per second, and each is a part: set {look.slower.format(shown)}, or less"
+    )
+    yield Finding(name="pace of the source", passed=True, warns=True, detail=detail)
 
 
 def _bundles(plan: Plan) -> dict[str, Bundle]:

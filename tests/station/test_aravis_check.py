@@ -66,7 +66,10 @@ def test_each_fault_is_one_line(camera):
         ({"settings": (("Width", 36), ("Height", 48))}, "product 1 (bar): frame: expected "),
         ({"settings": (("Width", 9999),)}, "camera Fake GP42: Width: expected that the camera takes it, found: "),
         # the fake camera has no other line, and nothing that would fire it
-        ({"trigger": TriggerKind.HARDWARE}, "TriggerSource: expected one of Line0, Software, found 'Line1'"),
+        (
+            {"trigger": TriggerKind.HARDWARE},
+            "TriggerSource: expected one of Line0, Software, found 'Line1'; set trigger_line to an input",
+        ),
     ):
         assert words in refused(dataclasses.replace(GOOD, **changes))
     # nobody is left with the camera

@@ -109,7 +109,7 @@ def test_a_camera_in_words(opened):
 @pytest.mark.parametrize(
     ("device", "words"),
     [
-        ("9", "device: expected 9, found 0 (Viky), 1 (Viky), 2 (Viky); correct it"),
+        ("9", "device: expected 9, found 0 (Viky), 1 (Viky), 2 (Viky); write the serial number, which stands before"),
         (None, "device: expected one camera, found 0 (Viky), 1 (Viky), 2 (Viky); name its serial number"),
     ],
 )
@@ -122,7 +122,12 @@ def test_a_camera_that_is_not_there_is_told_with_those_that_are(device, words):
 def test_what_cannot_be_set_is_told_in_a_line(opened):
     device = opened()
     for setup, words in (
-        ({"settings": (("Exposure", 3),)}, "Exposure: expected a feature of the camera, found none"),
+        ({"settings": (("Exposure", 3),)}, "Exposure: expected a feature of this camera, found none"),
+        (
+            {"settings": (("AcquisitionFramRate", 3),)},
+            "AcquisitionFramRate: expected a feature of this camera, found none of this name; do you mean "
+            "AcquisitionFrameRate?",
+        ),
         (
             {"settings": (("Width", 5),)},
             "Width: expected to write 5, found that the camera refuses it (Value = 5 must be",
@@ -132,7 +137,10 @@ def test_what_cannot_be_set_is_told_in_a_line(opened):
         ({"settings": (("AcquisitionStart", 1),)}, "AcquisitionStart: expected no value, for it cannot be written"),
         ({"settings": (("PayloadSize", 1),)}, "PayloadSize: expected to write 1, found that the camera refuses it"),
         ({"pixel_format": "RGB8"}, "PixelFormat: expected to write 'RGB8', found that the camera refuses it"),
-        ({"trigger": TriggerKind.SOFTWARE}, "TriggerMode: expected a feature of the camera, found none"),
+        (
+            {"trigger": TriggerKind.SOFTWARE},
+            "trigger: expected the feature TriggerMode of this camera, found none; this ",
+        ),
     ):
         with pytest.raises(FeatureError) as raised:
             set_up(device, CameraSetup(**{"pixel_format": "RGBa8", **setup}))

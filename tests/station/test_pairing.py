@@ -72,7 +72,10 @@ def test_an_exposure_without_a_frame(soft):
     assert soft.wakeup == AFTER + TICK
     assert soft.tick(AFTER) == []
     assert soft.tick(AFTER + TICK) == ["1 REFUSED OUT_OF_STEP"]
-    assert soft.effects[0].detail == "an exposure without a frame within 100 ms"
+    assert soft.effects[0].detail == (
+        "an exposure without a frame within 100 ms; raise pair_after_ms, or look at the camera: goodpart-station check "
+        "tries it"
+    )
     # it may still come, and must not be the next part's
     assert soft.command(Command.RESYNC, AFTER + 1) == ("NONE", [])
     assert soft.trigger(2, AFTER + 2) == ["2 REFUSED OUT_OF_STEP"]

@@ -119,6 +119,10 @@ def test_check_of_a_file(tmp_path, capfd):
     found = StreamSource(settings_of(path), wanted=Wants()).check_against(bundles)
     assert found.startswith(f"{path}: mjpeg, 192x144 (HxW); yuvj420p, converted to uint8 RGB (H, W, 3) by BT.601")
     assert found.endswith("recorded: no verdict of it is GOOD")
+    # each frame is a part, unless rate says otherwise
+    for rate, per_second in ((None, 20.0), (5.0, 5.0), (50.0, 20.0)):
+        look = StreamSource(settings_of(path, rate=rate), wanted=Wants()).look(bundles)
+        assert (look.per_second, look.slower) == (pytest.approx(per_second), "rate = {}")
     # FFmpeg talks to nobody
     assert capfd.readouterr() == ("", "")
 

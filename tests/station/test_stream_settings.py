@@ -81,6 +81,7 @@ SOFTWARE = {"trigger": TriggerKind.SOFTWARE, "pair_after_ms": 500.0, "latency_ms
         (SOFTWARE | {"rate": 5.0}, 'rate: expected no such key with trigger = "software"'),
         ({"latency_ms": 10.0}, 'latency_ms: expected no such key with trigger = "none"'),
         ({"password_file": Path("x")}, "password_file: expected the key user beside it"),
+        ({"user": "x"}, "user: expected the key password_file beside it, found none; add it, or take user out"),
         ({"url": Path("a.mp4"), "user": "x"}, "user: expected no such key but with a url of kind rtsp"),
         ({"size": "640x480"}, "size: expected no such key but with a url of kind device"),
         ({"fps": 5.0}, "fps: expected no such key but with a url of kind device"),

@@ -35,10 +35,21 @@ def run(options: argparse.Namespace) -> int:
     detail = f"{options.file}: station {config.station.name}, products {numbers}, trigger {config.source.trigger.value}"
     failed = 0
     _print(Finding(name="file", passed=True, detail=detail), as_json=options.json)
-    for finding in (*_window(config), *check(plan)):
+    for finding in (*_announcer(config), *_window(config), *_reset(config), *check(plan)):
         _print(finding, as_json=options.json)
         failed += not finding.passed
     return 1 if failed else 0
+
+
+def _announcer(config: Config) -> Iterator[Finding]:
+    """Whether somebody can announce parts, if parts have to be announced."""
+    trigger = config.source.trigger
+    if trigger is not TriggerKind.NONE and config.modbus is None and config.opcua is None:
+        detail = (
+            f'expected [plc.modbus] or [plc.opcua] beside "{trigger.value}", found neither; nobody can announce a '
+            f'part: add one of them, or set trigger = "none"'
+        )
+        yield Finding(name="trigger", passed=True, warns=True, detail=detail)
 
 
 def _window(config: Config) -> Iterator[Finding]:
@@ -50,6 +61,16 @@ def _window(config: Config) -> Iterator[Finding]:
             f"REFUSED; measure how long exposure, writing and renaming take, and set it"
         )
         yield Finding(name="pair_after_ms", passed=True, warns=True, detail=detail)
+
+
+def _reset(config: Config) -> Iterator[Finding]:
+    """Whether anybody can end a FAULT while the station runs."""
+    if not config.station.auto_reset and config.modbus is None and config.opcua is None and config.page is None:
+        detail = (
+            "without a PLC, [plc.opcua] and [page] nobody can RESET: a FAULT, such as of a camera that was away, lasts "
+            "until the station is started again; set auto_reset = true, or add [page]"
+        )
+        yield Finding(name="auto_reset", passed=True, warns=True, detail=detail)
 
 
 def _print(finding: Finding, *, as_json: bool) -> None:

@@ -190,7 +190,10 @@ class ByExposure:
         if self._part is None or now_ns <= self._part.triggered_ns + self._after_ns:
             return None
         self._part = None
-        return Doubt(f"an exposure without a frame within {self._after_ns / 1e6:g} ms")
+        return Doubt(
+            f"an exposure without a frame within {self._after_ns / 1e6:g} ms; raise pair_after_ms, or look at the "
+            f"camera: goodpart-station check tries it"
+        )
 
     def certain_from(self, frame: Frame) -> int:
         """See `Pairing`."""

@@ -71,6 +71,8 @@ class StreamTable(SourceTable):
         self._expect_trigger_keys()
         if self.password_file is not None and self.user is None:
             raise UsageError("password_file: expected the key user beside it, found none; add it")
+        if self.user is not None and kind is StreamKind.RTSP and self.password_file is None:
+            raise UsageError("user: expected the key password_file beside it, found none; add it, or take user out")
         for key, kinds in {
             "user": {StreamKind.RTSP},
             "transport": {StreamKind.RTSP},
@@ -98,7 +100,7 @@ class StreamTable(SourceTable):
         if software and self.latency_ms is None:
             raise UsageError(
                 'trigger: expected latency_ms beside "software", found none; a stream is always late: give the longest '
-                "time from the exposure of a frame to its arrival (see the page about cameras)"
+                "time from the exposure of a frame to its arrival (see the page about streams)"
             )
         for key, useless in {"latency_ms": not software, "rate": software}.items():
             if useless and getattr(self, key) is not None:
@@ -106,7 +108,8 @@ class StreamTable(SourceTable):
                     f'{key}: expected no such key with trigger = "{self.trigger.value}", found one; take it out'
                 )
         if software and self.latency_ms is not None and self.after_ms <= self.latency_ms:
+            default = " (default)" if self.pair_after_ms is None else ""
             raise UsageError(
                 f"pair_after_ms: expected more than latency_ms ({self.latency_ms:g}) and two frames of the stream, "
-                f"found {self.after_ms:g}; no frame could come in time: wait longer"
+                f"found {self.after_ms:g}{default}; no frame could come in time: wait longer"
             )

@@ -65,9 +65,16 @@ def open_aravis(aravis: Any, wanted: str | None, *, timeout_s: float) -> "Aravis
     try:
         camera = aravis.Camera.new(name)
     except glib_error() as error:
+        there = cameras(aravis)
+        if any(name in (each.id, each.address) for each in there):
+            # it answers who looks for cameras, and nobody who wants to talk to it
+            raise SourceLostError(
+                f"camera {name}: expected an answer from it, found that it is on the network and does not answer "
+                f"({error.message}); switch it off and on, and look at the addresses of this PC and the camera"
+            ) from None
         raise SourceLostError(
-            f"camera {name}: expected it on the network, found {shown(cameras(aravis))} ({error.message}); look at its "
-            f"power, cable and address"
+            f"camera {name}: expected it on the network, found {shown(there)} ({error.message}); look at its power, "
+            f"cable and address"
         ) from None
     if camera.is_gv_device() and not camera.get_device().is_controller():
         raise SourceLostError(f"camera {name}: {_HELD}")

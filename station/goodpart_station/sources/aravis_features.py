@@ -1,10 +1,9 @@
 """The features of a camera through Aravis, each by its kind."""
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from goodpart_station.sources.device import FeatureError, Value
+from goodpart_station.sources.device import FeatureError, Value, unknown_feature
 
 
 class Features:
@@ -65,9 +64,7 @@ class Features:
     def _feature(self, name: str) -> Any:
         if self._device.is_feature_implemented(name):
             return self._device.get_feature(name)
-        near = difflib.get_close_matches(name, self._names("Root"), n=1)
-        advice = f"do you mean {near[0]}?" if near else "the camera's manual has their names"
-        raise FeatureError(f"{name}: expected a feature of this camera, found none of this name; {advice}")
+        raise unknown_feature(name, self._names("Root"))
 
     def _names(self, category: str) -> Iterator[str]:
         """The features below a category that the camera has. Its XML, of which Aravis reads too much, is left alone."""

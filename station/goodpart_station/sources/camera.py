@@ -17,7 +17,7 @@ from goodpart_station.sources.frame_numbers import FrameNumbers
 from goodpart_station.sources.image_files import NO_PIXELS
 from goodpart_station.sources.opening import Opener
 from goodpart_station.sources.pixels import FORMATS
-from goodpart_station.sources.source import POLL_S, Opening, SourceLostError, taken
+from goodpart_station.sources.source import POLL_S, Look, Opening, SourceLostError, taken
 from goodpart_station.sources.strays import Strays
 
 ALIVE_S = 0.5
@@ -80,13 +80,18 @@ class CameraSource:
         return self.check_against({})
 
     def check_against(self, bundles: Mapping[str, Bundle]) -> str:
+        """The words of `look`."""
+        return self.look(bundles).words
+
+    def look(self, bundles: Mapping[str, Bundle]) -> Look:
         """Opens the camera, takes frames, and compares them with bundles; see `Compared`."""
         for _ in self._opener.steps():
             pass
         if (opened := self._opener.opened) is None:
             raise SourceLostError("camera: expected it open, found it closed")
         try:
-            return f"{opened.name}: {check_camera(opened.device, self._setup, opened.remarks, bundles)}"
+            found = check_camera(opened.device, self._setup, opened.remarks, bundles)
+            return dataclasses.replace(found, words=f"{opened.name}: {found.words}")
         except (FeatureError, SourceLostError) as error:
             raise _lost(opened.name, error) from error
         finally:

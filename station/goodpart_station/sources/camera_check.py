@@ -14,7 +14,7 @@ from goodpart_station.sources.camera_setup import CameraSetup
 from goodpart_station.sources.device import Device, FeatureError, Grabbed, Value
 from goodpart_station.sources.frame_numbers import FrameNumbers
 from goodpart_station.sources.pixels import FORMATS, format_of, misfit_format, misfit_size
-from goodpart_station.sources.source import SourceLostError
+from goodpart_station.sources.source import Look, SourceLostError
 
 FRAMES = 20
 """How many frames are taken."""
@@ -42,8 +42,13 @@ class _Taken:
     spent_s: float
     trigger_ms: Sequence[float]
 
+    @property
+    def per_second(self) -> float | None:
+        """How many frames came in a second, None if that cannot be told."""
+        return (len(self.frames) - 1) / self.spent_s if len(self.frames) > 1 and self.spent_s > 0 else None
 
-def check_camera(device: Device, setup: CameraSetup, remarks: Sequence[str], bundles: Mapping[str, Bundle]) -> str:
+
+def check_camera(device: Device, setup: CameraSetup, remarks: Sequence[str], bundles: Mapping[str, Bundle]) -> Look:
     """Takes frames, and says in one line what they are like.
 
     Args:
@@ -60,9 +65,17 @@ def check_camera(device: Device, setup: CameraSetup, remarks: Sequence[str], bun
     words = [*_frames(taken, setup), *_held(device, setup), *remarks]
     if taken.frames:
         words += _fits(taken.frames[0], bundles)
+    warning = None
     if taken.trigger_ms:
-        words += _times(taken.trigger_ms, pair_after_ms=setup.exposure_s * 1e3)
-    return "; ".join(words)
+        told, warning = _times(taken.trigger_ms, pair_after_ms=setup.exposure_s * 1e3)
+        words.append(told)
+    free = setup.trigger is TriggerKind.NONE
+    return Look(
+        words="; ".join(words),
+        warning=warning,
+        per_second=taken.per_second if free else None,
+        slower="settings = {{ AcquisitionFrameRate = {} }}",
+    )
 
 
 def _take(device: Device, setup: CameraSetup) -> _Taken:
@@ -104,8 +117,8 @@ def _frames(taken: _Taken, setup: CameraSetup) -> list[str]:
         return [words]
     first = frames[0]
     words += f" of {first.height_px}x{first.width_px} (HxW) {first.pixel_format}"
-    if len(frames) > 1 and taken.spent_s > 0:
-        words += f", {(len(frames) - 1) / taken.spent_s:.1f} per second"
+    if taken.per_second is not None:
+        words += f", {taken.per_second:.1f} per second"
     numbers = FrameNumbers()
     counts = [count for frame in frames if (count := numbers.take(frame.frame_id)) is not None]
     missing = sum(after - before - 1 for before, after in itertools.pairwise(counts))
@@ -153,10 +166,14 @@ def _fits(frame: Grabbed, bundles: Mapping[str, Bundle]) -> list[str]:
     return words
 
 
-def _times(trigger_ms: Sequence[float], *, pair_after_ms: float) -> list[str]:
+def _times(trigger_ms: Sequence[float], *, pair_after_ms: float) -> tuple[str, str | None]:
+    """How long frames take, whether `pair_after_ms` is enough, and a warning if it leaves too little to spare."""
     longest = max(trigger_ms)
     proposal = math.ceil(longest * _TIMES / 10) * 10
     found = f"from trigger to frame {np.median(trigger_ms):.1f} ms (p50), {longest:.1f} ms (longest)"
     if longest > pair_after_ms:
         raise SourceLostError(f"pair_after_ms: expected {proposal} or more, found {pair_after_ms:g}; {found}")
-    return [f"{found}: pair_after_ms = {proposal} or more"]
+    if proposal > pair_after_ms:
+        short = f"pair_after_ms: expected {proposal} or more, the longest time and half of it again, found "
+        return found, f"{short}{pair_after_ms:g}; a frame that comes later makes the station OUT_OF_STEP: raise it"
+    return f"{found}: pair_after_ms {pair_after_ms:g} is enough ({proposal} or more)", None

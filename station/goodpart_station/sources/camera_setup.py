@@ -51,7 +51,7 @@ def set_up(device: Device, setup: CameraSetup) -> tuple[str, ...]:
     # settings such as TriggerActivation are those of the trigger that is selected
     remarks = [_needed(device, *_SELECTED)]
     remarks += [_written(device, name, value) for name, value in (*setup.settings, ("PixelFormat", setup.pixel_format))]
-    remarks += [_needed(device, *each) for each in _trigger(setup)]
+    remarks += [_triggered(device, setup, *each) for each in _trigger(setup)]
     return tuple(each for each in remarks if each is not None)
 
 
@@ -68,6 +68,24 @@ def _trigger(setup: CameraSetup) -> Iterator[tuple[str, str, bool]]:
         case TriggerKind.HARDWARE:
             yield "TriggerMode", "On", True
             yield "TriggerSource", setup.trigger_line, True
+
+
+def _triggered(device: Device, setup: CameraSetup, name: str, value: str, needed: bool) -> str | None:
+    """As `_needed`; the message names the key of the file, which holds no such feature."""
+    try:
+        return _needed(device, name, value, needed)
+    except FeatureError as error:
+        if name == "TriggerMode" and _held(device, name) is None:
+            raise FeatureError(
+                "trigger: expected the feature TriggerMode of this camera, found none; this camera has no trigger: set "
+                'trigger = "none"'
+            ) from error
+        found = str(error).removesuffix("; correct the value")
+        if name == "TriggerSource" and setup.trigger is TriggerKind.HARDWARE:
+            raise FeatureError(f"trigger_line: {found}; set trigger_line to an input of this camera") from error
+        if name == "TriggerSource":
+            raise FeatureError(f"trigger: {found}; choose another trigger") from error
+        raise
 
 
 def _needed(device: Device, name: str, value: str, needed: bool) -> str | None:

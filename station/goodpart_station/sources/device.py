@@ -1,6 +1,8 @@
 """What every GenICam camera can do, whichever library opens it."""
 
 import dataclasses
+import difflib
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -12,7 +14,22 @@ Value = bool | int | float | str
 
 
 class FeatureError(GoodpartError):
-    """A feature is not there, cannot be written or read, or does not take the value. Its name begins the message."""
+    """A feature is not there, cannot be written or read, or does not take the value.
+
+    Its name, or the key of the file that sets it, begins the message.
+    """
+
+
+def unknown_feature(name: str, known: Iterable[str]) -> FeatureError:
+    """The error for a feature that a camera does not have.
+
+    Args:
+        name: that was asked for.
+        known: the names of those that it has.
+    """
+    near = difflib.get_close_matches(name, list(known), n=1)
+    advice = f"do you mean {near[0]}?" if near else "the camera's manual has their names"
+    return FeatureError(f"{name}: expected a feature of this camera, found none of this name; {advice}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from genicam import genapi, gentl
 from harvesters.core import DeviceInfo, Harvester, ImageAcquirer
 from harvesters.util.pfnc import symbolics
 
-from goodpart_station.sources.device import FeatureError, Value
+from goodpart_station.sources.device import FeatureError, Value, unknown_feature
 from goodpart_station.sources.device_talk import receive, send
 from goodpart_station.sources.image_files import NO_PIXELS
 from goodpart_station.sources.pixels import picture_of
@@ -149,7 +149,8 @@ class GenicamCamera:
     def _node(self, name: str) -> Any:
         nodes = self._opened.remote_device.node_map
         if not nodes.has_node(name):
-            raise FeatureError(f"{name}: expected a feature of the camera, found none of this name; correct it")
+            known = (each.node.name for each in nodes.nodes if genapi.is_implemented(each.node))
+            raise unknown_feature(name, known)
         return nodes.get_node(name)
 
 
@@ -165,7 +166,10 @@ def _chosen(infos: list[DeviceInfo], device: str | None) -> DeviceInfo:
         raise SourceLostError(
             f"device: expected one camera, found {there}; name its serial number, or look at the cable"
         )
-    raise SourceLostError(f"device: expected {device}, found {there}; correct it, or look at the camera's cable")
+    raise SourceLostError(
+        f"device: expected {device}, found {there}; write the serial number, which stands before the brackets, or look "
+        f"at the camera's cable"
+    )
 
 
 def _name(info: DeviceInfo) -> str:

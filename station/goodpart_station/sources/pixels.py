@@ -130,8 +130,9 @@ def misfit(frame: Frame, spec: FrameSpec, size: SizeRule | None) -> str | None:
     """
     if frame.channels is None:
         return None
+    # frames that are converted from video have no bits of a camera's format
     return misfit_format(frame.channels, frame.pixels.dtype, frame.bits, spec) or misfit_size(
-        frame.pixels.shape[:2], size
+        frame.pixels.shape[:2], size, video=frame.bits is None
     )
 
 
@@ -148,9 +149,11 @@ def misfit_format(channels: Channels, dtype: "np.dtype[Any]", bits: int | None, 
         spec: what the bundle declares.
     """
     if (channels, dtype) != (spec.channels, np.dtype(spec.dtype.value)):
+        deep = " --dtype uint16 --value-range LO,HI" if dtype == np.uint16 else ""
         return (
             f"frame: expected {spec.dtype.value} {spec.channels.value} as the bundle declares, found {dtype} "
-            f"{channels.value}; set pixel_format, or build the bundle from pictures of this format"
+            f"{channels.value}; set pixel_format, or build the bundle again with a backbone for such pictures: "
+            f"goodpart-export --channels {channels.value}{deep}"
         )
     if bits is not None and spec.value_range is not None and spec.value_range[1] > 2**bits:
         return (
@@ -160,12 +163,13 @@ def misfit_format(channels: Channels, dtype: "np.dtype[Any]", bits: int | None, 
     return None
 
 
-def misfit_size(shape: tuple[int, ...], size: SizeRule | None) -> str | None:
-    """As `misfit`, of the size `(H, W)` alone."""
+def misfit_size(shape: tuple[int, ...], size: SizeRule | None, *, video: bool = False) -> str | None:
+    """As `misfit`, of the size `(H, W)` alone; `video` is whether a stream gives the frame, which has a resolution."""
     if size is None or size.times(*shape) == 1.0:
         return None
     exact = dataclasses.replace(size, exact=True)
+    advice = "set the resolution of the stream" if video else "set the camera's region and binning"
     return (
-        f"frame: expected {exact} as of the good images, found {shape[0]}x{shape[1]} (HxW); set the camera's region "
-        f"and binning, or build the bundle from pictures of this size"
+        f"frame: expected {exact} as of the good images, found {shape[0]}x{shape[1]} (HxW); {advice}, "
+        f"or build the bundle from pictures of this size"
     )

@@ -78,11 +78,28 @@ class Source(Protocol):
         """
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the check of a source has found.
+
+    Attributes:
+        words: in one line.
+        warning: what somebody should set otherwise, although the station can run so; None if there is nothing.
+        per_second: how many frames came in a second, if each of them is a part; None otherwise.
+        slower: the entry of the station's file that makes it fewer; `{}` stands for the number.
+    """
+
+    words: str
+    warning: str | None = None
+    per_second: float | None = None
+    slower: str = ""
+
+
 @runtime_checkable
 class Compared(Protocol):
     """A source whose check compares what it gives with bundles, and which one program at a time can open."""
 
-    def check_against(self, bundles: Mapping[str, Bundle]) -> str:
+    def look(self, bundles: Mapping[str, Bundle]) -> Look:
         """As `Source.check`, and whether the frames are what each bundle declares.
 
         Args:

@@ -10,7 +10,7 @@ from goodpart.errors import found_at
 from goodpart_station.part import Frame, Part
 from goodpart_station.sources.colours import pixels_of
 from goodpart_station.sources.image_files import NO_PIXELS
-from goodpart_station.sources.source import Opening, SourceLostError, Wanted, pause, taken
+from goodpart_station.sources.source import Look, Opening, SourceLostError, Wanted, pause, taken
 from goodpart_station.sources.stream_check import examine
 from goodpart_station.sources.stream_reader import Reader
 from goodpart_station.sources.stream_settings import StreamSettings
@@ -53,6 +53,10 @@ class StreamSource:
         return self.check_against({})
 
     def check_against(self, bundles: Mapping[str, Bundle]) -> str:
+        """The words of `look`."""
+        return self.look(bundles).words
+
+    def look(self, bundles: Mapping[str, Bundle]) -> Look:
         """Opens the stream, and looks at its frames; see `Compared`."""
         return examine(self._settings, bundles)
 

@@ -10,7 +10,7 @@ from goodpart import Bundle, FrameError, UsageError
 from goodpart_station.sources.address import StreamKind
 from goodpart_station.sources.colours import conversion_of, pixels_of
 from goodpart_station.sources.pixels import misfit_size
-from goodpart_station.sources.source import SourceLostError
+from goodpart_station.sources.source import Look, SourceLostError
 from goodpart_station.sources.stream_reader import SAME_CLOCK_NS, followed
 from goodpart_station.sources.stream_settings import StreamSettings
 from goodpart_station.sources.video import Picture, Video
@@ -43,7 +43,7 @@ class _Seen:
         return statistics.median(later - earlier for earlier, later in itertools.pairwise(stamps)) / 1e6
 
 
-def examine(settings: StreamSettings, bundles: Mapping[str, Bundle]) -> str:
+def examine(settings: StreamSettings, bundles: Mapping[str, Bundle]) -> Look:
     """Opens a stream, looks at some frames, and lets it go.
 
     Args:
@@ -51,7 +51,7 @@ def examine(settings: StreamSettings, bundles: Mapping[str, Bundle]) -> str:
         bundles: the active bundle of each product, by the name that messages use.
 
     Returns:
-        what was found, in one line.
+        what was found.
 
     Raises:
         SourceLostError: it cannot be opened, or gives too few frames.
@@ -78,7 +78,8 @@ def examine(settings: StreamSettings, bundles: Mapping[str, Bundle]) -> str:
         words.append("recorded: no verdict of it is GOOD")
     if settings.triggered:
         words.append(_window(settings, seen))
-    return "; ".join(words)
+    per_second = min(1e3 / seen.step_ms, settings.rate or float("inf"))
+    return Look(words="; ".join(words), per_second=None if settings.triggered else per_second, slower="rate = {}")
 
 
 def _look(settings: StreamSettings) -> _Seen:
@@ -125,7 +126,7 @@ def _converted(picture: Picture, bundles: Mapping[str, Bundle], shown: str) -> l
             pixels = pixels_of(picture.frame, spec)
         except FrameError as error:
             raise UsageError(f"{shown}: {name}: {error}") from error
-        if (why := misfit_size(pixels.shape[:2], None if checks is None else checks.size)) is not None:
+        if why := misfit_size(pixels.shape[:2], None if checks is None else checks.size, video=True):
             raise UsageError(f"{shown}: {name}: {why}")
         if (word := conversion_of(picture.frame, spec)) not in words:
             words.append(word)
