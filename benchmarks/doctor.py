@@ -106,7 +106,7 @@ class _Subject:
             parts = group_parts(find_images(settings.good_dir), settings.good_dir, pattern=pattern, gap=gap)
             learned = learn(self.backbone, parts, make_folds(parts, settings), settings)
             scores = {path.name: z for path, z in outlier_scores(learned).items()}
-            return examine(learned, parts, settings, settings.good_dir), scores
+            return examine(learned, parts, settings, settings.good_dir, self.backbone.spec.frame.channels), scores
 
 
 def _measure(options: argparse.Namespace) -> int:

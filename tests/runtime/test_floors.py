@@ -57,7 +57,7 @@ FLOORS = {
         {"io_loop"},
         {"running"},
         {"station", "check"},
-        {"simulation"},
+        {"simulation", "grab"},
         {"__init__"},
         {"cli"},
     ],

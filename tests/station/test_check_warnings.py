@@ -51,7 +51,7 @@ def test_a_warning_is_a_line_of_its_own_kind(capsys):
 )
 def test_a_window_that_nobody_chose_is_a_warning(checked, keys, warns):
     """Exposure, a PNG file and a rename often take longer than the 100 ms, and then every part is REFUSED."""
-    found, code = checked(LEAST + keys + "\n")
+    found, code = checked(LEAST.replace("[[product]]", "auto_reset = true\n[[product]]") + keys + "\n")
     assert ("pair_after_ms" in found, code) == (warns, 0)
     # nobody announces parts here, which is a warning of its own
     assert {name for name, one in found.items() if one["warns"]} - {"trigger"} == (

@@ -27,6 +27,13 @@ def test_the_file_is_a_plan(read_text, tmp_path):
     assert plan.store_of(1).folder == tmp_path / "data" / "stores" / "bracket"
 
 
+def test_the_file_for_the_first_pictures_is_one_with_a_camera(read_text, monkeypatch):
+    # the maker's software is not here
+    monkeypatch.setattr("goodpart_station.config.config.refuse_producer", lambda path: None)
+    config = read_text(block("# camera.toml"))
+    assert (config.source.KIND, config.source.trigger) == ("genicam", TriggerKind.NONE)
+
+
 def test_every_command_is_one(capsys):
     """Options and sub-commands of the page exist: `--help` behind each line would end with another code if not."""
     for line in re.findall(r"(?m)^    goodpart-station (.*)$", PAGE):

@@ -116,7 +116,7 @@ def build_and_keep(settings: BuildSettings, workspace: Workspace | None = None) 
         )
     learned = learn(backbone, parts, folds, settings, workspace)
     named, parts_by_name = renamed(learned, found.names), {Path(found.names[path]): parts[path] for path in parts}
-    diagnosis = examine(named, parts_by_name, settings, Path())
+    diagnosis = examine(named, parts_by_name, settings, Path(), backbone.spec.frame.channels)
     vectors, profile = learned.bank.vectors, backbone.spec.profile
     chosen = choose_index(vectors, learned.queries, profile, seed=settings.seed, threads=settings.threads)
     facts = BankSpec(

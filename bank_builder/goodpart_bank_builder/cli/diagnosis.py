@@ -83,7 +83,22 @@ def kinds_lines(diagnosis: Diagnosis) -> list[str]:
 
 
 def warning_lines(diagnosis: Diagnosis) -> list[str]:
-    """The warning that a few images carry the threshold alone; no lines where none do."""
+    """The warnings that all images are grey beside a backbone for colour, and that few carry the threshold."""
+    return [*_grey_lines(diagnosis), *_carried_lines(diagnosis)]
+
+
+def _grey_lines(diagnosis: Diagnosis) -> list[str]:
+    if not diagnosis.grey_as_colour:
+        return []
+    return [
+        "",
+        f"WARNING     All {counted(diagnosis.images, 'image')} are grey, and the backbone takes colour: a bundle of it "
+        f"refuses the frames of a grey camera.",
+        f"{_INDENT}If the camera of the line is grey: goodpart-export --channels GRAY, and build with that backbone.",
+    ]
+
+
+def _carried_lines(diagnosis: Diagnosis) -> list[str]:
     support = diagnosis.threshold
     if not support.carried_by or support.threshold_without is None:
         return []

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from goodpart.facts.calibration import CalibrationMethod, RateUnit
+from goodpart.facts.spec import Channels
 from goodpart.model.backbone import Backbone
 from goodpart_bank_builder.data.good_folder import read_good_folder
 from goodpart_bank_builder.data.parts import make_folds
@@ -27,6 +28,7 @@ class Diagnosis:
         pairs: at most 20 pairs of nearly identical images, by name, the nearest first.
         threshold: what the threshold rests on.
         held_out: held-out scores of `names`, in sigmas, by name; without those that were not scored.
+        grey_as_colour: whether all images are grey although the backbone takes colour.
     """
 
     images: int
@@ -36,6 +38,7 @@ class Diagnosis:
     pairs: tuple[tuple[str, str], ...]
     threshold: ThresholdSupport
     held_out: dict[str, float]
+    grey_as_colour: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ def learn_and_examine(settings: FolderSettings) -> tuple[DoctorReport, Learned, 
         parts=learned.parts,
         excluded=found.excluded,
         passed_over=tuple(found.listing.passed_over()),
-        diagnosis=examine(learned, parts, learning, settings.good_dir, also=few),
+        diagnosis=examine(learned, parts, learning, settings.good_dir, backbone.spec.frame.channels, also=few),
     )
     return report, learned, backbone
 
@@ -108,6 +111,7 @@ def examine(
     parts: dict[Path, str],
     settings: LearnSettings,
     folder: Path,
+    channels: Channels,
     *,
     also: list[Finding] | None = None,
 ) -> Diagnosis:
@@ -118,6 +122,7 @@ def examine(
         parts: the part of every image.
         settings: with which they were learned.
         folder: what names are relative to.
+        channels: what the backbone takes.
         also: findings from elsewhere.
     """
     scores = outlier_scores(learned)
@@ -143,6 +148,7 @@ def examine(
         pairs=tuple((_name(one, folder), _name(other, folder)) for one, other in learned.lookalikes.nearest),
         threshold=threshold_support(learned, parts, settings, scores, folder),
         held_out={name: held_out[name] for name in listed if name in held_out},
+        grey_as_colour=channels is not Channels.GRAY and all(facts.colour == 0.0 for facts in learned.frames.values()),
     )
 
 

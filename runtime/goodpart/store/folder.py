@@ -219,7 +219,7 @@ class StoreFolder:
         if told is None and mine is not None and mine != name:
             raise UsageError(
                 f"{self.folder}: expected a bundle of {mine!r}, found one of {name!r}; say --product {name!r} if this "
-                f"store shall judge that product"
+                f"store shall judge that product, or name the bundle with goodpart-bank build --name {mine!r}"
             )
 
     def earlier(self, state: StoreState) -> list[str]:

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     detail = f"{options.file}: station {config.station.name}, products {numbers}, trigger {config.source.trigger.value}"
     failed = 0
     _print(Finding(name="file", passed=True, detail=detail), as_json=options.json)
-    for finding in (*_announcer(config), *_window(config), *check(plan)):
+    for finding in (*_announcer(config), *_window(config), *_reset(config), *check(plan)):
         _print(finding, as_json=options.json)
         failed += not finding.passed
     return 1 if failed else 0
@@ -61,6 +61,16 @@ def _window(config: Config) -> Iterator[Finding]:
             f"REFUSED; measure how long exposure, writing and renaming take, and set it"
         )
         yield Finding(name="pair_after_ms", passed=True, warns=True, detail=detail)
+
+
+def _reset(config: Config) -> Iterator[Finding]:
+    """Whether anybody can end a FAULT while the station runs."""
+    if not config.station.auto_reset and config.modbus is None and config.opcua is None and config.page is None:
+        detail = (
+            "without a PLC, [plc.opcua] and [page] nobody can RESET: a FAULT, such as of a camera that was away, lasts "
+            "until the station is started again; set auto_reset = true, or add [page]"
+        )
+        yield Finding(name="auto_reset", passed=True, warns=True, detail=detail)
 
 
 def _print(finding: Finding, *, as_json: bool) -> None:

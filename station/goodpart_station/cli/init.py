@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> int:
     write_file(options.file, template().encode("utf-8"))
     say(
         f"{options.file}: written. Next: fill in name, data, the products and the source, then",
+        f"  goodpart-station grab {options.file} --out DIR                # good pictures, if there is no bundle yet",
         f"  goodpart-station products add {options.file} 1 BUNDLE",
         f"  goodpart-station products activate {options.file} 1 SERIAL    # add says it",
         f"  goodpart-station check {options.file}",

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import goodpart_station
 from goodpart.cli.common import Command, OneLineParser, add_commands, run_command
 from goodpart.cli.common import run as run_program
-from goodpart_station.cli import check, export, init, opcua, products, release, run, token
+from goodpart_station.cli import check, export, grab, init, opcua, products, release, run, token
 
 COMMANDS: dict[str, Command] = {
     "init": init,
+    "grab": grab,
     "check": check,
     "run": run,
     "export": export,

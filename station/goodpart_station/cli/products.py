@@ -3,11 +3,12 @@
 import argparse
 from pathlib import Path
 
-from goodpart import Store
+from goodpart import Bundle, Store
 from goodpart._host.strict_json import to_plain
 from goodpart.cli.common import Command, print_json
 from goodpart.cli.options import add_json_option
-from goodpart.cli.rows import say
+from goodpart.cli.rows import say, tell
+from goodpart.cli.store.shared import add_product_option
 from goodpart.errors import UsageError
 from goodpart_station.config.config import Config, read_config
 from goodpart_station.config.tables import ProductTable
@@ -46,10 +47,13 @@ class _Add:
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         _add_product(parser)
         parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder")
+        add_product_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        bundle = _open(options).add(options.bundle)
+        product, store = _open(options)
+        bundle = store.add(options.bundle, product=options.product)
         say(f"added: {bundle.manifest.name}, serial {bundle.manifest.serial}, digest {bundle.digest}")
+        _tell_other_name(options, product, bundle)
         return 0
 
 
@@ -61,13 +65,16 @@ class _Activate:
         parser.add_argument(
             "bundle", metavar="BUNDLE", help="serial, name, or the first 6 or more digits of the digest"
         )
+        add_product_option(parser)
 
     def run(self, options: argparse.Namespace) -> int:
-        bundle = _open(options).activate(options.bundle)
+        product, store = _open(options)
+        bundle = store.activate(options.bundle, product=options.product)
         say(
             f"active: {bundle.manifest.name}, serial {bundle.manifest.serial}, digest {bundle.digest}; a station that "
             f"runs takes it on SIGHUP (systemctl reload), or at the next change-over"
         )
+        _tell_other_name(options, product, bundle)
         return 0
 
 
@@ -80,13 +87,22 @@ def _add_product(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("number", type=int, metavar="N", help="the product's number in the file")
 
 
-def _open(options: argparse.Namespace) -> Store:
+def _open(options: argparse.Namespace) -> tuple[ProductTable, Store]:
     config = read_config(options.file, with_source=False)
     for product in config.products:
         if product.number == options.number:
-            return _store(config, product)
+            return product, _store(config, product)
     known = ", ".join(str(product.number) for product in config.products)
     raise UsageError(f"N: expected the number of a product of {options.file} ({known}), found {options.number}")
+
+
+def _tell_other_name(options: argparse.Namespace, product: ProductTable, bundle: Bundle) -> None:
+    """Says it where file and bundle call the product differently: an empty store takes a bundle of any name."""
+    if bundle.manifest.name != product.name:
+        tell(
+            f"note: {options.file} calls product {product.number} {product.name!r}, and the bundle is of "
+            f"{bundle.manifest.name!r}; if that is not meant, add and activate another bundle"
+        )
 
 
 def _store(config: Config, product: ProductTable) -> Store:

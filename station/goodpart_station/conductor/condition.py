@@ -114,6 +114,19 @@ class Condition:
             self.wanted, self._failed = 0, number
             self.product_why = self.faults[Fault.PRODUCT] = why
 
+    def mended(self, fault: Fault, what: str, *, by_itself: bool) -> None:
+        """The cause of a fault is gone: the fault goes too, or says that RESET ends it.
+
+        Args:
+            fault: which one; it need not be there.
+            what: says that the cause is gone.
+            by_itself: whether the station leaves FAULT by itself.
+        """
+        if by_itself:
+            self.faults.pop(fault, None)
+        elif (why := self.faults.get(fault)) is not None and not why.startswith(what):
+            self.faults[fault] = f"{what}, and RESET ends this FAULT: {why}"
+
     def reset(self) -> int:
         """Ends halt and faults, but for outputs that still cannot be switched.
 

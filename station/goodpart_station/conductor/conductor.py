@@ -69,8 +69,7 @@ class Conductor:
         """The source gives frames from now on; none of them was taken before."""
         self._begin(now_ns)
         self._condition.source_up, self._condition.source_why = True, ""
-        if self._rules.auto_reset:
-            self._condition.faults.pop(Fault.SOURCE, None)
+        self._condition.mended(Fault.SOURCE, "the source is back", by_itself=self._rules.auto_reset)
         return self._done()
 
     def source_lost(self, why: str, now_ns: int) -> tuple[Effect, ...]:
@@ -88,8 +87,9 @@ class Conductor:
         if why:
             self._condition.faults[Fault.OUTPUTS] = why
             self._flow.give_up(why)
-        elif self._rules.auto_reset:
-            self._condition.faults.pop(Fault.OUTPUTS, None)
+        else:
+            what = "the outputs can be switched again"
+            self._condition.mended(Fault.OUTPUTS, what, by_itself=self._rules.auto_reset)
         return self._done()
 
     def product_ready(self, number: int, now_ns: int) -> tuple[Effect, ...]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asyncua import Server, ua
@@ -23,6 +24,8 @@ from goodpart_station.opcua.users import Users
 
 _log = logging.getLogger("goodpart_station.opcua")
 
+_DAY_S = 86400.0
+
 _KINDS = ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
 
 
@@ -34,15 +37,22 @@ class Access:
         journal: each line once a minute at most.
     """
 
-    def __init__(self, table: OpcuaTable, around: Around) -> None:
+    def __init__(self, table: OpcuaTable, around: Around, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Reads tokens and certificates.
+
+        Args:
+            table: of the file.
+            around: what the server stands in.
+            clock: seconds from any beginning.
 
         Raises:
             UsageError: others could reach the server without them, or they cannot be read.
         """
-        self._table = table
+        self._table, self._clock = table, clock
+        # when it was last told that the own certificate ends
+        self._told_s = -math.inf
         self._uri = application_uri(around.station)
-        self.journal = Journal(time.monotonic, _log)
+        self.journal = Journal(clock, _log)
         self._identity: Identity | None = None
         if table.certificate is not None and table.key is not None:
             self._identity = read_identity(table.certificate, table.key)
@@ -63,8 +73,7 @@ class Access:
 
     async def prepare(self, server: Server) -> None:
         """Sets what clients must show. Called before the server listens."""
-        for each in (*self.faults(), *self.warnings()):
-            _log.warning("[%s] %s", WHERE, each)
+        self._tell_faults()
         await asyncio.to_thread(self._read)
         # dates, and the client's URI; `TrustedPolicy` has looked at trust before
         server.iserver.certificate_validator = CertificateValidator(
@@ -82,6 +91,7 @@ class Access:
 
     async def refresh(self, server: Server) -> None:
         """Looks for changed tokens and certificates. Called once a second; it does not wait for the disk."""
+        self._tell_faults()
         server.bserver.look_again(self._fault)
         # a disk that hangs gets one such errand, not one more each second
         if self._errand is None or self._errand.done():
@@ -93,6 +103,13 @@ class Access:
         """Whom a session belongs to; None refuses it. asyncua calls it when a session is activated."""
         found = self._users.admit(username, password, channel().address)
         return None if found is None else StationUser(name=found.name, may=found.role, sha256=found.sha256)
+
+    def _tell_faults(self) -> None:
+        """Says once a day what is wrong with the own certificate: a station may run for longer than it is valid."""
+        if (now_s := self._clock()) - self._told_s >= _DAY_S:
+            self._told_s = now_s
+            for each in (*self.faults(), *self.warnings()):
+                _log.warning("[%s] %s", WHERE, each)
 
     def _read(self) -> None:
         for each in (self._users, self.trust):

@@ -150,6 +150,7 @@ class TrustList:
         )  # fmt: skip
 
     def _move(self, beginning: str, source: Path, target: Path, *, trusted: bool) -> Client:
+        self._refuse_links()
         try:
             files = _files(source)
             wanted = beginning.lower().replace(":", "")
@@ -167,7 +168,14 @@ class TrustList:
             raise _unreadable(source.parent, error) from error
         return _client(found[0], certificate, trusted=trusted)
 
+    def _refuse_links(self) -> None:
+        """Raises UsageError if root would write, remove or give away files where a link of the station's user leads."""
+        for path in (self._trusted.parent, self._trusted, self._rejected):
+            if os.geteuid() == 0 and path.is_symlink():
+                raise UsageError(f"{path}: expected a folder, found a link, which root does not follow; remove it")
+
     def _write(self, folder: Path, name: str, certificate: bytes) -> None:
+        self._refuse_links()
         data = folder.parent.parent
         write_file(folder / f"{name}.der", certificate, mode=0o644)
         # an administrator decides for the station's user

@@ -86,6 +86,9 @@ class AlarmBoard:
     ) -> Iterator[tuple[AlarmKind, str]]:
         if status.state is State.FAULT:
             yield AlarmKind.FAULT, status.why or "the station takes no parts"
+        elif status.state is State.STARTING and AlarmKind.FAULT in self._active:
+            # after a RESET while the source is still away: the state is another, the cause is there as before
+            yield AlarmKind.FAULT, status.why or "waits for the source"
         if status.state is State.OUT_OF_STEP:
             yield AlarmKind.OUT_OF_STEP, status.why or "frames and triggers do not belong together"
         if status.bits & Bits.PLC_LOST:

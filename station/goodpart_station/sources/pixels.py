@@ -149,9 +149,11 @@ def misfit_format(channels: Channels, dtype: "np.dtype[Any]", bits: int | None, 
         spec: what the bundle declares.
     """
     if (channels, dtype) != (spec.channels, np.dtype(spec.dtype.value)):
+        deep = " --dtype uint16 --value-range LO,HI" if dtype == np.uint16 else ""
         return (
             f"frame: expected {spec.dtype.value} {spec.channels.value} as the bundle declares, found {dtype} "
-            f"{channels.value}; set pixel_format, or build the bundle from pictures of this format"
+            f"{channels.value}; set pixel_format, or build the bundle again with a backbone for such pictures: "
+            f"goodpart-export --channels {channels.value}{deep}"
         )
     if bits is not None and spec.value_range is not None and spec.value_range[1] > 2**bits:
         return (
