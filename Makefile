@@ -29,8 +29,10 @@ TORCH_INDEX ?=
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
 
-# A file of tests stays whole, because its tests share what is slow to make; files start in their order, the short ones come last.
-TESTS = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+# One process more than cores, because tests of cameras and links wait for time-outs. A file of tests stays whole, because
+# its tests share what is slow to make; files start in their order, the short ones come last.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+TESTS = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test: check
 	$(TESTS)

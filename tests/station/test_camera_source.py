@@ -83,7 +83,9 @@ def test_a_camera_without_triggers_runs_free():
     for name in ("TriggerMode", "TriggerSelector", "TriggerSource", "AcquisitionMode"):
         del device.features[name]
     Run(device, setup_of())
-    assert "TriggerMode: expected a feature" in refused(device, setup_of(TriggerKind.SOFTWARE))
+    assert "trigger: expected the feature TriggerMode of this camera, found none" in refused(
+        device, setup_of(TriggerKind.SOFTWARE)
+    )
 
 
 def test_a_value_that_the_camera_rounds_is_told_with_both(caplog):

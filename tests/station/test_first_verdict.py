@@ -38,7 +38,7 @@ def test_every_command_is_one(capsys):
     """Options and sub-commands of the page exist: `--help` behind each line would end with another code if not."""
     for line in re.findall(r"(?m)^    goodpart-station (.*)$", PAGE):
         words = line.split()
-        path = words[: 2 if words[0] == "products" else 1]
+        path = words[: 2 if words[0] in ("products", "token") else 1]
         with pytest.raises(SystemExit) as stop:
             main([*path, "--help"])
         assert stop.value.code == 0
