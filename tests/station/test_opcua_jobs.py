@@ -236,14 +236,14 @@ def test_a_change_over_by_product_and_back_by_recipe(there):
     assert there.recipe_of_next_job() == BOLT
     # the internal id counts if both are given
     assert there.recipe(external="bolt", internal=BAR) == (BAR, False, 0)
-    assert there.prepared() == (BAR, "")
+    assert there.prepared() == (BAR, "bar")
     assert there.recipe_of_next_job() == BAR
 
 
 def test_what_is_prepared_already_is_completed_at_once_and_told_all_the_same(there):
     for given in ({"external": "bar"}, {"internal": BAR}):
         assert there.recipe(**given) == (BAR, True, 0)
-        assert there.prepared() == (BAR, "")
+        assert there.prepared() == (BAR, "bar")
     assert there.product("bar") == (BAR, 0)
     assert there.prepared() == (BAR, "bar")
     assert there.engine.status().state is State.READY
@@ -272,10 +272,10 @@ def test_a_newly_activated_bundle_is_another_recipe(there):
     assert there.recipes(state=PREPARED) == (True, [BAR])
     # the one before judges until somebody asks for the new one
     assert there.recipe(internal=BAR) == (BAR, True, 0)
-    assert there.prepared() == (BAR, "")
+    assert there.prepared() == (BAR, "bar")
     assert there.recipe_of_next_job() == BAR
     assert there.recipe(external="bar") == (new, False, 0)
-    assert there.prepared() == (new, "")
+    assert there.prepared() == (new, "bar")
     assert there.recipe_of_next_job() == new
     assert there.recipes(product="bar") == (True, [new])
     assert there.recipe(internal=BAR) == ("", False, Error.NOT_ACTIVE)
