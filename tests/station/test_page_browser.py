@@ -90,10 +90,11 @@ def visit(browser, station):
 
 
 def confirm(page, control, yes):
-    """Presses a control and answers its question."""
+    """Presses a control and answers its question. In the end the station has answered."""
     page.click(control)
     expect(page.locator("#ask-yes")).to_have_text(yes)
-    page.click("#ask-yes")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.click("#ask-yes")
     expect(page.locator("#veil")).to_be_hidden()
 
 
