@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import gc
 import operator
 import os
 import signal
@@ -94,8 +95,23 @@ def run(plan: Plan) -> None:
     Raises:
         GoodpartError: as in `started`.
     """
-    with started(plan) as engine, _signals(engine):
+    with started(plan) as engine, _signals(engine), _lasting():
         engine.run()
+
+
+@contextlib.contextmanager
+def _lasting() -> Iterator[None]:
+    """Keeps Python's garbage collector away from what the start has made, for it lasts until the end.
+
+    A full collection holds all threads. With an OPC UA server it looks at half a million objects, which takes longer
+    than a part may wait.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

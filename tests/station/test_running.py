@@ -1,6 +1,7 @@
 """A station put together: when it is ready, what its bits say, and what ends it."""
 
 import dataclasses
+import gc
 import threading
 
 import pytest
@@ -11,9 +12,10 @@ from goodpart.store.store import Store
 from goodpart_station import clock, io_loop
 from goodpart_station.clock import Clock, is_synced
 from goodpart_station.codes import Bits, Command, State
+from goodpart_station.engine import Engine
 from goodpart_station.feed import Feed
 from goodpart_station.life import Life
-from goodpart_station.running import Plugs
+from goodpart_station.running import Plugs, run
 from small_frames import draw_small
 from station_parts import Bar, Camera, Site, Slots, until
 
@@ -197,3 +199,11 @@ def test_a_frame_that_nobody_judges_is_done_with(tmp_path):
     told.stop()
     feed.join(60)
     assert told.words == ["ready", "stop"]
+
+
+def test_what_the_start_has_made_is_no_work_for_the_garbage_collector(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(Engine, "run", lambda self: kept.append(gc.get_freeze_count()))
+    run(Site(tmp_path).plan)
+    assert kept[0] > 10_000
+    assert gc.get_freeze_count() == 0
