@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -147,7 +148,8 @@ class OpcuaLink:
                         await piece.tell(news)
 
         model.take_in = take_in
-        await self._build(server, iserver, model, pieces)
+        with _no_collections():
+            await self._build(server, iserver, model, pieces)
         with _address(self._table.listen):
             await server.start()
         _log.info("serves OPC UA on %s", self._table.listen)
@@ -192,6 +194,16 @@ class OpcuaLink:
                 await iserver.end_silent()
                 await iserver.tell_time()
             await asyncio.sleep(_POLL_S)
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Half a million objects are made, and none of them is garbage: looking for it took two fifths of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _try(listen: Endpoint) -> None:
