@@ -5,11 +5,10 @@ import ctypes
 import errno
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from goodpart._host.locks import hold
 from goodpart.errors import UsageError
@@ -18,7 +17,7 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 _PARTIAL = ".partial"
 _LEFTOVER = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}\.partial")
-"""Names of temporary files and folders; tempfile fills in the eight characters."""
+"""Names of temporary files and folders; the eight characters are random."""
 
 
 def check_target(out: Path, *, force: bool, mark: str, own: re.Pattern[str]) -> None:
@@ -65,7 +64,7 @@ def _try_place(out: Path) -> None:
     try:
         place = next(folder for folder in out.absolute().parents if folder.exists())
         # permissions do not reveal a read-only disk; only an attempt to write does
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=_PARTIAL, dir=place):
+        with _temporary(place / out.name, _make_folder):
             pass
         out.exists()
     except OSError as error:
@@ -85,26 +84,20 @@ def staged_folder(out: Path, *, force: bool = False, mark: str, own: re.Pattern[
         UsageError: as in `check_target`, a write fails, or this system cannot exchange two folders.
     """
     check_target(out, force=force, mark=mark, own=own)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging, held = _temporary(out, tempfile.mkdtemp)
-    except OSError as error:
-        raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
-    try:
-        staging.chmod(0o755)
-        yield staging
-        for path in sorted(staging.rglob("*")):
-            _flush(path)
-        _flush(staging)
-        _publish(staging, out)
-        _flush(out.parent)
-    except OSError as error:
-        raise UsageError(f"{out}: expected a disk that takes the files, found {error}; nothing was written") from error
-    finally:
-        # the old output after a successful exchange, the unfinished output after a failure
-        shutil.rmtree(staging, ignore_errors=True)
-        if held is not None:
-            os.close(held)
+    # what is removed in the end is the old output after an exchange, the unfinished output after a failure
+    with _beside(out, _make_folder) as staging:
+        try:
+            staging.chmod(0o755)
+            yield staging
+            for path in sorted(staging.rglob("*")):
+                _flush(path)
+            _flush(staging)
+            _publish(staging, out)
+            _flush(out.parent)
+        except OSError as error:
+            raise UsageError(
+                f"{out}: expected a disk that takes the files, found {error}; nothing was written"
+            ) from error
 
 
 def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -118,47 +111,69 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary, held = _temporary(path, _make_file)
-    except OSError as error:
-        raise UsageError(f"{path}: expected a place that can be written, found none ({error.strerror})") from error
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(mode)
-        temporary.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise UsageError(
-            f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-        if held is not None:
-            os.close(held)
+    with _beside(path, _make_file) as temporary:
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(mode)
+            temporary.replace(path)
+            _flush(path.parent)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: expected a disk that takes {len(data)} bytes, found {error}; nothing was written"
+            ) from error
 
 
-def _temporary(out: Path, make: Callable[..., str]) -> tuple[Path, int | None]:
-    """Makes a temporary path beside `out`, and a handle that marks it as in use; leftovers are removed first."""
-    sweep(out.parent, of=out.name)
+@contextlib.contextmanager
+def _beside(out: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """As `_temporary`, in a folder that may not exist yet; what killed processes left there is removed first."""
+    with contextlib.ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            sweep(out.parent, of=out.name)
+            place = stack.enter_context(_temporary(out, make))
+        except OSError as error:
+            raise UsageError(f"{out}: expected a place that can be written, found none ({error.strerror})") from error
+        yield place
+
+
+@contextlib.contextmanager
+def _temporary(out: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """A temporary file or folder beside `out`, marked as in use; in the end it is not there.
+
+    Its name is known before it is made, so that no moment is left at which an interrupt would leave it behind.
+    """
     while True:
-        place = Path(make(prefix=f".{out.name}.", suffix=_PARTIAL, dir=out.parent))
-        held = hold(place)
-        if place.exists():
-            return place, held
-        # another process has just removed it as a leftover
-        if held is not None:
-            os.close(held)
+        place, held = out.with_name(f".{out.name}.{secrets.token_hex(4)}{_PARTIAL}"), None
+        if os.path.lexists(place):
+            continue
+        try:
+            make(place)
+            held = hold(place)
+            if place.exists():
+                yield place
+                return
+            # another process has just removed it as a leftover
+        finally:
+            try:
+                remove(place)
+            except (KeyboardInterrupt, OSError) as error:
+                # An interrupt came in the midst of it. rmtree may close a file twice then, which is an OSError.
+                remove(place)
+                raise KeyboardInterrupt from error
+            finally:
+                if held is not None:
+                    os.close(held)
 
 
-def _make_file(**where: Any) -> str:
-    """Like `tempfile.mkdtemp`, but makes an empty file that only its owner may read."""
-    handle, name = tempfile.mkstemp(**where)
-    os.close(handle)
-    return str(name)
+def _make_folder(place: Path) -> None:
+    place.mkdir(mode=0o700)
+
+
+def _make_file(place: Path) -> None:
+    os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def sweep(folder: Path, *, of: str | None = None) -> None:
