@@ -19,6 +19,8 @@ from goodpart_station.sinks.settings import MqttSettings, WebhookSettings
 if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
 
+_HOUR_S = 3600
+
 _PLC = """
 import itertools, sys, time
 from pymodbus.client import ModbusTcpClient
@@ -118,7 +120,10 @@ def viewer(port: int) -> Iterator[None]:
 
 
 class Broker:
-    """mosquitto with TLS, which can be hung, killed and started again. A context; it runs within."""
+    """mosquitto with TLS, which can be hung, killed and started again. A context; it runs within.
+
+    It remembers subscriptions on the disk. After a kill, results would otherwise be lost until the subscriber is back.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Makes its certificate and its settings.
@@ -140,6 +145,7 @@ class Broker:
         settings.write_text(
             f"listener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nallow_anonymous true\nuser root\n"
             "log_dest stdout\nlog_type notice\nlog_type information\nmax_queued_messages 0\n"
+            f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
         )
         self.settings = MqttSettings(url=f"mqtts://127.0.0.1:{port}", ca=certificate)
         self._command = ["stdbuf", "-oL", mosquitto, "-c", str(settings)]
@@ -181,7 +187,13 @@ class Listener:
         self._client.on_message = self._take
 
     def __enter__(self) -> "Listener":
-        self._client.connect_async(self._settings.host, self._settings.port, keepalive=60)
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        lasting = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        lasting.SessionExpiryInterval = _HOUR_S
+        address = self._settings.host, self._settings.port
+        self._client.connect_async(*address, keepalive=60, clean_start=False, properties=lasting)
         self._client.loop_start()
         return self
 
