@@ -250,8 +250,7 @@ def test_states_are_large_and_fit_the_screen(visit, station, width):
     expect(page.locator("#notes li")).to_have_count(len(Bits))
     # nothing sticks out to the side, and every button can be hit with a finger
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    word = "(() => { const w = document.getElementById('word'); return w.scrollWidth <= w.clientWidth; })()"
-    assert page.evaluate(word)
+    assert page.evaluate("((word) => word.scrollWidth <= word.clientWidth)(document.getElementById('word'))")
     heights = page.evaluate(
         "Array.from(document.querySelectorAll('main button')).filter((b) => b.offsetParent).map((b) => b.offsetHeight)"
     )
@@ -262,8 +261,8 @@ def test_a_change_is_spoken(visit, station):
     page = visit(Role.VIEWER)
     assert page.get_attribute("#spoken", "aria-live") == "polite"
     expect(page.locator("#spoken")).to_contain_text("DEFECT")
-    station.says(state=State.FAULT, why="camera: no frame")
-    expect(page.locator("#spoken")).to_contain_text("FAULT. camera: no frame. Remove the cause")
+    station.says(state=State.FAULT, why="camera: off")
+    expect(page.locator("#spoken")).to_contain_text("FAULT. camera: off. Remove the cause")
 
 
 def test_an_old_state_is_not_taken_for_the_present_one(visit, station):
