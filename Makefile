@@ -29,6 +29,9 @@ TORCH_INDEX ?=
 demo: $(VENV)/installed
 	BIN=$(BIN) DATA="$(DATA)" WEIGHTS="$(WEIGHTS)" ./demo.sh
 
+# Tests start Python hundreds of times: it keeps what it has compiled, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE =
+
 # One process more than cores, because tests of cameras and links wait for time-outs. A file of tests stays whole, because
 # its tests share what is slow to make; files start in their order, the short ones come last.
 WORKERS ?= $(shell expr $$(nproc) + 1)
@@ -83,8 +86,8 @@ wheelhouse: $(SUPPLY)/installed
 install: $(VENV)/installed
 
 # torch is pinned and comes first: a later, unpinned request would fetch another one. hnswlib is compiled for any x86-64,
-# not for this very CPU, because pip caches what it built. Python files are compiled on all cores at the end, where pip
-# would use one core; some packages carry files that are not Python's, so a failure there means nothing.
+# not for this very CPU, because pip caches what it built. pip would compile all Python files on one core, and most of them
+# are never imported.
 $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml bank_builder/pyproject.toml station/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
@@ -92,7 +95,6 @@ $(VENV)/installed: pyproject.toml runtime/pyproject.toml export/pyproject.toml b
 	HNSWLIB_NO_NATIVE=1 $(BIN)/pip install --quiet --no-compile torchvision==0.28.0 \
 		--editable ./runtime --editable ./export --editable ./bank_builder \
 		--editable "./station[modbus,mqtt,web,opcua,gpio,stream,genicam]" --group dev --group supply --group docs
-	-$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib
 	touch $@
 
 $(SUPPLY)/installed: pyproject.toml runtime/pyproject.toml

@@ -3,6 +3,7 @@
 Nothing here imports a package beside pytest: tests of the runtime run with `./runtime`, pytest and hypothesis alone.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -17,6 +18,16 @@ pytest_plugins = ["washers"]
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_variable, "1")
+
+
+# collecting imports packages and makes thousands of tests, which last: none of it is garbage, now or later
+gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -202,8 +202,8 @@ def test_a_frame_that_nobody_judges_is_done_with(tmp_path):
 
 
 def test_what_the_start_has_made_is_no_work_for_the_garbage_collector(tmp_path, monkeypatch):
-    kept = []
+    before, kept = gc.get_freeze_count(), []
     monkeypatch.setattr(Engine, "run", lambda self: kept.append(gc.get_freeze_count()))
     run(Site(tmp_path).plan)
-    assert kept[0] > 10_000
+    assert kept[0] > before
     assert gc.get_freeze_count() == 0
