@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,6 @@ from goodpart_station.sinks.ring import RingSink
 from goodpart_station.tokens import Role
 from opcua_site import OpcuaSite
 from station_parts import until
-
-_PEER = Path(__file__).parent / "station" / "plc" / "opcua_jobs.js"
 
 STATION = "line1"
 
@@ -54,20 +50,12 @@ class JobsSite(OpcuaSite):
 class Mes:
     """opcua_jobs.js."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
+    def __init__(self, talker: peers.Talker) -> None:
+        self._talker = talker
 
     def ask(self, **asked: Any) -> dict[str, Any]:
         """What it answers to a line."""
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return self.told()
-
-    def told(self) -> dict[str, Any]:
-        """Its next line."""
-        line = self._process.stdout.readline()
-        assert line, "the client has ended"
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = self._talker.ask(**asked)
         assert "error" not in answer, answer["error"]
         return answer
 
@@ -93,17 +81,10 @@ class Mes:
 @contextlib.contextmanager
 def mes(site: OpcuaSite, role: Role = Role.OPERATOR) -> Iterator[Mes]:
     """A client that is connected, and hears the events of the VisionSystem."""
-    peers.npm_package("node-opcua-client")
-    command = [peers.program("node", "nodejs"), str(_PEER), site.url, STATION, role.value, site.tokens[role]]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            client = Mes(process)
-            assert client.told() == {"ready": True}
-            yield client
-            process.stdin.close()
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
+    login = site.url, STATION, role.value, site.tokens[role]
+    with peers.node("opcua_jobs.js", *login, package="node-opcua-client") as talker:
+        assert talker.hear() == {"ready": True}
+        yield Mes(talker)
 
 
 NO_IDS = [

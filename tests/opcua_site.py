@@ -2,13 +2,9 @@
 
 import contextlib
 import dataclasses
-import json
-import socket
-import subprocess
 from pathlib import Path
 
 import peers
-from goodpart_station.codes import State
 from goodpart_station.conductor.rules import TriggerKind
 from goodpart_station.message import new_boot
 from goodpart_station.opcua.around import Around
@@ -20,14 +16,6 @@ from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 from small_frames import draw_defect, draw_small
 from station_parts import Site
 
-SCRIPT = Path(__file__).parent / "station" / "plc" / "opcua_mes.js"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
-
 
 class OpcuaSite(Site):
     """A station that judges with the small bundle, with a camera in the test's hands and an OPC UA server."""
@@ -38,7 +26,7 @@ class OpcuaSite(Site):
         self, folder: Path, *, trigger: TriggerKind = TriggerKind.SOFTWARE, products: int = 1, **rules: object
     ):
         super().__init__(folder, trigger=trigger, products=products, **rules)
-        self.boot, self.port = new_boot(), free_port()
+        self.boot, self.port = new_boot(), peers.free_port()
         tokens = TokenFile(self.plan.data / TOKENS_NAME)
         self.tokens = {role: tokens.add(role.value, role) for role in (Role.VIEWER, Role.OPERATOR)}
         self.plan = dataclasses.replace(self.plan, plugs=self._plugs)
@@ -73,22 +61,14 @@ class OpcuaSite(Site):
 class Client:
     """opcua_mes.js."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
-        self._process = process
+    def __init__(self, talker: peers.Talker) -> None:
+        self._talker = talker
 
     def ask(self, **command):
         """What it answers to a command."""
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return self.told()["answer"]
-
-    def told(self):
-        """Its next line."""
-        line = self._process.stdout.readline()
-        assert line, "the client has ended"
-        found = json.loads(line)
+        found = self._talker.ask(**command)
         assert "error" not in found, found
-        return found
+        return found["answer"]
 
     def events(self, kind, count, **more):
         """Takes events of a kind out, as soon as there are so many."""
@@ -100,17 +80,7 @@ class Client:
 @contextlib.contextmanager
 def client_of(site: OpcuaSite, role: Role = Role.OPERATOR):
     """A client that is connected, and has subscribed to all events of the VisionSystem."""
-    peers.npm_package("node-opcua-client")
-    command = [peers.program("node", "nodejs"), str(SCRIPT), site.url, "line1", role.value, site.tokens[role]]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            client = Client(process)
-            assert client.told() == {"ready": True}
-            yield client
-            process.stdin.close()
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
-
-
-__all__ = ["Client", "OpcuaSite", "State", "client_of", "free_port"]
+    login = site.url, "line1", role.value, site.tokens[role]
+    with peers.node("opcua_mes.js", *login, package="node-opcua-client") as talker:
+        assert talker.hear() == {"ready": True}
+        yield Client(talker)

@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import dataclasses
-import json
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +15,7 @@ from goodpart_station.opcua.trust import FOLDER, TrustList, fingerprint
 from goodpart_station.settings import Endpoint
 from goodpart_station.tokens import TOKENS_NAME, Role, TokenFile
 
-PLC = Path(__file__).parent / "station" / "plc"
 BUNDLE = Path(__file__).parent / "fixtures" / "format_2"
-PATIENCE_S = 120.0
 
 FILE = """\
 [station]
@@ -46,11 +41,6 @@ listen = "127.0.0.1:{port}"
 certificate = "own.pem"
 key = "own-key.pem"
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +71,7 @@ class Place:
     """The files of a secured server: its certificate, a token of each role, and a client that is trusted."""
 
     def __init__(self, folder, port=None):
-        self.folder, self.port = folder, port or free_port()
+        self.folder, self.port = folder, port or peers.free_port()
         self.data = folder / "data"
         self.data.mkdir()
         self.own = write_identity(folder, "own", application_uri("line1"))
@@ -164,49 +154,20 @@ def serving(place, **keys):
         asyncio.run(link.close())
 
 
-class Talker:
-    """A process that answers each line with a line."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def ask(self, **asked):
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return self.hear()
-
-    def hear(self):
-        return json.loads(self.process.stdout.readline())
-
-
-@contextlib.contextmanager
-def _talking(*command, code=0, errors=None):
-    with subprocess.Popen(
-        [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-    ) as process:
-        try:
-            yield Talker(process)
-            process.stdin.close()
-            assert process.wait(PATIENCE_S) == code
-        finally:
-            process.kill()
-
-
 @contextlib.contextmanager
 def node(folder):
     """The client of opcua.js."""
-    peers.npm_package("node-opcua-client")
-    # it warns about itself on stderr
-    with _talking(peers.program("node", "nodejs"), PLC / "opcua.js", folder, errors=subprocess.DEVNULL) as talker:
+    with peers.node("opcua.js", folder, package="node-opcua-client") as talker:
         yield talker
 
 
 @contextlib.contextmanager
 def station(place):
     """The real station of the place's file, READY."""
+    program = peers.PLC / "opcua_station.py"
     with (
         (place.folder / "log").open("a") as log,
-        _talking(sys.executable, PLC / "opcua_station.py", BUNDLE, place.folder, errors=log) as talker,
+        peers.talking(sys.executable, program, BUNDLE, place.folder, errors=log) as talker,
     ):
         assert talker.hear() == {"state": "READY"}
         yield talker

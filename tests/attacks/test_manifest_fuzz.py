@@ -134,7 +134,7 @@ def one_line(error):
 def test_documents_are_read_as_they_are_or_refused(base, name):
     counts = {"read": 0, "refused": 0}
 
-    @settings(derandomize=True, deadline=None, max_examples=500, suppress_health_check=list(HealthCheck))
+    @settings(derandomize=True, deadline=None, max_examples=250, suppress_health_check=list(HealthCheck))
     @given(near(base, name))
     def run(text):
         try:
@@ -149,8 +149,8 @@ def test_documents_are_read_as_they_are_or_refused(base, name):
         assert says(json.loads(text), to_plain(facts))
 
     run()
-    assert counts["read"] > 20, counts
-    assert counts["refused"] > 200, counts
+    assert counts["read"] > 10, counts
+    assert counts["refused"] > 100, counts
 
 
 @pytest.mark.parametrize(("base", "name"), DOCUMENTS)
@@ -158,7 +158,7 @@ def test_bundles_with_such_documents_are_read_or_refused(base, name, tmp_path):
     folder = shutil.copytree(base, tmp_path / "bar")
     kinds = set()
 
-    @settings(derandomize=True, deadline=None, max_examples=250, suppress_health_check=list(HealthCheck))
+    @settings(derandomize=True, deadline=None, max_examples=125, suppress_health_check=list(HealthCheck))
     @given(near(base, name))
     def run(text):
         shutil.copy(base / "manifest.json", folder)

@@ -1,4 +1,4 @@
-"""Some 1,500 of the mutants that `make fuzz` tries by the hundred thousand, and whether the driver sees faults."""
+"""Some 750 of the mutants that `make fuzz` tries by the hundred thousand, and whether the driver sees faults."""
 
 import collections
 import contextlib
@@ -20,7 +20,7 @@ from attacks.judge import FAILURES, Judge
 from attacks.mutations import KINDS, mutant
 from goodpart.inspector import Inspector
 
-COUNT = 1500
+COUNT = 750
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +58,14 @@ def test_every_mutant_is_refused_or_scores_as_it_states():
     counts = collections.Counter(result["outcome"] for result in results)
     # the checks behind the hashes are reached, and enough gets past all of them
     for outcome in ("refused by ContractError", "refused by ManifestError", "refused by IntegrityError", "same"):
-        assert counts[outcome] > 100, counts
+        assert counts[outcome] > 50, counts
     for outcome in (
         "refused by SelfTestError",
         "refused by SignatureError",
         "refused by BundleMissingError",
         "restated",
     ):
-        assert counts[outcome] > 5, counts
+        assert counts[outcome] > 2, counts
 
 
 def test_seed_and_number_decide_everything(bases):

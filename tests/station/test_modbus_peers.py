@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 
@@ -92,8 +91,7 @@ heartbeat_timeout_s = 60
 
 def test_a_plc_and_a_station_that_its_file_describes(tmp_path):
     """A replay: every number is answered, and no part passes by what was recorded."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = peers.free_port()
     (tmp_path / "line.toml").write_text(FILE.format(port=port))
     (tmp_path / "images").mkdir()
     for index in range(3):
@@ -101,13 +99,13 @@ def test_a_plc_and_a_station_that_its_file_describes(tmp_path):
         cv2.imwrite(str(tmp_path / "images" / f"{index}.png"), frame if frame.ndim == 2 else frame[:, :, ::-1])
     store = Store(tmp_path / "data" / "stores" / "bar")
     store.activate(store.add(BUNDLE).digest)
-    with talking(sys.executable, "-m", "goodpart_station.cli.main", "run", tmp_path / "line.toml") as process:
+    with talking(sys.executable, "-m", "goodpart_station.cli.main", "run", tmp_path / "line.toml") as station:
         with plc(port) as client:
             assert client.wait() == State.READY
             counts = client.run(60)
             assert (counts["unanswered"], counts["errors"], counts["passed"]) == (0, {}, 0)
             assert counts["verdicts"] == {str(int(PartVerdict.SIMULATED)): 60}
-        process.send_signal(signal.SIGTERM)
+        station.process.send_signal(signal.SIGTERM)
 
 
 def test_a_frozen_station_lets_no_part_pass():

@@ -6,54 +6,22 @@ It prints its port when it is ready, and ends when stdin does. Every third part 
 golden frame 1, that of the others golden frame 0.
 """
 
-import queue
+import operator
 import sys
 import threading
 import time
 from pathlib import Path
 
-import numpy as np
-
+from golden_camera import GoldenCamera
 from goodpart import Store
 from goodpart_station.codes import State
 from goodpart_station.conductor.rules import Rules, TriggerKind
 from goodpart_station.links.modbus import ModbusLink, ModbusTable
-from goodpart_station.part import Frame
 from goodpart_station.running import Plan, Plugs, started
 from goodpart_station.settings import Endpoint
-from goodpart_station.sources.source import POLL_S, taken
+from goodpart_station.sources.source import POLL_S
 
 _S = 1_000_000_000
-
-
-class Camera:
-    """Satisfies `Source`: it has the frame of a part at once."""
-
-    repeats = True
-    simulated = False
-
-    def __init__(self, bundle):
-        self._good, self._defect = (np.load(bundle / "golden" / f"{index:03}.npy") for index in (0, 1))
-        self._taken = queue.SimpleQueue()
-
-    def check(self):
-        return "in memory"
-
-    def trigger(self, part):
-        self._taken.put(self._defect if part.plc_seq % 3 == 0 else self._good)
-
-    def frames(self):
-        number = 0
-        while True:
-            pixels = taken(self._taken, POLL_S)
-            if pixels is None:
-                yield None
-                continue
-            number += 1
-            yield Frame(pixels, time.monotonic_ns(), camera_frame=number)
-
-    def done(self, frame):
-        pass
 
 
 class Product:
@@ -78,7 +46,7 @@ def main():
         store_of=lambda number: store,
         threads=1,
         rules=Rules(trigger=TriggerKind.SOFTWARE, products=frozenset({1}), queue_parts=8, **times),
-        source=lambda wanted: Camera(bundle),
+        source=lambda wanted: GoldenCamera(bundle, operator.attrgetter("plc_seq")),
         plugs=plugs,
         product=1,
         source_timeout_s=60.0,

@@ -11,53 +11,21 @@ import dataclasses
 import gc
 import json
 import logging
+import operator
 import os
-import queue
 import sys
 import threading
 import time
 from pathlib import Path
 
-import numpy as np
-
+from golden_camera import GoldenCamera
 from goodpart import Store
 from goodpart_station.codes import State
 from goodpart_station.config.config import read_config
 from goodpart_station.opcua.sessions import StationServer
-from goodpart_station.part import Frame
 from goodpart_station.running import started
-from goodpart_station.sources.source import POLL_S, taken
+from goodpart_station.sources.source import POLL_S
 from goodpart_station.station import plan_of
-
-
-class Camera:
-    """Satisfies `Source`: it has the frame of a part at once."""
-
-    repeats = True
-    simulated = False
-
-    def __init__(self, bundle):
-        self._good, self._defect = (np.load(bundle / "golden" / f"{index:03}.npy") for index in (0, 1))
-        self._taken = queue.SimpleQueue()
-
-    def check(self):
-        return "in memory"
-
-    def trigger(self, part):
-        self._taken.put(self._defect if part.seq % 3 == 0 else self._good)
-
-    def frames(self):
-        number = 0
-        while True:
-            pixels = taken(self._taken, POLL_S)
-            if pixels is None:
-                yield None
-                continue
-            number += 1
-            yield Frame(pixels, time.monotonic_ns(), camera_frame=number)
-
-    def done(self, frame):
-        pass
 
 
 def main():
@@ -67,7 +35,8 @@ def main():
     store = Store(config.store_of(config.products[0]))
     if not store.bundles():
         store.activate(store.add(bundle).digest)
-    with started(dataclasses.replace(plan_of(config), source=lambda wanted: Camera(bundle))) as engine:
+    camera = GoldenCamera(bundle, operator.attrgetter("seq"))
+    with started(dataclasses.replace(plan_of(config), source=lambda wanted: camera)) as engine:
         threading.Thread(target=tell, args=(engine,), daemon=True).start()
         engine.run()
 
