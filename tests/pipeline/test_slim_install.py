@@ -37,7 +37,7 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("slim")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     # compiled for any CPU of this kind, as a wheel for other machines has to be
-    environment = {**os.environ, "HNSWLIB_NO_NATIVE": "1"}
+    environment = {**os.environ, "HNSWLIB_NO_NATIVE": "1", "PIP_NO_COMPILE": "1"}
     pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", str(ROOT / "runtime")]
     subprocess.run(pip, check=True, env=environment, capture_output=True)
     return folder / "bin"
@@ -48,7 +48,8 @@ def tools(slim: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with pytest and hypothesis, beside the environment, which stays as slim as it is."""
     folder = tmp_path_factory.mktemp("tools")
     pip = [str(slim / "pip"), "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
-    subprocess.run([*pip, "pytest>=8.3", "hypothesis>=6.100"], check=True, capture_output=True)
+    environment = {**os.environ, "PIP_NO_COMPILE": "1"}
+    subprocess.run([*pip, "pytest>=8.3", "hypothesis>=6.100"], check=True, env=environment, capture_output=True)
     return folder
 
 

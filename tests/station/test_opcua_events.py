@@ -134,8 +134,8 @@ def test_the_variables_of_one_request_are_those_of_one_part(ready):
             result.inspection.score, result.inspection.threshold, 1, 0, "77",
         ]  # fmt: skip
     assert client.ask(write="Station.Verdict") == ["BadNotWritable"]
-    state, beat = client.ask(read=["Station.State", "Station.Heartbeat"])
-    assert state["value"] == State.READY
+    until(lambda: client.ask(read=["Station.State"])[0]["value"] == State.READY)
+    (beat,) = client.ask(read=["Station.Heartbeat"])
     until(lambda: client.ask(read=["Station.Heartbeat"])[0]["value"] != beat["value"])
 
 
