@@ -4,6 +4,7 @@ Their imports lie inside them, because tests of the runtime run without OpenCV, 
 use the committed bundles of `fixtures/` instead (see `runtime/conftest.py`).
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goodpart._host.locks import locked
 from goodpart.facts.profile import Profile
 from goodpart.facts.spec import FrameSpec
 from goodpart.inspector import Inspector
@@ -44,9 +46,15 @@ def export_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(export_tiny: Callable[..., Path]) -> Path:
-    """An untrained backbone: 64x48 input, 16x12 patches of 64 values."""
-    return export_tiny()
+def tiny_backbone(export_tiny: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained backbone: 64x48 input, 16x12 patches of 64 values. One process exports it for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
+    folder.mkdir(exist_ok=True)
+    with locked(folder / "lock", wait_s=300):
+        if not (folder / "backbone.onnx").exists():
+            export_tiny().replace(folder / "backbone.onnx")
+    return folder / "backbone.onnx"
 
 
 @pytest.fixture(scope="session")
