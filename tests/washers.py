@@ -50,10 +50,9 @@ def tiny_backbone(export_tiny: Callable[..., Path], tmp_path_factory: pytest.Tem
     """An untrained backbone: 64x48 input, 16x12 patches of 64 values. One process exports it for all."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny"
-    folder.mkdir(exist_ok=True)
-    with locked(folder / "lock", wait_s=300):
-        if not (folder / "backbone.onnx").exists():
-            export_tiny().replace(folder / "backbone.onnx")
+    with locked(folder.with_suffix(".lock"), wait_s=300):
+        if not folder.exists():
+            export_tiny().parent.rename(folder)
     return folder / "backbone.onnx"
 
 
