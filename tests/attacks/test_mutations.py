@@ -65,7 +65,7 @@ def test_every_mutant_is_refused_or_scores_as_it_states():
         "refused by BundleMissingError",
         "restated",
     ):
-        assert counts[outcome] > 2, counts
+        assert counts[outcome] > 1, counts
 
 
 def test_seed_and_number_decide_everything(bases):
