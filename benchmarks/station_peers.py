@@ -216,8 +216,9 @@ class Listener:
             UsageError: it does not arrive in time.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: bool(self.seqs) and self.seqs[-1] >= seq, within_s):
-                raise UsageError(f"expected part {seq} in {within_s:g} s, found {self.seqs[-1:]} as the last one")
+            if not self._changed.wait_for(lambda: max(self.seqs, default=0) >= seq, within_s):
+                last = max(self.seqs, default=0)
+                raise UsageError(f"expected part {seq} in {within_s:g} s, found {last} as the last one")
         return time.monotonic()
 
     def _take(self, _client: object, _data: object, message: "MQTTMessage") -> None:
