@@ -160,9 +160,11 @@ def _temporary(out: Path, make: Callable[[Path], None]) -> Iterator[Path]:
             try:
                 remove(place)
             except (KeyboardInterrupt, OSError) as error:
-                # An interrupt came in the midst of it. rmtree may close a file twice then, which is an OSError.
                 remove(place)
-                raise KeyboardInterrupt from error
+                # an interrupt in the midst of it may make rmtree close a file twice, and the OSError would hide it
+                if isinstance(error.__context__, KeyboardInterrupt):
+                    raise KeyboardInterrupt from error
+                raise
             finally:
                 if held is not None:
                     os.close(held)
